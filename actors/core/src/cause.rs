@@ -1,0 +1,169 @@
+//! How a query ended: why (`Cause`), by what (`StopMethod`), and with what (`Outcome`). Three types, because the
+//! three vary independently.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::verdict::Judgement;
+
+/// Why a started query came to its end. Ordered by weight: the first cause stands, and a heavier one that comes
+/// later only makes the end come faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Cause {
+    /// It ended by itself.
+    Exited,
+    /// A rule said that enough is known.
+    Concluded,
+    /// It printed nothing for too long.
+    Silent,
+    /// It took too long.
+    WallLimit,
+    /// It used too much CPU time.
+    CpuLimit,
+    /// It printed too much.
+    OutputLimit,
+    /// It started too many processes.
+    ProcessLimit,
+    /// It used too much memory.
+    MemoryLimit,
+    /// The job's total time was over.
+    Deadline,
+    /// Somebody asked.
+    Cancelled,
+}
+
+impl Cause {
+    /// The word in the column `cause` of results.csv.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Exited => "exited",
+            Self::Concluded => "concluded",
+            Self::Silent => "silent",
+            Self::WallLimit => "wall-limit",
+            Self::CpuLimit => "cpu-limit",
+            Self::OutputLimit => "output-limit",
+            Self::ProcessLimit => "process-limit",
+            Self::MemoryLimit => "memory-limit",
+            Self::Deadline => "deadline",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// The strongest thing that provisor did to end a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum StopMethod {
+    /// SIGTERM (with SIGCONT) to its group.
+    Term,
+    /// SIGKILL to its tree.
+    Kill,
+}
+
+/// How a process left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(i32),
+    /// By a signal of this number.
+    Signal(i32),
+}
+
+/// What a query cost, as the kernel accounted it when its leader was waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Usage {
+    /// User and system time of the leader and of the descendants that were waited for.
+    pub cpu: Duration,
+    /// The largest resident set of a single process among them, in KiB.
+    pub max_rss_kib: u64,
+}
+
+/// What became of the process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum End {
+    /// It left, its tree was swept, and nothing of it is there.
+    Reaped(Exit),
+    /// It could not be started, and here is why.
+    NotStarted(Arc<str>),
+    /// It survived SIGKILL: the kernel does not let go of it. Its slot stays booked.
+    Unreaped,
+    /// Provisor lost its hold on it (an actor died, or the guardian), and here is how.
+    Lost(Arc<str>),
+}
+
+/// All that is known of one attempt at its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// What became of the process.
+    pub end: End,
+    /// Why.
+    pub cause: Cause,
+    /// What provisor did to it, if anything.
+    pub method: Option<StopMethod>,
+    /// From its start to its exit.
+    pub wall: Duration,
+    /// What it cost.
+    pub usage: Usage,
+    /// Something held its pipes open after the leader's exit, for longer than provisor waits.
+    pub leaked: bool,
+    /// How many processes outlived the leader and were killed.
+    pub leftovers: u32,
+    /// What its output says.
+    pub judgement: Judgement,
+}
+
+impl Outcome {
+    /// An attempt that never ran.
+    #[must_use]
+    pub fn not_started(why: Arc<str>, cause: Cause) -> Self {
+        Self::without_process(End::NotStarted(why), cause)
+    }
+
+    /// An attempt whose process was lost from sight.
+    #[must_use]
+    pub fn lost(how: Arc<str>) -> Self {
+        Self::without_process(End::Lost(how), Cause::Exited)
+    }
+
+    fn without_process(end: End, cause: Cause) -> Self {
+        Self {
+            end,
+            cause,
+            method: None,
+            wall: Duration::ZERO,
+            usage: Usage::default(),
+            leaked: false,
+            leftovers: 0,
+            judgement: Judgement::default(),
+        }
+    }
+
+    /// The word in the column `cause` of results.csv.
+    #[must_use]
+    pub fn cause_word(&self) -> &'static str {
+        match self.end {
+            End::Reaped(_) => self.cause.word(),
+            End::NotStarted(_) if self.cause == Cause::Exited => "not-started",
+            End::NotStarted(_) => self.cause.word(),
+            End::Unreaped => "unreaped",
+            End::Lost(_) => "lost",
+        }
+    }
+
+    /// How the process left, where it did.
+    #[must_use]
+    pub const fn exit(&self) -> Option<Exit> {
+        match self.end {
+            End::Reaped(exit) => Some(exit),
+            _ => None,
+        }
+    }
+
+    /// Whether it ended by itself or because enough was known: only then its verdict is what it would have been.
+    #[must_use]
+    pub fn ended_by_itself(&self) -> bool {
+        matches!(self.end, End::Reaped(_)) && matches!(self.cause, Cause::Exited | Cause::Concluded)
+    }
+}

@@ -1,0 +1,22 @@
+//! The pure core of provisor.
+//!
+//! Everything that can be wrong in an interesting way is decided here: when a query stops, what a line means, who
+//! runs next, what counts as done. Each decision is a synchronous function of (state, now, event) that returns
+//! effects. This package must never name a runtime, a process, a file, a clock, randomness, a logger or RON; its
+//! `clippy.toml` bans what Cargo cannot.
+
+pub mod cause;
+pub mod lines;
+pub mod plan;
+pub mod process;
+pub mod proverif;
+pub mod record;
+pub mod roster;
+pub mod rules;
+pub mod tally;
+pub mod tick;
+pub mod verdict;
+
+pub use cause::{Cause, End, Exit, Outcome, StopMethod, Usage};
+pub use plan::{Plan, Query};
+pub use tick::Tick;

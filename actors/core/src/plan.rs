@@ -1,0 +1,206 @@
+//! Validated intent: what a job expands to. Plain data, made by `provisor-config` or by an embedder.
+//!
+//! Whatever hundreds of queries have in common is shared (`Arc`), so that a hundred thousand of them stay small.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::rules::Rule;
+use crate::verdict::Preset;
+
+/// A whole job, expanded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// The job's name: a run directory holds one job.
+    pub job: String,
+    /// How many queries may run at a time, at least one.
+    pub slots: usize,
+    /// When this has passed since the start, what runs is ended with cause `deadline`.
+    pub total: Option<Duration>,
+    /// Which finished queries of an earlier run stand.
+    pub reuse: Reuse,
+    /// The names of the axes, in the order of the spec; each becomes a column `axis.NAME`.
+    pub axes: Vec<Arc<str>>,
+    /// In the order in which they start.
+    pub queries: Vec<Query>,
+}
+
+/// One thing that is asked: an external program with its limits and the reading of its output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// Unique in the plan; parts divided by `/`, each of ASCII letters, digits and `._-`.
+    pub id: Arc<str>,
+    /// What is executed.
+    pub command: Command,
+    /// When it is ended.
+    pub limits: Limits,
+    /// How its output is read.
+    pub judging: Arc<Judging>,
+    /// What is tried again.
+    pub retry: Arc<Retry>,
+    /// The verdict that counts as well ended, where one is expected.
+    pub expect: Option<Arc<str>>,
+    /// Which files its freshness depends on.
+    pub inputs: Arc<Inputs>,
+    /// Its value on each axis of the plan, in the same order; shorter where it has none.
+    pub axes: Box<[Arc<str>]>,
+    /// What is kept of its output.
+    pub logs: Logs,
+    /// Whether the timing of its output is written beside its log.
+    pub record: bool,
+}
+
+/// An argv and its surroundings. Never a shell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// The program and its arguments, at least the program. A program with a slash is a path; a bare one is
+    /// looked up in the child's PATH.
+    pub argv: Box<[Arc<str>]>,
+    /// What it finds in its environment.
+    pub env: Arc<Environment>,
+    /// Its working directory, absolute.
+    pub cwd: Arc<Path>,
+    /// What it reads.
+    pub stdin: Stdin,
+}
+
+/// The environment of a child: some of provisor's own, and on top of it what the spec sets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Environment {
+    /// What is passed on.
+    pub inherit: Inherit,
+    /// Set for the child, in order; a later one of the same name wins.
+    pub set: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// Which of provisor's own environment variables a child inherits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Inherit {
+    /// PATH, HOME, USER, LANG, every LC_*, TMPDIR and TZ.
+    #[default]
+    Basic,
+    /// All of them.
+    All,
+}
+
+impl Inherit {
+    /// Whether a variable of this name is passed on.
+    #[must_use]
+    pub fn admits(self, name: &str) -> bool {
+        const BASIC: [&str; 6] = ["PATH", "HOME", "USER", "LANG", "TMPDIR", "TZ"];
+        match self {
+            Self::All => true,
+            Self::Basic => BASIC.contains(&name) || name.starts_with("LC_"),
+        }
+    }
+}
+
+/// What a child reads on its standard input.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Stdin {
+    /// Nothing: `/dev/null`.
+    #[default]
+    Null,
+    /// This text.
+    Text(Arc<str>),
+    /// This file, opened when the child starts.
+    File(Arc<Path>),
+}
+
+/// When a query is ended by provisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Limits {
+    /// Longest time from its start.
+    pub wall: Option<Duration>,
+    /// Longest time without a byte of output.
+    pub silence: Option<Duration>,
+    /// Time between Term and Kill.
+    pub grace: Duration,
+}
+
+impl Limits {
+    /// Between Term and Kill where the spec says nothing.
+    pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { wall: None, silence: None, grace: Self::DEFAULT_GRACE }
+    }
+}
+
+/// How output becomes a verdict: the spec's rules first, then the preset's own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Judging {
+    /// Looked at in order, before the preset.
+    pub rules: Vec<Rule>,
+    /// The reading of a known tool; `None` with rules means the last verdict that the rules saw.
+    pub preset: Option<Preset>,
+}
+
+/// Which endings are tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Retry {
+    /// How many further attempts.
+    pub times: u32,
+    /// After which endings.
+    pub on: Vec<RetryOn>,
+    /// Before the first retry; doubles before each further one, up to five minutes.
+    pub backoff: Duration,
+}
+
+/// An ending that is worth another attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RetryOn {
+    /// The program could not be started.
+    NotStarted,
+    /// It died of a signal that provisor did not send.
+    Signal,
+    /// It exited by itself with this code.
+    ExitCode(i32),
+    /// It exited by itself with any code but 0.
+    Failure,
+    /// It ended by itself without a verdict.
+    NoVerdict,
+    /// It reached its wall limit.
+    WallLimit,
+    /// It was silent for too long.
+    Silent,
+    /// Its actor died.
+    Lost,
+}
+
+/// Which files belong to a query's fingerprint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Inputs {
+    /// Every argv element that names a regular file counts.
+    pub argv: bool,
+    /// Further files, absolute or relative to the working directory.
+    pub files: Vec<PathBuf>,
+}
+
+/// What is kept of a child's output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Logs {
+    /// All of it.
+    #[default]
+    Keep,
+    /// The last so many bytes.
+    Tail(u64),
+    /// None.
+    Drop,
+}
+
+/// Which finished queries of an earlier run are not run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Reuse {
+    /// Those with a verdict that more time would not change; the default where the preset is a verifier's.
+    Conclusive,
+    /// All that ended, as long as the run as a whole was not complete; the default elsewhere.
+    Unfinished,
+    /// None.
+    Never,
+}

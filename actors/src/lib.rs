@@ -1,0 +1,3 @@
+//! The actors of provisor and its one OS corner.
+
+pub mod os;

@@ -1,0 +1,107 @@
+//! The OS corner: the only place that knows processes, signals and descriptors, and the only `unsafe`.
+//!
+//! It is seen from outside through two ports, [`Launch`] and [`Child`]. It knows no actor and no message.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use provisor_core::cause::{Cause, Exit, StopMethod, Usage};
+use provisor_core::plan::Command;
+use provisor_core::rules::Stream;
+
+/// A future of this corner; it stays on the thread that asked.
+pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// A stream of this corner; it stays on the thread that asked.
+pub type LocalStream<T> = Pin<Box<dyn futures_core::Stream<Item = T>>>;
+
+/// What a child is started from.
+#[derive(Clone, Debug)]
+pub struct LaunchRequest {
+    /// Names the attempt in the child's environment (`PROVISOR_ATTEMPT`); orphans are attributed by it.
+    pub cookie: Arc<str>,
+    /// What is executed.
+    pub command: Command,
+}
+
+/// Why a child is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaunchError {
+    /// Whether another try may succeed.
+    pub transience: Transience,
+    /// A sentence for the user, with the path.
+    pub text: Arc<str>,
+}
+
+/// Whether another try may succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transience {
+    /// The same would happen again.
+    Permanent,
+    /// The system is short of something (EAGAIN, EMFILE, ENFILE, ENOMEM): fewer at once.
+    Exhausted,
+    /// The program's file is being written (ETXTBSY).
+    Busy,
+}
+
+/// How a leader left, peeked at while it is still a zombie: nothing of it is reaped before the sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExitReport {
+    /// How.
+    pub exit: Exit,
+    /// What it cost.
+    pub usage: Usage,
+    /// The kernel's own kill for a limit, known only now.
+    pub refined: Option<Cause>,
+}
+
+/// What the sweep of a tree found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Processes that had outlived the leader and were killed.
+    pub leftovers: u32,
+}
+
+/// The guardian died: nothing is known of the children any more, and they were killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the guardian process has died")]
+pub struct GuardianGone;
+
+/// Something read from a child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Bytes, at least one.
+    Chunk(Stream, Bytes),
+    /// The stream is closed. Each stream ends once.
+    Eof(Stream),
+}
+
+/// A child that was started.
+pub struct Launched {
+    /// Its control. Dropping it kills the tree and lets the guardian reap it.
+    pub child: Box<dyn Child>,
+    /// Its output; ends after both streams have. Dropping it closes the pipes.
+    pub output: LocalStream<Output>,
+    /// Resolves once, when the leader has exited (it is a zombie until the sweep).
+    pub exit: LocalFuture<Result<ExitReport, GuardianGone>>,
+}
+
+/// Starts children. Locally here; later also on other machines.
+pub trait Launch: Send + Sync {
+    /// Starts one. Dropping the future before it resolves leaves no child behind.
+    fn launch(&self, request: LaunchRequest) -> LocalFuture<Result<Launched, LaunchError>>;
+
+    /// Stops (SIGSTOP) or continues (SIGCONT) every live child; on return the order is on its way.
+    fn pause(&self, stopped: bool);
+}
+
+/// The control of one child. No call blocks.
+pub trait Child {
+    /// Term (and Cont) to its group, or Kill to its whole tree. After the leader's exit this does nothing.
+    fn signal(&self, method: StopMethod);
+
+    /// Kills what is left of the tree, then reaps the leader. Called once, after the exit.
+    fn sweep(&mut self) -> LocalFuture<Result<SweepReport, GuardianGone>>;
+}

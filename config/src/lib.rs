@@ -1,0 +1,1 @@
+//! RON job specs: text in, a plan or every problem at once out.
