@@ -127,6 +127,12 @@ impl Outcome {
         Self::without_process(End::Lost(how), Cause::Exited)
     }
 
+    /// An attempt whose process did not go away.
+    #[must_use]
+    pub fn unreaped(cause: Cause) -> Self {
+        Self::without_process(End::Unreaped, cause)
+    }
+
     fn without_process(end: End, cause: Cause) -> Self {
         Self {
             end,

@@ -1,14 +1,24 @@
-//! The state machine of one query: one attempt at running one process.
+//! The state machine of one attempt at one query: when it stops, by what, and what came out.
+//!
+//! [`Process::step`] takes what happened at a moment and pushes what is to be done; [`Process::wake_at`] says when it
+//! wants to be woken if nothing happens. Deadlines live inside the phases and are pulled, so a deadline that moves
+//! costs nothing and a wake-up that comes too early does nothing. The machine reads no clock and touches no process;
+//! its laws stand in `tests/exhaustive.rs`, where every reachable state is visited.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cause::{Cause, Exit, StopMethod};
+use serde::{Deserialize, Serialize};
+
+use crate::cause::{Cause, End, Exit, Outcome, StopMethod, Usage};
+use crate::plan::Limits;
 use crate::rules::Stream;
+use crate::tick::Tick;
 use crate::verdict::{Finding, Judgement};
 
 /// The listener inside the machine: output in, findings and a wish to stop out.
 ///
-/// `provisor_core::lines::Reader` is the real one; the enumeration of the machine uses a tiny one.
+/// `lines::Reader` is the real one; the enumeration of the machine uses a tiny one.
 pub trait Ear {
     /// Takes in a chunk of bytes that arrived `at` this long after the start of the attempt. Cutting the same bytes
     /// into other chunks must give the same findings and the same wish.
@@ -25,4 +35,493 @@ pub trait Ear {
 
     /// What it all adds up to. `exit` is `None` if the process was never seen to leave.
     fn judge(&mut self, cause: Cause, exit: Option<Exit>) -> Judgement;
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// The roster has given this attempt a slot.
+    Begin,
+    /// Somebody wants it to end: by Term and grace, or `forced`, by Kill at once.
+    Abort {
+        /// Why.
+        cause: Cause,
+        /// Whether to skip the grace.
+        forced: bool,
+    },
+    /// The process is there.
+    Spawned,
+    /// The process could not be started.
+    SpawnFailed {
+        /// The system was short of something: the query goes back to the roster.
+        transient: bool,
+        /// A sentence for the user.
+        text: Arc<str>,
+    },
+    /// It printed something.
+    Chunk(Stream, &'a [u8]),
+    /// One of its streams was closed.
+    Eof(Stream),
+    /// The leader has left; it is a zombie until the sweep.
+    Exited(Departure),
+    /// Its tree is gone, the leader was reaped, and so many had outlived it.
+    Swept {
+        /// How many were killed after the leader's exit.
+        leftovers: u32,
+    },
+    /// The hold on the process is lost.
+    Vanished(Arc<str>),
+    /// Time has passed.
+    Wake,
+}
+
+/// How the leader left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Departure {
+    /// How.
+    pub exit: Exit,
+    /// At what cost.
+    pub usage: Usage,
+    /// The kernel's own kill for a limit, which only its exit reveals.
+    pub refined: Option<Cause>,
+}
+
+/// Something to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Start the process.
+    Spawn,
+    /// Term (and Cont) to its group, or Kill to its tree.
+    Signal(StopMethod),
+    /// Kill what is left of its tree, then reap the leader.
+    Sweep,
+    /// Read no further.
+    ClosePipes,
+    /// Tell the supervisor.
+    Report(Fact),
+}
+
+/// What an attempt tells of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fact {
+    /// The process is there.
+    Started,
+    /// A result line was read.
+    Verdict(Finding),
+    /// Its end has begun.
+    Stopping {
+        /// Why.
+        cause: Cause,
+        /// By what.
+        method: StopMethod,
+    },
+    /// It could not be started just now: the last fact of an attempt that does not count.
+    Returned(Arc<str>),
+    /// It is over: the last fact of an attempt.
+    Finished(Box<Outcome>),
+}
+
+/// How long the machine waits for what ought to come at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Patience {
+    /// For the end of the output after the leader's exit. What holds the pipes longer is a leak and is swept.
+    pub drain: Duration,
+    /// For the exit after Kill. What takes longer is stuck in the kernel.
+    pub reap: Duration,
+    /// For the sweep, and once more for the end of the output after it.
+    pub sweep: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { drain: Duration::from_millis(200), reap: seconds(5), sweep: seconds(5) }
+    }
+}
+
+/// Where an attempt stands, without the details. The order is the order of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// No slot yet.
+    Idle,
+    /// Being started.
+    Starting,
+    /// At work.
+    Running,
+    /// Was sent Term, has some grace left.
+    Stopping,
+    /// Was sent Kill.
+    Killing,
+    /// Has left; the rest of its output is awaited.
+    Draining,
+    /// The rest of its tree is being ended.
+    Sweeping,
+    /// Over.
+    Done,
+}
+
+/// The machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Process<E> {
+    state: State,
+    ear: E,
+    limits: Limits,
+    patience: Patience,
+}
+
+/// What is true in each phase, and only that.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum State {
+    Idle,
+    Starting { abort: Option<Abort> },
+    Running { live: Live, wall_at: Option<Tick>, silence_at: Option<Tick> },
+    Stopping { live: Live, cause: Cause, kill_at: Tick },
+    Killing { live: Live, cause: Cause, reap_until: Tick },
+    Draining { live: Live, gone: Gone, drain_until: Tick },
+    Sweeping { live: Live, gone: Gone, leaked: bool, swept: Option<u32>, until: Tick },
+    Done,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Abort {
+    cause: Cause,
+    forced: bool,
+}
+
+/// A process that was started and whose output is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Live {
+    since: Tick,
+    stdout_open: bool,
+    stderr_open: bool,
+}
+
+impl Live {
+    const fn new(since: Tick) -> Self {
+        Self { since, stdout_open: true, stderr_open: true }
+    }
+
+    const fn is_open(self) -> bool {
+        self.stdout_open || self.stderr_open
+    }
+
+    /// Whether the stream was still open.
+    const fn close(&mut self, stream: Stream) -> bool {
+        let open = match stream {
+            Stream::Stdout => &mut self.stdout_open,
+            Stream::Stderr => &mut self.stderr_open,
+        };
+        std::mem::replace(open, false)
+    }
+}
+
+/// A leader that has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Gone {
+    cause: Cause,
+    method: Option<StopMethod>,
+    departure: Departure,
+    wall: Duration,
+}
+
+impl<E: Ear> Process<E> {
+    /// An attempt that has not begun.
+    pub const fn new(ear: E, limits: Limits, patience: Patience) -> Self {
+        Self { state: State::Idle, ear, limits, patience }
+    }
+
+    /// Where it stands.
+    pub const fn phase(&self) -> Phase {
+        match self.state {
+            State::Idle => Phase::Idle,
+            State::Starting { .. } => Phase::Starting,
+            State::Running { .. } => Phase::Running,
+            State::Stopping { .. } => Phase::Stopping,
+            State::Killing { .. } => Phase::Killing,
+            State::Draining { .. } => Phase::Draining,
+            State::Sweeping { .. } => Phase::Sweeping,
+            State::Done => Phase::Done,
+        }
+    }
+
+    /// When it wants an [`Event::Wake`], if nothing else happens before.
+    pub fn wake_at(&self) -> Option<Tick> {
+        match self.state {
+            State::Idle | State::Starting { .. } | State::Done => None,
+            State::Running { wall_at, silence_at, .. } => wall_at.into_iter().chain(silence_at).min(),
+            State::Stopping { kill_at, .. } => Some(kill_at),
+            State::Killing { reap_until, .. } => Some(reap_until),
+            State::Draining { drain_until, .. } => Some(drain_until),
+            State::Sweeping { until, .. } => Some(until),
+        }
+    }
+
+    /// Takes in what happened at `now` and pushes what is to be done, in order.
+    pub fn step(&mut self, now: Tick, event: Event<'_>, out: &mut Vec<Effect>) {
+        match event {
+            Event::Begin => self.begin(out),
+            Event::Abort { cause, forced } => self.abort(now, Abort { cause, forced }, out),
+            Event::Spawned => self.spawned(now, out),
+            Event::SpawnFailed { transient, text } => self.spawn_failed(transient, text, out),
+            Event::Chunk(stream, bytes) => self.chunk(now, stream, bytes, out),
+            Event::Eof(stream) => self.eof(now, stream, out),
+            Event::Exited(departure) => self.exited(now, departure, out),
+            Event::Swept { leftovers } => self.swept(now, leftovers, out),
+            Event::Vanished(how) => self.vanished(now, how, out),
+            Event::Wake => self.wake(now, out),
+        }
+    }
+
+    fn begin(&mut self, out: &mut Vec<Effect>) {
+        if matches!(self.state, State::Idle) {
+            self.state = State::Starting { abort: None };
+            out.push(Effect::Spawn);
+        }
+    }
+
+    fn abort(&mut self, now: Tick, abort: Abort, out: &mut Vec<Effect>) {
+        match self.state {
+            State::Idle => self.finish(Outcome::not_started("it was not begun".into(), abort.cause), out),
+            State::Starting { abort: ref mut remembered } => {
+                // The first cause stands; whoever comes later can only make it faster.
+                let first = remembered.map_or(abort.cause, |first| first.cause);
+                let forced =
+                    abort.forced || remembered.is_some_and(|first| first.forced || abort.cause > first.cause);
+                *remembered = Some(Abort { cause: first, forced });
+            }
+            State::Running { live, .. } => self.stop(now, live, abort, out),
+            State::Stopping { live, cause, .. } if abort.forced || abort.cause > cause => {
+                self.kill(now, live, cause, out);
+            }
+            // Whoever was killed or has left cannot be ended any faster.
+            _ => {}
+        }
+    }
+
+    fn spawned(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        let State::Starting { abort } = self.state else { return };
+        out.push(Effect::Report(Fact::Started));
+        let live = Live::new(now);
+        match abort {
+            Some(abort) => self.stop(now, live, abort, out),
+            None => {
+                let wall_at = self.limits.wall.map(|limit| now + limit);
+                let silence_at = self.limits.silence.map(|limit| now + limit);
+                self.state = State::Running { live, wall_at, silence_at };
+            }
+        }
+    }
+
+    fn spawn_failed(&mut self, transient: bool, text: Arc<str>, out: &mut Vec<Effect>) {
+        let State::Starting { abort } = self.state else { return };
+        match abort {
+            Some(abort) => self.finish(Outcome::not_started(text, abort.cause), out),
+            None if transient => {
+                self.state = State::Done;
+                out.push(Effect::Report(Fact::Returned(text)));
+            }
+            None => self.finish(Outcome::not_started(text, Cause::Exited), out),
+        }
+    }
+
+    fn chunk(&mut self, now: Tick, stream: Stream, bytes: &[u8], out: &mut Vec<Effect>) {
+        let Some(since) = self.live().map(|live| live.since) else { return };
+        if let State::Running { silence_at, .. } = &mut self.state {
+            *silence_at = self.limits.silence.map(|limit| now + limit);
+        }
+        let mut found = Vec::new();
+        let wish = self.ear.hear(stream, bytes, now - since, &mut found);
+        self.heard(now, found, wish, out);
+    }
+
+    fn eof(&mut self, now: Tick, stream: Stream, out: &mut Vec<Effect>) {
+        let Some(live) = self.live_mut() else { return };
+        if !live.close(stream) {
+            return;
+        }
+        let (since, silent) = (live.since, !live.is_open());
+        let mut found = Vec::new();
+        let wish = self.ear.close(stream, now - since, &mut found);
+        self.heard(now, found, wish, out);
+        if silent {
+            self.drained(now, out);
+        }
+    }
+
+    /// Findings are evidence in every phase; a wish to stop counts only while nothing else ends the query.
+    fn heard(&mut self, now: Tick, found: Vec<Finding>, wish: Option<StopMethod>, out: &mut Vec<Effect>) {
+        out.extend(found.into_iter().map(|finding| Effect::Report(Fact::Verdict(finding))));
+        if let (Some(method), State::Running { live, .. }) = (wish, &self.state) {
+            let abort = Abort { cause: Cause::Concluded, forced: method == StopMethod::Kill };
+            self.stop(now, *live, abort, out);
+        }
+    }
+
+    /// Both streams have ended: whoever waited for that goes on.
+    fn drained(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        match self.state {
+            State::Draining { live, gone, .. } => self.sweep(now, live, gone, false, out),
+            State::Sweeping { gone, leaked, swept: Some(leftovers), .. } => {
+                self.reaped(gone, leaked, leftovers, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn exited(&mut self, now: Tick, departure: Departure, out: &mut Vec<Effect>) {
+        let (live, cause, method) = match self.state {
+            State::Running { live, .. } => (live, Cause::Exited, None),
+            State::Stopping { live, cause, .. } => (live, cause, Some(StopMethod::Term)),
+            State::Killing { live, cause, .. } => (live, cause, Some(StopMethod::Kill)),
+            _ => return,
+        };
+        let cause = refine(cause, departure.refined);
+        let gone = Gone { cause, method, departure, wall: now - live.since };
+        if live.is_open() {
+            self.state = State::Draining { live, gone, drain_until: now + self.patience.drain };
+        } else {
+            self.sweep(now, live, gone, false, out);
+        }
+    }
+
+    fn swept(&mut self, now: Tick, leftovers: u32, out: &mut Vec<Effect>) {
+        let patience = self.patience.sweep;
+        let State::Sweeping { live, gone, leaked, swept: swept @ None, until } = &mut self.state else {
+            return;
+        };
+        let (gone, leaked) = (*gone, *leaked);
+        *swept = Some(leftovers);
+        *until = now + patience;
+        // What is left in the pipes was written before the sweep, and counts.
+        if !live.is_open() {
+            self.reaped(gone, leaked, leftovers, out);
+        }
+    }
+
+    fn vanished(&mut self, now: Tick, how: Arc<str>, out: &mut Vec<Effect>) {
+        if matches!(self.state, State::Done) {
+            return;
+        }
+        let since = self.live().map(|live| live.since);
+        let judgement = self.ear.judge(Cause::Exited, None);
+        let wall = since.map_or(Duration::ZERO, |since| now - since);
+        self.close_pipes(out);
+        self.finish(Outcome { wall, judgement, ..Outcome::lost(how) }, out);
+    }
+
+    fn wake(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        if self.wake_at().is_none_or(|at| now < at) {
+            return;
+        }
+        match self.state {
+            State::Running { live, wall_at, silence_at } => {
+                let cause = first_limit(wall_at, silence_at);
+                self.stop(now, live, Abort { cause, forced: false }, out);
+            }
+            State::Stopping { live, cause, .. } => self.kill(now, live, cause, out),
+            State::Killing { live, cause, .. } => {
+                self.unreaped(live, cause, Some(StopMethod::Kill), now, out);
+            }
+            State::Draining { live, gone, .. } => self.sweep(now, live, gone, true, out),
+            State::Sweeping { gone, leaked, swept: Some(leftovers), .. } => {
+                self.reaped(gone, leaked, leftovers, out);
+            }
+            State::Sweeping { live, gone, .. } => self.unreaped(live, gone.cause, gone.method, now, out),
+            State::Idle | State::Starting { .. } | State::Done => {}
+        }
+    }
+
+    fn stop(&mut self, now: Tick, live: Live, abort: Abort, out: &mut Vec<Effect>) {
+        let Abort { cause, forced } = abort;
+        if forced {
+            self.kill(now, live, cause, out);
+        } else {
+            out.push(Effect::Signal(StopMethod::Term));
+            out.push(Effect::Report(Fact::Stopping { cause, method: StopMethod::Term }));
+            self.state = State::Stopping { live, cause, kill_at: now + self.limits.grace };
+        }
+    }
+
+    fn kill(&mut self, now: Tick, live: Live, cause: Cause, out: &mut Vec<Effect>) {
+        out.push(Effect::Signal(StopMethod::Kill));
+        out.push(Effect::Report(Fact::Stopping { cause, method: StopMethod::Kill }));
+        self.state = State::Killing { live, cause, reap_until: now + self.patience.reap };
+    }
+
+    fn sweep(&mut self, now: Tick, live: Live, gone: Gone, leaked: bool, out: &mut Vec<Effect>) {
+        out.push(Effect::Sweep);
+        self.state = State::Sweeping { live, gone, leaked, swept: None, until: now + self.patience.sweep };
+    }
+
+    fn reaped(&mut self, gone: Gone, leaked: bool, leftovers: u32, out: &mut Vec<Effect>) {
+        let Gone { cause, method, departure: Departure { exit, usage, .. }, wall } = gone;
+        self.close_pipes(out);
+        let judgement = self.ear.judge(cause, Some(exit));
+        let end = End::Reaped(exit);
+        self.finish(Outcome { end, cause, method, wall, usage, leaked, leftovers, judgement }, out);
+    }
+
+    fn unreaped(
+        &mut self,
+        live: Live,
+        cause: Cause,
+        method: Option<StopMethod>,
+        now: Tick,
+        out: &mut Vec<Effect>,
+    ) {
+        self.close_pipes(out);
+        let judgement = self.ear.judge(cause, None);
+        let outcome = Outcome { method, wall: now - live.since, judgement, ..Outcome::unreaped(cause) };
+        self.finish(outcome, out);
+    }
+
+    fn close_pipes(&self, out: &mut Vec<Effect>) {
+        if self.live().is_some_and(|live| live.is_open()) {
+            out.push(Effect::ClosePipes);
+        }
+    }
+
+    fn finish(&mut self, outcome: Outcome, out: &mut Vec<Effect>) {
+        self.state = State::Done;
+        out.push(Effect::Report(Fact::Finished(Box::new(outcome))));
+    }
+
+    fn live(&self) -> Option<Live> {
+        match self.state {
+            State::Idle | State::Starting { .. } | State::Done => None,
+            State::Running { live, .. }
+            | State::Stopping { live, .. }
+            | State::Killing { live, .. }
+            | State::Draining { live, .. }
+            | State::Sweeping { live, .. } => Some(live),
+        }
+    }
+
+    fn live_mut(&mut self) -> Option<&mut Live> {
+        match &mut self.state {
+            State::Idle | State::Starting { .. } | State::Done => None,
+            State::Running { live, .. }
+            | State::Stopping { live, .. }
+            | State::Killing { live, .. }
+            | State::Draining { live, .. }
+            | State::Sweeping { live, .. } => Some(live),
+        }
+    }
+}
+
+/// The limit that was reached first; of two at the same tick the heavier one.
+fn first_limit(wall_at: Option<Tick>, silence_at: Option<Tick>) -> Cause {
+    match (wall_at, silence_at) {
+        (Some(wall), Some(silence)) if silence < wall => Cause::Silent,
+        (None, Some(_)) => Cause::Silent,
+        _ => Cause::WallLimit,
+    }
+}
+
+/// The kernel's own kills are known only at the exit, and only they may change a cause.
+fn refine(cause: Cause, refined: Option<Cause>) -> Cause {
+    match refined {
+        Some(Cause::MemoryLimit | Cause::CpuLimit) if cause == Cause::Exited => refined.unwrap_or(cause),
+        _ => cause,
+    }
 }
