@@ -1,1 +1,138 @@
-//! Under construction.
+//! The shared count: how many wait, run and are done, and as what. The sum is always the total.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// What a finished query is counted as: its cause's word and its verdict.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Class {
+    /// The word of the column `cause`.
+    pub cause: Arc<str>,
+    /// The verdict, where there is one.
+    pub verdict: Option<Arc<str>>,
+    /// Whether it ended well.
+    pub well: bool,
+}
+
+/// One change of the count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A query has left the queue.
+    Started,
+    /// A query is back in the queue.
+    Requeued,
+    /// A query is done, and its row is durable.
+    Done(Class),
+}
+
+/// The count at a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// All queries of the plan.
+    pub total: usize,
+    /// Not begun, or waiting for another attempt.
+    pub waiting: usize,
+    /// Begun and not yet counted as done.
+    pub running: usize,
+    /// Done, in an earlier run too.
+    pub done: usize,
+    /// Those of them that an earlier run had done.
+    pub reused: usize,
+    /// Those of them that ended well.
+    pub well: usize,
+    /// The done ones by what they came to.
+    pub classes: BTreeMap<Class, usize>,
+}
+
+impl Counts {
+    /// A count of so many queries, of which these were done before.
+    #[must_use]
+    pub fn new(total: usize, reused: impl IntoIterator<Item = Class>) -> Self {
+        let mut counts = Self { total, waiting: total, ..Self::default() };
+        for class in reused {
+            counts.waiting = counts.waiting.saturating_sub(1);
+            counts.reused += 1;
+            counts.add(class);
+        }
+        counts
+    }
+
+    /// Not yet done.
+    #[must_use]
+    pub const fn left(&self) -> usize {
+        self.waiting + self.running
+    }
+
+    /// Whether the sum is the total.
+    #[must_use]
+    pub const fn is_consistent(&self) -> bool {
+        self.waiting + self.running + self.done == self.total
+    }
+
+    /// Takes in one change. A change that cannot be, such as a start with nothing waiting, changes nothing.
+    pub fn apply(&mut self, change: Change) {
+        let (from, to) = match change {
+            Change::Started => (&mut self.waiting, &mut self.running),
+            Change::Requeued => (&mut self.running, &mut self.waiting),
+            Change::Done(class) => {
+                if let Some(running) = self.running.checked_sub(1) {
+                    self.running = running;
+                    self.add(class);
+                }
+                return;
+            }
+        };
+        if let Some(rest) = from.checked_sub(1) {
+            *from = rest;
+            *to += 1;
+        }
+    }
+
+    fn add(&mut self, class: Class) {
+        self.done += 1;
+        self.well += usize::from(class.well);
+        *self.classes.entry(class).or_default() += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(well: bool) -> Class {
+        Class { cause: "exited".into(), verdict: Some("true".into()), well }
+    }
+
+    #[test]
+    fn the_sum_is_always_the_total() {
+        let changes =
+            [Change::Started, Change::Requeued, Change::Done(class(true)), Change::Done(class(false))];
+        // Every sequence of eight changes, the impossible ones too.
+        for code in 0..4_usize.pow(8) {
+            let mut counts = Counts::new(3, [class(true)]);
+            for digit in 0..8 {
+                counts.apply(changes[(code >> (2 * digit)) & 3].clone());
+                assert!(counts.is_consistent(), "{counts:?}");
+                assert_eq!(counts.classes.values().sum::<usize>(), counts.done);
+                assert!(counts.well <= counts.done && counts.reused == 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_life_is_counted_step_by_step() {
+        let mut counts = Counts::new(2, []);
+        counts.apply(Change::Started);
+        assert_eq!((counts.waiting, counts.running, counts.done, counts.left()), (1, 1, 0, 2));
+        counts.apply(Change::Requeued);
+        assert_eq!((counts.waiting, counts.running), (2, 0));
+        counts.apply(Change::Started);
+        counts.apply(Change::Done(class(true)));
+        assert_eq!(
+            (counts.waiting, counts.running, counts.done, counts.well, counts.left()),
+            (1, 0, 1, 1, 1)
+        );
+    }
+}
