@@ -94,27 +94,24 @@ pub enum Decision {
     Run(Why),
 }
 
-/// Decides for every query that is asked. `complete`: the last run left nothing undone.
+/// Decides for every query that is asked. `complete`: the last run left nothing undone (and the user did not name what
+/// to run again).
 #[must_use]
 pub fn decide(policy: Reuse, asked: &[Asked<'_>], past: &[Past], complete: bool) -> Vec<Decision> {
+    if policy == Reuse::Unfinished && complete {
+        return vec![Decision::Run(Why::Complete); asked.len()];
+    }
     let by_id: HashMap<&str, usize> = past.iter().enumerate().map(|(at, row)| (&*row.id, at)).collect();
     let still_asked: HashMap<&str, ()> = asked.iter().map(|query| (query.id, ())).collect();
     let renamed = past.iter().enumerate().filter(|(_, row)| !still_asked.contains_key(&*row.id));
     let by_content: HashMap<Fingerprint, usize> = renamed.map(|(at, row)| (row.fingerprint, at)).collect();
     let known =
         |query: &Asked<'_>| by_id.get(query.id).or_else(|| by_content.get(&query.fingerprint)).copied();
-    let mut decisions: Vec<Decision> = Vec::with_capacity(asked.len());
-    for query in asked {
-        decisions.push(match known(query) {
-            None => Decision::Run(Why::New),
-            Some(at) => decide_one(policy, query, &past[at], at),
-        });
-    }
-    let nothing_to_do = !decisions.iter().any(|decision| matches!(decision, Decision::Run(_)));
-    if policy == Reuse::Unfinished && complete && nothing_to_do {
-        return vec![Decision::Run(Why::Complete); asked.len()];
-    }
-    decisions
+    let decide = |query: &Asked<'_>| match known(query) {
+        None => Decision::Run(Why::New),
+        Some(at) => decide_one(policy, query, &past[at], at),
+    };
+    asked.iter().map(decide).collect()
 }
 
 fn decide_one(policy: Reuse, query: &Asked<'_>, past: &Past, at: usize) -> Decision {
