@@ -1,6 +1,7 @@
 //! ProVerif: what it prints (`output`) and what its models say about themselves (`model`).
 
 pub(crate) mod grammar;
+pub mod model;
 pub(crate) mod output;
 
 use serde::{Deserialize, Serialize};
