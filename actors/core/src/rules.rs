@@ -1,11 +1,21 @@
 //! Rules: what a line of output means. Written in the spec or by a preset, compiled once, shared by all queries.
+//!
+//! A rule sees one line and knows nothing of the lines before it: what lines add up to is `verdict`'s to say.
+
+mod screen;
 
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+use regex::bytes::{Captures, Regex};
 use serde::{Deserialize, Serialize};
 
 use crate::cause::StopMethod;
-use crate::verdict::Counts;
+use crate::plan::Judging;
+use crate::proverif::output;
+use crate::verdict::{Counts, Preset};
+
+pub(crate) use self::screen::Screen;
 
 /// One of a child's output streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,7 +60,7 @@ pub struct Rule {
     pub streams: Streams,
     /// The verdict that the line states, if any.
     pub verdict: Option<Arc<str>>,
-    /// The group of a `Regex` that holds the verdict, in place of `verdict`.
+    /// The group of a `Regex` that holds the verdict. Where it matched nothing, `verdict` stands.
     pub capture: Option<usize>,
     /// What the verdict counts as.
     pub counts: Counts,
@@ -61,3 +71,239 @@ pub struct Rule {
     /// The query is ended here, beginning with this.
     pub stop: Option<StopMethod>,
 }
+
+/// What is wrong with the rules of a job.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("rules[{rule}]: {fault}")]
+pub struct RuleError {
+    /// Which rule, counted from 0.
+    pub rule: usize,
+    /// What is wrong with it.
+    pub fault: RuleFault,
+}
+
+/// What is wrong with one rule.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RuleFault {
+    /// The regular expression does not compile.
+    #[error("not a regular expression: {0}")]
+    Regex(regex::Error),
+    /// `capture` or `value` names a group that the regular expression does not have.
+    #[error("`{field}` names group {group}, but the regular expression has {}", groups(*.has))]
+    NoSuchGroup {
+        /// `capture` or `value`.
+        field: &'static str,
+        /// The group that was asked for.
+        group: usize,
+        /// How many groups there are, besides the whole match.
+        has: usize,
+    },
+    /// `capture` or `value` on a pattern without groups.
+    #[error("`{field}` needs a pattern of the kind Regex")]
+    GroupWithoutRegex {
+        /// `capture` or `value`.
+        field: &'static str,
+    },
+    /// The rule has no effect.
+    #[error("the rule does nothing: give it a verdict, capture, value, note or stop")]
+    NoEffect,
+}
+
+fn groups(count: usize) -> String {
+    match count {
+        0 => "no group but 0, the whole match".to_owned(),
+        1 => "one group".to_owned(),
+        _ => format!("only {count} groups"),
+    }
+}
+
+/// How the output of a kind of query is read: compiled once, shared by all queries that are read alike.
+#[derive(Debug)]
+pub struct Judge {
+    rules: Vec<CompiledRule>,
+    preset: Option<Preset>,
+    stdout: Screen,
+    stderr: Screen,
+}
+
+impl Judge {
+    /// Compiles rules and preset.
+    ///
+    /// # Errors
+    /// The first rule that is not sound.
+    pub fn compile(judging: &Judging) -> Result<Self, RuleError> {
+        let compiled = judging
+            .rules
+            .iter()
+            .enumerate()
+            .map(|(index, rule)| CompiledRule::new(rule).map_err(|fault| RuleError { rule: index, fault }))
+            .collect::<Result<_, _>>()?;
+        let screen = |stream, texts: &[&str]| {
+            let heard = judging.rules.iter().filter(|rule| rule.streams.include(stream));
+            Screen::new(heard.map(|rule| &rule.on), texts)
+        };
+        let texts = match &judging.preset {
+            Some(Preset::ProVerif(proverif)) => output::texts(*proverif),
+            Some(Preset::ExitCode) | None => &[],
+        };
+        Ok(Self {
+            rules: compiled,
+            preset: judging.preset.clone(),
+            stdout: screen(Stream::Stdout, texts),
+            stderr: screen(Stream::Stderr, &[]),
+        })
+    }
+
+    pub(crate) const fn preset(&self) -> Option<&Preset> {
+        self.preset.as_ref()
+    }
+
+    pub(crate) const fn screen(&self, stream: Stream) -> &Screen {
+        match stream {
+            Stream::Stdout => &self.stdout,
+            Stream::Stderr => &self.stderr,
+        }
+    }
+
+    /// What the rules say about one line. Every rule is asked; of each kind of effect, the first rule that has it
+    /// wins.
+    pub(crate) fn read(&self, stream: Stream, line: &[u8]) -> Reading {
+        let mut reading = Reading::default();
+        for rule in self.rules.iter().filter(|rule| rule.streams.include(stream)) {
+            rule.read(line, &mut reading);
+        }
+        reading
+    }
+}
+
+impl Streams {
+    /// Whether this one is looked at.
+    #[must_use]
+    pub const fn include(self, stream: Stream) -> bool {
+        matches!(
+            (self, stream),
+            (Self::Both, _) | (Self::Stdout, Stream::Stdout) | (Self::Stderr, Stream::Stderr)
+        )
+    }
+}
+
+/// What the rules say about one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) verdict: Option<(Arc<str>, Counts)>,
+    pub(crate) value: Option<Arc<str>>,
+    pub(crate) note: bool,
+    pub(crate) stop: Option<StopMethod>,
+}
+
+impl Reading {
+    /// Whether the preset does not get to see the line.
+    pub(crate) const fn settles(&self) -> bool {
+        self.verdict.is_some() || self.stop.is_some()
+    }
+}
+
+#[derive(Debug)]
+struct CompiledRule {
+    on: Matcher,
+    streams: Streams,
+    verdict: Option<Arc<str>>,
+    capture: Option<usize>,
+    counts: Counts,
+    value: Option<usize>,
+    note: bool,
+    stop: Option<StopMethod>,
+}
+
+#[derive(Debug)]
+enum Matcher {
+    Contains(Box<Finder<'static>>),
+    Prefix(Arc<str>),
+    Suffix(Arc<str>),
+    Regex(Regex),
+}
+
+impl CompiledRule {
+    fn new(rule: &Rule) -> Result<Self, RuleFault> {
+        let on = Matcher::new(&rule.on)?;
+        on.has_group("capture", rule.capture)?;
+        on.has_group("value", rule.value)?;
+        let states = rule.verdict.is_some() || rule.capture.is_some() || rule.value.is_some();
+        if !states && !rule.note && rule.stop.is_none() {
+            return Err(RuleFault::NoEffect);
+        }
+        Ok(Self {
+            on,
+            streams: rule.streams,
+            verdict: rule.verdict.clone(),
+            capture: rule.capture,
+            counts: rule.counts,
+            value: rule.value,
+            note: rule.note,
+            stop: rule.stop,
+        })
+    }
+
+    fn read(&self, line: &[u8], reading: &mut Reading) {
+        let groups = if self.capture.is_some() || self.value.is_some() {
+            self.on.groups(line)
+        } else {
+            self.on.is_match(line).then_some(None)
+        };
+        let Some(groups) = groups else { return };
+        let text = |group: Option<usize>| {
+            let found = groups.as_ref()?.get(group?)?;
+            Some(Arc::from(String::from_utf8_lossy(found.as_bytes())))
+        };
+        if reading.verdict.is_none() {
+            let captured = text(self.capture).filter(|word: &Arc<str>| !word.is_empty());
+            let word = captured.or_else(|| self.verdict.clone());
+            reading.verdict = word.map(|word| (word, self.counts));
+        }
+        reading.value = reading.value.take().or_else(|| text(self.value));
+        reading.note |= self.note;
+        reading.stop = reading.stop.or(self.stop);
+    }
+}
+
+impl Matcher {
+    fn new(pattern: &Pattern) -> Result<Self, RuleFault> {
+        Ok(match pattern {
+            Pattern::Contains(text) => Self::Contains(Box::new(Finder::new(text.as_bytes()).into_owned())),
+            Pattern::Prefix(text) => Self::Prefix(Arc::clone(text)),
+            Pattern::Suffix(text) => Self::Suffix(Arc::clone(text)),
+            Pattern::Regex(regex) => Self::Regex(Regex::new(regex).map_err(RuleFault::Regex)?),
+        })
+    }
+
+    fn has_group(&self, field: &'static str, group: Option<usize>) -> Result<(), RuleFault> {
+        match (self, group) {
+            (_, None) => Ok(()),
+            (Self::Regex(regex), Some(group)) if group < regex.captures_len() => Ok(()),
+            (Self::Regex(regex), Some(group)) => {
+                Err(RuleFault::NoSuchGroup { field, group, has: regex.captures_len() - 1 })
+            }
+            _ => Err(RuleFault::GroupWithoutRegex { field }),
+        }
+    }
+
+    fn is_match(&self, line: &[u8]) -> bool {
+        match self {
+            Self::Contains(finder) => finder.find(line).is_some(),
+            Self::Prefix(text) => line.starts_with(text.as_bytes()),
+            Self::Suffix(text) => line.ends_with(text.as_bytes()),
+            Self::Regex(regex) => regex.is_match(line),
+        }
+    }
+
+    /// The groups of a match: `None` where there is no match, `Some(None)` where there are no groups.
+    fn groups<'l>(&self, line: &'l [u8]) -> Option<Option<Captures<'l>>> {
+        match self {
+            Self::Regex(regex) => regex.captures(line).map(Some),
+            other => other.is_match(line).then_some(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

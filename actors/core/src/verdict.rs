@@ -1,11 +1,17 @@
 //! What the lines of one query add up to.
+//!
+//! Rules outrank the preset, and evidence outlives its causes: lines that arrive while a query is being ended count.
+//! Nothing here stops anything; it only says what is known.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cause::{Cause, Exit, StopMethod};
 use crate::proverif::ProVerif;
+use crate::proverif::output::Account;
+use crate::rules::{Reading, Stream};
 
 /// What a verdict is worth to the one who asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,7 +43,8 @@ pub struct Finding {
     pub verdict: Arc<str>,
     /// What the word counts as.
     pub counts: Counts,
-    /// It is the answer to the query itself, not to a lemma proved on the way.
+    /// It is the answer to the query itself, not to a lemma proved on the way, nor superseded by a later line.
+    /// What is reported while the query runs says what is known then; the judgement at its end is right.
     pub own: bool,
     /// When the line was read, since the start of the attempt.
     pub at: Duration,
@@ -71,3 +78,154 @@ impl Judgement {
         }
     }
 }
+
+/// The one word for many results that are not all the same.
+const MIXED: &str = "mixed";
+
+/// A verdict with what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ruling {
+    pub(crate) verdict: Arc<str>,
+    pub(crate) counts: Counts,
+    pub(crate) line: Option<Arc<str>>,
+}
+
+impl Ruling {
+    /// Adds up the results of a query: word, worth, line. `None` where there are none.
+    ///
+    /// What differs is `mixed` and worth as much as its worst part; the last line of that worth decided.
+    pub(crate) fn sum(results: impl Iterator<Item = Self>) -> Option<Self> {
+        results.reduce(|sum, next| {
+            let verdict = if sum.verdict == next.verdict { next.verdict } else { Arc::from(MIXED) };
+            let line = if next.counts >= sum.counts { next.line } else { sum.line };
+            Self { verdict, counts: sum.counts.max(next.counts), line }
+        })
+    }
+}
+
+/// What one attempt has said so far.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    preset: Hearer,
+    /// Of the last rule that stated a verdict.
+    stated: Option<Ruling>,
+    /// The first line that asked for a stop.
+    stop: Option<Arc<str>>,
+    value: Option<Arc<str>>,
+    findings: Vec<Finding>,
+    notes: Vec<Arc<str>>,
+}
+
+/// The part of a preset that listens.
+#[derive(Debug)]
+enum Hearer {
+    Nobody,
+    ExitCode,
+    ProVerif(Box<Account>),
+}
+
+impl Evidence {
+    pub(crate) fn new(preset: Option<&Preset>) -> Self {
+        let preset = match preset {
+            None => Hearer::Nobody,
+            Some(Preset::ExitCode) => Hearer::ExitCode,
+            Some(Preset::ProVerif(proverif)) => Hearer::ProVerif(Box::new(Account::new(*proverif))),
+        };
+        Self { preset, stated: None, stop: None, value: None, findings: Vec::new(), notes: Vec::new() }
+    }
+
+    pub(crate) fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// Whether the next line of standard output is wanted whatever it is.
+    pub(crate) fn is_all_ears(&self) -> bool {
+        matches!(&self.preset, Hearer::ProVerif(account) if account.is_all_ears())
+    }
+
+    /// Takes in a line and what the rules say about it. The wish to stop is that of the first line that has one.
+    pub(crate) fn take(
+        &mut self,
+        stream: Stream,
+        line: &[u8],
+        reading: &Reading,
+        at: Duration,
+    ) -> Option<StopMethod> {
+        self.take_reading(line, reading, at);
+        let mut wish = reading.stop;
+        if let Hearer::ProVerif(account) = &mut self.preset
+            && stream == Stream::Stdout
+            && !reading.settles()
+        {
+            wish = account.take(line, at, &mut self.findings);
+        }
+        if wish.is_none() || self.stop.is_some() {
+            return None;
+        }
+        self.stop = Some(lossy(line));
+        wish
+    }
+
+    fn take_reading(&mut self, line: &[u8], reading: &Reading, at: Duration) {
+        if reading.note {
+            self.notes.push(lossy(line));
+        }
+        if let Some(value) = &reading.value {
+            self.value = Some(Arc::clone(value));
+        }
+        if let Some((verdict, counts)) = reading.verdict.clone() {
+            let line = lossy(line);
+            self.findings.push(Finding {
+                statement: Arc::clone(&line),
+                verdict: Arc::clone(&verdict),
+                counts,
+                own: true,
+                at,
+            });
+            self.stated = Some(Ruling { verdict, counts, line: Some(line) });
+        }
+    }
+
+    /// Says what it all adds up to, and gives the findings away.
+    pub(crate) fn judge(&mut self, cause: Cause, exit: Option<Exit>) -> Judgement {
+        let (ruling, remark) = match (self.stated.take(), &self.preset) {
+            (Some(stated), _) => (Some(stated), None),
+            (None, Hearer::Nobody) => (None, None),
+            (None, Hearer::ExitCode) => (exit_code(cause, exit), None),
+            (None, Hearer::ProVerif(account)) => match account.rule(cause, exit, &self.findings) {
+                Ok(ruling) => (Some(ruling), None),
+                Err(remark) => (None, remark),
+            },
+        };
+        let (verdict, counts, line) = match ruling {
+            Some(Ruling { verdict, counts, line }) => (Some(verdict), counts, line),
+            None => (None, Counts::Bad, remark),
+        };
+        Judgement {
+            verdict,
+            counts,
+            line: line.or_else(|| self.stop.take()),
+            value: self.value.take(),
+            findings: std::mem::take(&mut self.findings),
+            notes: std::mem::take(&mut self.notes),
+        }
+    }
+}
+
+/// A program that was ended for a limit says nothing by its exit code; one that was concluded may still say `ok`.
+fn exit_code(cause: Cause, exit: Option<Exit>) -> Option<Ruling> {
+    let (word, counts) = match (cause, exit?) {
+        (Cause::Exited | Cause::Concluded, Exit::Code(0)) => ("ok", Counts::Ok),
+        (Cause::Exited, _) => ("failed", Counts::Bad),
+        _ => return None,
+    };
+    Some(Ruling { verdict: Arc::from(word), counts, line: None })
+}
+
+/// The text of a line, once and only for a line that means something.
+pub(crate) fn lossy(line: &[u8]) -> Arc<str> {
+    Arc::from(String::from_utf8_lossy(line))
+}
+
+#[cfg(test)]
+mod tests;

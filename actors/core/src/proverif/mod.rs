@@ -1,5 +1,9 @@
 //! ProVerif: what it prints (`output`) and what its models say about themselves (`model`).
 
+pub(crate) mod grammar;
+pub mod model;
+pub(crate) mod output;
+
 use serde::{Deserialize, Serialize};
 
 /// When a ProVerif run may be ended before its end.

@@ -1,0 +1,286 @@
+//! What a whole run of ProVerif says: its results, lemmas apart, each counted once, and the goal it may stop at.
+//!
+//! A result line is a fact, but not always the last word: a group proved by induction, an equivalence and the
+//! summary may revise it. `goal reachable` is never a result by itself; when it may stand for one is decided here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cause::{Cause, Exit, StopMethod};
+use crate::proverif::grammar::{self, Item, Said, Summary, Word};
+use crate::proverif::{EarlyStop, ProVerif};
+use crate::verdict::{Finding, Ruling, lossy};
+
+/// The texts one of which is in every line that is worth reading, as long as `is_all_ears` says nothing else.
+pub(crate) fn texts(proverif: ProVerif) -> &'static [&'static str] {
+    const TEXTS: &[&str] = &[
+        "RESULT",
+        "Starting proving a group",
+        "-- Query",
+        "rror: ",
+        "File \"",
+        "----------",
+        "Starting query ",
+        "goal reachable: ",
+    ];
+    match proverif.early_stop {
+        EarlyStop::Off => &TEXTS[..TEXTS.len() - 2],
+        EarlyStop::OnGoalReachable | EarlyStop::OnRefutingGoal => TEXTS,
+    }
+}
+
+/// What one run of ProVerif has said so far.
+#[derive(Debug)]
+pub(crate) struct Account {
+    early_stop: EarlyStop,
+    /// How many results of lemmas are still to come.
+    lemmas: u32,
+    results: Vec<Entry>,
+    /// Where the results of the current group begin.
+    group: usize,
+    /// The correspondence that is tried right now.
+    tried: Option<Box<[u8]>>,
+    goal: Option<ReachedGoal>,
+    place: Place,
+    error: Option<Arc<str>>,
+    /// The summary is complete: what is not in it is not the query's own.
+    is_complete: bool,
+}
+
+/// A result line.
+#[derive(Debug)]
+struct Entry {
+    /// Its number among the findings.
+    finding: usize,
+    line: Arc<str>,
+    lemma: bool,
+}
+
+/// A goal at which the run is ended.
+#[derive(Debug)]
+struct ReachedGoal {
+    query: Box<[u8]>,
+    line: Arc<str>,
+    word: Word,
+}
+
+/// Where in the output the next line stands.
+#[derive(Debug)]
+enum Place {
+    Anywhere,
+    /// After this position line.
+    Position(Arc<str>),
+    /// After dashes.
+    Dashes,
+    /// In the summary.
+    Summary(Summary),
+}
+
+impl Account {
+    pub(crate) const fn new(proverif: ProVerif) -> Self {
+        Self {
+            early_stop: proverif.early_stop,
+            lemmas: proverif.lemmas,
+            results: Vec::new(),
+            group: 0,
+            tried: None,
+            goal: None,
+            place: Place::Anywhere,
+            error: None,
+            is_complete: false,
+        }
+    }
+
+    /// Whether the next line is wanted whatever it is.
+    pub(crate) const fn is_all_ears(&self) -> bool {
+        !matches!(self.place, Place::Anywhere)
+    }
+
+    /// Takes in a line; adds its result, if it is one, to the findings.
+    pub(crate) fn take(
+        &mut self,
+        line: &[u8],
+        at: Duration,
+        findings: &mut Vec<Finding>,
+    ) -> Option<StopMethod> {
+        let line = grammar::visible(line);
+        let said = Said::by(line);
+        match (std::mem::replace(&mut self.place, Place::Anywhere), said) {
+            (Place::Summary(summary), Said::Dashes) => {
+                self.settle(&summary, at, findings);
+                return None;
+            }
+            (Place::Summary(mut summary), _) => {
+                summary.take(line);
+                self.place = Place::Summary(summary);
+                return None;
+            }
+            (Place::Dashes, Said::SummaryTitle) => self.place = Place::Summary(Summary::default()),
+            (Place::Position(position), Said::Error) => self.fail(Some(&position), line),
+            (_, Said::Error) => self.fail(None, line),
+            _ => {}
+        }
+        match said {
+            Said::Dashes => self.place = Place::Dashes,
+            Said::Position => self.place = Place::Position(lossy(line)),
+            Said::Result { statement, word, horn } => {
+                self.tried = None;
+                self.take_result(line, statement, word, horn, at, findings);
+            }
+            Said::Aside => self.tried = None,
+            Said::Header => {
+                self.tried = None;
+                self.group = self.results.len();
+            }
+            Said::Final => self.restart_group(findings),
+            Said::Starting(query) => self.tried = Some(query.into()),
+            Said::Goal => return self.reach_goal(line),
+            Said::SummaryTitle | Said::Error | Said::Nothing => {}
+        }
+        None
+    }
+
+    /// The first error is the one; what follows it is about reporting it.
+    fn fail(&mut self, position: Option<&str>, line: &[u8]) {
+        let error = lossy(line);
+        self.error.get_or_insert_with(|| match position {
+            Some(position) => Arc::from(format!("{position} {error}")),
+            None => error,
+        });
+    }
+
+    fn take_result(
+        &mut self,
+        line: &[u8],
+        statement: &[u8],
+        word: Word,
+        horn: bool,
+        at: Duration,
+        findings: &mut Vec<Finding>,
+    ) {
+        if self.goal.as_ref().is_some_and(|goal| *goal.query == *statement) {
+            self.goal = None;
+        }
+        let statement = lossy(statement);
+        if grammar::is_equivalence(&statement) {
+            self.supersede_equivalence(&statement, findings);
+        }
+        let lemma = self.lemmas > 0 && grammar::may_be_lemma(&statement);
+        self.lemmas -= u32::from(lemma);
+        self.results.push(Entry { finding: findings.len(), line: lossy(line), lemma });
+        findings.push(Finding {
+            statement: if horn { Arc::from(format!("not {statement}")) } else { statement },
+            verdict: Arc::from(word.text()),
+            counts: word.counts(),
+            own: !lemma,
+            at,
+        });
+    }
+
+    /// An equivalence that could not be proved is tried again in another form; what comes of that counts.
+    fn supersede_equivalence(&self, statement: &str, findings: &mut [Finding]) {
+        for entry in &self.results {
+            let finding = &mut findings[entry.finding];
+            if *finding.statement == *statement && *finding.verdict == *Word::Unproved.text() {
+                finding.own = false;
+            }
+        }
+    }
+
+    /// The results of the group so far were provisional: all of them follow again.
+    fn restart_group(&mut self, findings: &mut [Finding]) {
+        for entry in &mut self.results[self.group..] {
+            findings[entry.finding].own = false;
+            self.lemmas += u32::from(std::mem::take(&mut entry.lemma));
+        }
+        self.group = self.results.len();
+    }
+
+    /// A goal counts only while a query of its own is tried: the secrecy assumptions of a model are checked before,
+    /// lemmas are proved first, and equivalences are never announced.
+    fn reach_goal(&mut self, line: &[u8]) -> Option<StopMethod> {
+        let query = self.tried.as_ref().filter(|_| self.lemmas == 0 && self.goal.is_none())?;
+        let word = match self.early_stop {
+            EarlyStop::Off => return None,
+            // Only where the conclusion is false, a goal never precedes `true`.
+            EarlyStop::OnGoalReachable if !query.starts_with(b"not ") => return None,
+            EarlyStop::OnGoalReachable => Word::Reachable,
+            EarlyStop::OnRefutingGoal => Word::NotProved,
+        };
+        self.goal = Some(ReachedGoal { query: query.clone(), line: lossy(line), word });
+        Some(StopMethod::Term)
+    }
+
+    /// The summary has the last word: its queries are the query's own, everything else is not. A query that never
+    /// had a result line, because a lemma stopped the file, becomes a finding now.
+    fn settle(&mut self, summary: &Summary, at: Duration, findings: &mut Vec<Finding>) {
+        self.is_complete = true;
+        self.goal = None;
+        for entry in &self.results {
+            findings[entry.finding].own = false;
+        }
+        // From behind, because lemmas and provisional results come first.
+        let mut unheard: Vec<_> =
+            summary.items.iter().rev().filter(|item| !self.claim(item, findings)).collect();
+        unheard.reverse();
+        for item in unheard {
+            let line = Arc::clone(&item.line);
+            self.results.push(Entry { finding: findings.len(), line, lemma: false });
+            findings.push(Finding {
+                statement: Arc::clone(&item.statement),
+                verdict: Arc::from(item.word.text()),
+                counts: item.word.counts(),
+                own: true,
+                at,
+            });
+        }
+    }
+
+    /// Finds the result line of a line of the summary.
+    fn claim(&self, item: &Item, findings: &mut [Finding]) -> bool {
+        for entry in self.results.iter().rev() {
+            let finding = &mut findings[entry.finding];
+            let same = *finding.verdict == *item.word.text() && item.is_about(&finding.statement);
+            if same && !finding.own {
+                finding.own = true;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What the run says about its query: a verdict, or else the line that says why there is none.
+    ///
+    /// A run that failed has no verdict, and one that broke off by itself may have more to say than it said.
+    pub(crate) fn rule(
+        &self,
+        cause: Cause,
+        exit: Option<Exit>,
+        findings: &[Finding],
+    ) -> Result<Ruling, Option<Arc<str>>> {
+        let left_well = exit == Some(Exit::Code(0));
+        if self.error.is_some() && !left_well {
+            return Err(self.error.clone());
+        }
+        if cause == Cause::Exited && exit.is_some() && !left_well && !self.is_complete {
+            return Err(None);
+        }
+        let own = self.results.iter().filter_map(|entry| {
+            let finding = &findings[entry.finding];
+            finding.own.then(|| Ruling {
+                verdict: Arc::clone(&finding.verdict),
+                counts: finding.counts,
+                line: Some(Arc::clone(&entry.line)),
+            })
+        });
+        let goal = self.goal.iter().map(|goal| Ruling {
+            verdict: Arc::from(goal.word.text()),
+            counts: goal.word.counts(),
+            line: Some(Arc::clone(&goal.line)),
+        });
+        Ruling::sum(own.chain(goal)).ok_or(None)
+    }
+}
+
+#[cfg(test)]
+mod tests;

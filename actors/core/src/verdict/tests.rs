@@ -1,0 +1,106 @@
+use super::*;
+use crate::plan::Judging;
+use crate::process::Ear;
+use crate::rules::{Judge, Pattern, Rule, Streams};
+
+fn rule(on: &str) -> Rule {
+    Rule {
+        on: Pattern::Regex(on.into()),
+        streams: Streams::Stdout,
+        verdict: None,
+        capture: None,
+        counts: Counts::Ok,
+        value: None,
+        note: false,
+        stop: None,
+    }
+}
+
+fn judge(rules: Vec<Rule>, preset: Option<Preset>, text: &str, cause: Cause, exit: Exit) -> Judgement {
+    let judge = Judge::compile(&Judging { rules, preset }).unwrap();
+    let mut reader = crate::lines::Reader::new(Arc::new(judge));
+    reader.hear(Stream::Stdout, text.as_bytes(), Duration::ZERO, &mut Vec::new());
+    reader.judge(cause, Some(exit))
+}
+
+fn verdict(judgement: &Judgement) -> Option<(&str, Counts)> {
+    judgement.verdict.as_deref().map(|word| (word, judgement.counts))
+}
+
+#[test]
+fn an_exit_code_speaks_only_for_a_program_that_left_by_itself() {
+    let says = |cause, exit| {
+        let judgement = judge(vec![], Some(Preset::ExitCode), "", cause, exit);
+        judgement.verdict.map(|word| (word.to_string(), judgement.counts))
+    };
+    let ok = Some(("ok".to_owned(), Counts::Ok));
+    let failed = Some(("failed".to_owned(), Counts::Bad));
+    assert_eq!(says(Cause::Exited, Exit::Code(0)), ok);
+    assert_eq!(says(Cause::Concluded, Exit::Code(0)), ok);
+    assert_eq!(says(Cause::Exited, Exit::Code(1)), failed);
+    assert_eq!(says(Cause::Exited, Exit::Signal(11)), failed);
+    assert_eq!(says(Cause::Concluded, Exit::Signal(15)), None);
+    for cause in [Cause::Silent, Cause::WallLimit, Cause::MemoryLimit, Cause::Cancelled] {
+        assert_eq!(says(cause, Exit::Code(0)), None);
+        assert_eq!(says(cause, Exit::Signal(9)), None);
+    }
+}
+
+#[test]
+fn a_rule_outranks_the_preset_and_its_last_verdict_counts() {
+    let rules = vec![
+        Rule { verdict: Some("good".into()), ..rule("^good") },
+        Rule { capture: Some(1), value: Some(1), counts: Counts::Open, ..rule("^word (\\w+)") },
+    ];
+    let says = |text| judge(rules.clone(), Some(Preset::ExitCode), text, Cause::Exited, Exit::Code(0));
+    let judgement = says("good 1\nword maybe\n");
+    assert_eq!(verdict(&judgement), Some(("maybe", Counts::Open)));
+    assert_eq!(judgement.line.as_deref(), Some("word maybe"));
+    assert_eq!(judgement.value.as_deref(), Some("maybe"));
+    assert_eq!(judgement.findings.len(), 2);
+    assert_eq!(verdict(&says("word a\ngood 2\n")), Some(("good", Counts::Ok)));
+    assert_eq!(verdict(&says("nothing\n")), Some(("ok", Counts::Ok)));
+}
+
+#[test]
+fn no_verdict_is_bad_and_a_stopping_line_is_shown() {
+    let stop = Rule { stop: Some(StopMethod::Term), ..rule("ready") };
+    let judgement = judge(vec![stop], None, "ready\n", Cause::Concluded, Exit::Signal(15));
+    assert_eq!((verdict(&judgement), judgement.counts), (None, Counts::Bad));
+    assert_eq!(judgement.line.as_deref(), Some("ready"));
+    assert!(!judgement.is_well(None));
+    assert_eq!(judge(vec![], None, "x\n", Cause::Exited, Exit::Code(0)).verdict, None);
+}
+
+#[test]
+fn a_note_does_not_hide_the_preset_but_a_verdict_or_stop_does() {
+    let text = "RESULT not attacker(s[]) is true.\n";
+    let says = |rule| {
+        let preset = Some(Preset::ProVerif(ProVerif::default()));
+        judge(vec![rule], preset, text, Cause::Exited, Exit::Code(0))
+    };
+    let noted = says(Rule { note: true, value: Some(0), ..rule("RESULT") });
+    assert_eq!(verdict(&noted), Some(("true", Counts::Ok)));
+    assert_eq!((noted.notes.len(), noted.value.as_deref()), (1, Some("RESULT")));
+    let stated = says(Rule { verdict: Some("mine".into()), ..rule("RESULT") });
+    assert_eq!((verdict(&stated), stated.findings.len()), (Some(("mine", Counts::Ok)), 1));
+    assert_eq!(says(Rule { stop: Some(StopMethod::Kill), ..rule("RESULT") }).verdict, None);
+}
+
+#[test]
+fn mixed_is_as_its_worst_part() {
+    let ruling =
+        |word: &str, counts, line: &str| Ruling { verdict: word.into(), counts, line: Some(line.into()) };
+    let sum = Ruling::sum(
+        [
+            ruling("true", Counts::Ok, "1"),
+            ruling("cannot be proved", Counts::Open, "2"),
+            ruling("false", Counts::Ok, "3"),
+        ]
+        .into_iter(),
+    );
+    assert_eq!(sum, Some(ruling("mixed", Counts::Open, "2")));
+    let same = [ruling("true", Counts::Ok, "1"), ruling("true", Counts::Ok, "2")];
+    assert_eq!(Ruling::sum(same.into_iter()), Some(ruling("true", Counts::Ok, "2")));
+    assert_eq!(Ruling::sum([].into_iter()), None);
+}
