@@ -1,3 +1,16 @@
 //! The actors of provisor and its one OS corner.
+//!
+//! Actors translate: callback to event, effect to call. What is decided, `provisor_core` decides.
 
+pub mod alarm;
+pub mod clock;
+pub mod counter;
+pub mod logs;
+pub mod messages;
+pub mod monitor;
 pub mod os;
+pub mod process;
+pub mod result_writer;
+pub mod row;
+pub mod runtime;
+pub mod supervisor;

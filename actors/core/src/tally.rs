@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cause::Outcome;
+
 /// What a finished query is counted as: its cause's word and its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Class {
@@ -14,6 +16,15 @@ pub struct Class {
     pub verdict: Option<Arc<str>>,
     /// Whether it ended well.
     pub well: bool,
+}
+
+impl Class {
+    /// What an outcome is counted as, where this verdict (or none in particular) was expected.
+    #[must_use]
+    pub fn of(outcome: &Outcome, expected: Option<&str>) -> Self {
+        let well = outcome.ended_by_itself() && outcome.judgement.is_well(expected);
+        Self { cause: outcome.cause_word().into(), verdict: outcome.judgement.verdict.clone(), well }
+    }
 }
 
 /// One change of the count.

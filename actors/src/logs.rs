@@ -1,0 +1,220 @@
+//! The logs: one thread writes every child's bytes, unchanged, to a file an attempt.
+//!
+//! Whoever reads a child waits here when the disk is slow, so that the child waits in turn; control never does. A log
+//! that cannot be written is marked and given up, and its query goes on.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use provisor_core::plan::Logs as Keep;
+use provisor_core::process::Departure;
+use provisor_core::record::{self, Read};
+use provisor_core::rules::Stream;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bytes on their way to the disk at most, over all children.
+const IN_FLIGHT: u32 = 4 << 20;
+
+/// Makes the file of a log: its name is relative to the run directory.
+pub type OpenLog = Box<dyn FnMut(&str) -> std::io::Result<File> + Send>;
+
+/// One attempt's log.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct LogSpec {
+    /// The file, relative to the run directory.
+    pub name: Arc<str>,
+    /// What is kept.
+    pub keep: Keep,
+    /// Whether the timing goes beside it.
+    pub record: bool,
+}
+
+impl LogSpec {
+    /// Whether there is a file at all.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.keep != Keep::Drop
+    }
+
+    /// Whether it holds every byte and tells the streams apart (`mixed`: the child has written on standard error),
+    /// so that the attempt can be judged again from it.
+    #[must_use]
+    pub fn is_whole(&self, mixed: bool) -> bool {
+        self.keep == Keep::Keep && (self.record || !mixed)
+    }
+}
+
+/// The way to the log thread. Cloning it shares it.
+#[derive(Clone, Debug)]
+pub struct Logs {
+    orders: UnboundedSender<Order>,
+    in_flight: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+enum Order {
+    Write {
+        log: Arc<LogSpec>,
+        stream: Stream,
+        bytes: Bytes,
+        at: Duration,
+        _room: Option<OwnedSemaphorePermit>,
+    },
+    Close {
+        log: Arc<LogSpec>,
+        end: Option<(Duration, Departure)>,
+    },
+    Barrier(SyncSender<()>),
+}
+
+impl Logs {
+    /// Starts the thread. It ends when the last `Logs` is dropped.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start(open: OpenLog) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (orders, inbox) = unbounded_channel();
+        let thread = std::thread::Builder::new()
+            .name("provisor-logs".into())
+            .spawn(move || Desk { open, logs: HashMap::new() }.serve(inbox))?;
+        Ok((Self { orders, in_flight: Arc::new(Semaphore::new(IN_FLIGHT as usize)) }, thread))
+    }
+
+    /// Hands a chunk over, read `at` this long after the start of the attempt; waits while too much is on its way.
+    pub async fn write(&self, log: &Arc<LogSpec>, stream: Stream, bytes: Bytes, at: Duration) {
+        let wanted = u32::try_from(bytes.len()).unwrap_or(IN_FLIGHT).min(IN_FLIGHT);
+        let room = Arc::clone(&self.in_flight).acquire_many_owned(wanted).await.ok();
+        let _ = self.orders.send(Order::Write { log: Arc::clone(log), stream, bytes, at, _room: room });
+    }
+
+    /// No further byte follows.
+    pub fn close(&self, log: &Arc<LogSpec>, end: Option<(Duration, Departure)>) {
+        let _ = self.orders.send(Order::Close { log: Arc::clone(log), end });
+    }
+
+    /// Blocks until everything that was handed over before is in its file.
+    pub fn barrier(&self) {
+        let (done, wait) = sync_channel(1);
+        if self.orders.send(Order::Barrier(done)).is_ok() {
+            let _ = wait.recv();
+        }
+    }
+}
+
+/// The thread's side.
+struct Desk {
+    open: OpenLog,
+    logs: HashMap<Arc<LogSpec>, OpenedLog>,
+}
+
+impl Desk {
+    fn serve(mut self, mut inbox: UnboundedReceiver<Order>) {
+        while let Some(order) = inbox.blocking_recv() {
+            match order {
+                Order::Write { log, stream, bytes, at, _room } => self.opened(&log).write(stream, &bytes, at),
+                Order::Close { log, end } => {
+                    self.opened(&log).close(end);
+                    self.logs.remove(&log);
+                }
+                Order::Barrier(done) => drop(done.send(())),
+            }
+        }
+    }
+
+    fn opened(&mut self, log: &Arc<LogSpec>) -> &mut OpenedLog {
+        let Self { open, logs } = self;
+        logs.entry(Arc::clone(log)).or_insert_with_key(|log| OpenedLog::new(open, log))
+    }
+}
+
+/// A log that is being written.
+struct OpenedLog {
+    name: Arc<str>,
+    keep: Keep,
+    /// `None` once it could not be written: said once, then given up.
+    file: Option<File>,
+    timing: Option<File>,
+    /// What `Tail` keeps, so far.
+    tail: Vec<u8>,
+    /// Timing lines that are not written yet.
+    lines: String,
+}
+
+impl OpenedLog {
+    fn new(open: &mut OpenLog, log: &LogSpec) -> Self {
+        let file = match log.keep {
+            Keep::Drop => None,
+            Keep::Keep | Keep::Tail(_) => {
+                open(&log.name).inspect_err(|error| complain(&log.name, error)).ok()
+            }
+        };
+        let timing = log.record.then(|| format!("{}.timing", log.name.trim_end_matches(".log")));
+        let timing = timing.and_then(|name| open(&name).inspect_err(|error| complain(&name, error)).ok());
+        let mut lines = String::new();
+        record::write_head(&mut lines);
+        Self { name: Arc::clone(&log.name), keep: log.keep, file, timing, tail: Vec::new(), lines }
+    }
+
+    fn write(&mut self, stream: Stream, bytes: &[u8], at: Duration) {
+        if self.timing.is_some() {
+            record::write_read(&mut self.lines, Read { at, stream, bytes: bytes.len() as u64 });
+            if self.lines.len() > 4096 {
+                self.write_lines();
+            }
+        }
+        match self.keep {
+            Keep::Keep => self.write_out(bytes),
+            Keep::Tail(most) => {
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                self.tail.extend_from_slice(bytes);
+                // Cut only when twice too long, so that each byte is moved once at most.
+                if self.tail.len() > most.saturating_mul(2).max(65536) {
+                    self.tail.drain(..self.tail.len() - most);
+                }
+            }
+            Keep::Drop => {}
+        }
+    }
+
+    fn close(&mut self, end: Option<(Duration, Departure)>) {
+        if let Keep::Tail(most) = self.keep {
+            let tail = std::mem::take(&mut self.tail);
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            self.write_out(&tail[tail.len().saturating_sub(most)..]);
+        }
+        if self.timing.is_some() {
+            if let Some((at, departure)) = end {
+                record::write_end(&mut self.lines, at, departure.exit);
+            }
+            self.write_lines();
+        }
+    }
+
+    fn write_out(&mut self, bytes: &[u8]) {
+        let Some(file) = &mut self.file else { return };
+        if let Err(error) = file.write_all(bytes) {
+            complain(&self.name, &error);
+            self.file = None;
+        }
+    }
+
+    fn write_lines(&mut self) {
+        let Some(file) = &mut self.timing else { return };
+        if let Err(error) = file.write_all(self.lines.as_bytes()) {
+            complain(&self.name, &error);
+            self.timing = None;
+        }
+        self.lines.clear();
+    }
+}
+
+fn complain(name: &str, error: &std::io::Error) {
+    tracing::warn!(log = name, %error, "the log cannot be written and is incomplete; its query goes on");
+}

@@ -1,0 +1,191 @@
+//! Every message between actors, sender -> receiver. Asks are imperatives, facts are participles, answers are nouns.
+//!
+//! Few and small: output never travels by mailbox, and one message a line would cost fifty times what the line does.
+
+use std::sync::Arc;
+
+use actix::Message;
+use provisor_core::process::Fact;
+use provisor_core::roster::Place;
+use provisor_core::tally::Change;
+use provisor_core::{Cause, StopMethod, Tick};
+use tokio::sync::oneshot;
+
+use crate::row::Row;
+
+/// Supervisor -> ProcessActor: you have a slot, start.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Begin;
+
+/// Supervisor -> ProcessActor: come to an end. Control never blocks and is never dropped.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Abort {
+    /// Why.
+    pub cause: Cause,
+    /// By Kill at once.
+    pub forced: bool,
+}
+
+/// ProcessActor -> Supervisor: something happened to an attempt.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Report {
+    /// Which query.
+    pub query: Place,
+    /// Which attempt.
+    pub attempt: u32,
+    /// Counted from 0 without a gap in each attempt.
+    pub seq: u32,
+    /// On the run's clock.
+    pub at: Tick,
+    /// Microseconds since 1970 on the wall clock, for people.
+    pub unix_us: i64,
+    /// The log so far holds every byte, and tells the streams apart.
+    pub log_is_whole: bool,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// Whom a monitor watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The actor of this attempt.
+    Query {
+        /// Which query.
+        query: Place,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// The counter.
+    Counter,
+    /// The result writer.
+    ResultWriter,
+}
+
+/// How an actor ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It stopped.
+    Normal,
+    /// It panicked with this text.
+    Panicked(Arc<str>),
+    /// Its task was dropped: the system went down around it.
+    Dropped,
+}
+
+/// Monitor -> Supervisor: an actor is no more. Sent exactly once for each monitored actor.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Down {
+    /// Who.
+    pub subject: Subject,
+    /// How.
+    pub reason: Reason,
+}
+
+/// Supervisor -> Counter: the count changes.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Note(pub Change);
+
+/// Supervisor -> ResultWriter: put this row on the disk.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Write(pub Arc<Row>);
+
+/// ResultWriter -> Supervisor: so many further rows are on the disk, in the order in which they were written.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Durable {
+    /// How many.
+    pub rows: usize,
+}
+
+/// ResultWriter -> Supervisor: rows can no longer be put on the disk.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct WriteFailed {
+    /// A sentence with the path.
+    pub text: Arc<str>,
+}
+
+/// Anyone -> Supervisor: start nothing new and end what runs; said again, faster.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Interrupt {
+    /// Why.
+    pub cause: Cause,
+    /// By Kill at once.
+    pub forced: bool,
+}
+
+/// Anyone -> Supervisor: answer when the last query is down and the last row is durable.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Drain {
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<Ending>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// What stopped it before its end, if anything.
+    pub stopped: Option<Cause>,
+    /// Queries without a row.
+    pub unfinished: usize,
+    /// Events that a slow subscriber has missed.
+    pub missed_events: u64,
+    /// Why it is not to be trusted, if so.
+    pub failure: Option<Failure>,
+}
+
+/// What must never happen, and did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Results could not be written.
+    Results(Arc<str>),
+    /// The guardian died.
+    Guardian,
+    /// An actor that holds the run together died.
+    Bug(Arc<str>),
+}
+
+/// Supervisor -> subscribers, by `try_send` on a bounded channel: whoever is slow misses some, and the run goes on.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A query's process is there.
+    Started {
+        /// Which query.
+        query: Place,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// A result line was read.
+    Verdict {
+        /// Which query.
+        query: Place,
+        /// The word.
+        verdict: Arc<str>,
+    },
+    /// The end of a query has begun.
+    Stopping {
+        /// Which query.
+        query: Place,
+        /// Why.
+        cause: Cause,
+        /// By what.
+        method: StopMethod,
+    },
+    /// An attempt is over and its row is durable.
+    Done(Arc<Row>),
+    /// The system was short of something, and the query waits again.
+    Returned {
+        /// Which query.
+        query: Place,
+        /// A sentence.
+        why: Arc<str>,
+    },
+}

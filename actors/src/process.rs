@@ -1,0 +1,243 @@
+//! The ProcessActor: one attempt at one query. Shell of `core::process`.
+//!
+//! Everything that happens, a chunk of output, an exit, the time, ends in `feed`; everything that is to be done
+//! comes out of it and goes through `perform`. It decides nothing, waits for nothing, and knows nobody but the one
+//! who gets its reports. When it is dropped, by a panic too, its child's tree is killed.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle,
+    StreamHandler, WrapFuture,
+};
+use futures_util::StreamExt;
+use provisor_core::Tick;
+use provisor_core::lines::Reader;
+use provisor_core::process::{Departure, Effect, Event, Fact, Phase, Process};
+use provisor_core::roster::Place;
+use provisor_core::rules::Stream;
+
+use crate::alarm::Alarm;
+use crate::clock::RunClock;
+use crate::logs::{LogSpec, Logs};
+use crate::messages::{Abort, Begin, Report};
+use crate::os::{Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalStream};
+use crate::os::{Output, SweepReport, Transience};
+
+/// What an attempt needs of the world.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Starts its process.
+    pub launch: Arc<dyn Launch>,
+    /// Takes its output.
+    pub logs: Logs,
+    /// Tells the time.
+    pub clock: RunClock,
+    /// Gets its reports.
+    pub reports: Recipient<Report>,
+}
+
+/// The actor.
+pub struct ProcessActor {
+    query: Place,
+    attempt: u32,
+    request: Option<LaunchRequest>,
+    log: Arc<LogSpec>,
+    machine: Process<Reader>,
+    around: Surroundings,
+    seq: u32,
+    since: Tick,
+    departure: Option<(Duration, Departure)>,
+    child: Option<Box<dyn Child>>,
+    output: Option<SpawnHandle>,
+    alarm: Alarm,
+    /// The child has written on standard error too: one log holds both streams.
+    mixed: bool,
+    effects: Vec<Effect>,
+}
+
+impl ProcessActor {
+    /// An attempt that has not begun.
+    #[must_use]
+    pub fn new(
+        (query, attempt): (Place, u32),
+        request: LaunchRequest,
+        log: Arc<LogSpec>,
+        machine: Process<Reader>,
+        around: Surroundings,
+    ) -> Self {
+        Self {
+            query,
+            attempt,
+            request: Some(request),
+            log,
+            machine,
+            around,
+            seq: 0,
+            since: Tick::ZERO,
+            departure: None,
+            child: None,
+            output: None,
+            alarm: Alarm::default(),
+            mixed: false,
+            effects: Vec::new(),
+        }
+    }
+
+    /// The one way in.
+    fn feed(&mut self, event: Event<'_>, ctx: &mut Context<Self>) {
+        let mut effects = std::mem::take(&mut self.effects);
+        self.machine.step(self.around.clock.now(), event, &mut effects);
+        for effect in effects.drain(..) {
+            self.perform(effect, ctx);
+        }
+        self.effects = effects;
+        if self.machine.phase() == Phase::Done {
+            ctx.stop();
+        } else {
+            self.alarm.set(self.machine.wake_at(), &self.around.clock, ctx, Self::woken);
+        }
+    }
+
+    /// The one way out.
+    fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) {
+        match effect {
+            Effect::Spawn => self.launch(ctx),
+            Effect::Signal(method) => {
+                if let Some(child) = &self.child {
+                    child.signal(method);
+                }
+            }
+            Effect::Sweep => self.sweep(ctx),
+            Effect::ClosePipes => {
+                if let Some(output) = self.output.take() {
+                    ctx.cancel_future(output);
+                }
+            }
+            Effect::Report(fact) => self.report(fact),
+        }
+    }
+
+    fn launch(&mut self, ctx: &mut Context<Self>) {
+        let Some(request) = self.request.take() else { return };
+        let launch = self.around.launch.launch(request).into_actor(self);
+        ctx.spawn(launch.map(|launched, actor, ctx| actor.launched(launched, ctx)));
+    }
+
+    fn launched(&mut self, launched: Result<Launched, LaunchError>, ctx: &mut Context<Self>) {
+        let Launched { child, output, exit } = match launched {
+            Ok(launched) => launched,
+            Err(LaunchError { transience, text }) => {
+                let transient = transience != Transience::Permanent;
+                return self.feed(Event::SpawnFailed { transient, text }, ctx);
+            }
+        };
+        self.child = Some(child);
+        self.since = self.around.clock.now();
+        self.output = Some(ctx.add_stream(self.logged(output)));
+        ctx.spawn(exit.into_actor(self).map(|exit, actor, ctx| actor.exited(exit, ctx)));
+        self.feed(Event::Spawned, ctx);
+    }
+
+    /// The output on its way through the log: the child waits while the log is behind, and this actor does not.
+    fn logged(&self, output: LocalStream<Output>) -> impl futures_core::Stream<Item = Output> + use<> {
+        let (logs, log, clock, since) =
+            (self.around.logs.clone(), Arc::clone(&self.log), self.around.clock.clone(), self.since);
+        output.then(move |output| {
+            let (logs, log, at) = (logs.clone(), Arc::clone(&log), clock.now() - since);
+            async move {
+                if let Output::Chunk(stream, bytes) = &output {
+                    logs.write(&log, *stream, bytes.clone(), at).await;
+                }
+                output
+            }
+        })
+    }
+
+    fn exited(&mut self, exit: Result<ExitReport, GuardianGone>, ctx: &mut Context<Self>) {
+        match exit {
+            Ok(ExitReport { exit, usage, refined }) => {
+                let departure = Departure { exit, usage, refined };
+                self.departure = Some((self.around.clock.now() - self.since, departure));
+                self.feed(Event::Exited(departure), ctx);
+            }
+            Err(gone) => self.vanished(gone, ctx),
+        }
+    }
+
+    fn sweep(&mut self, ctx: &mut Context<Self>) {
+        let Some(child) = &mut self.child else { return };
+        let sweep = child.sweep().into_actor(self);
+        ctx.spawn(sweep.map(|swept, actor, ctx| match swept {
+            Ok(SweepReport { leftovers }) => actor.feed(Event::Swept { leftovers }, ctx),
+            Err(gone) => actor.vanished(gone, ctx),
+        }));
+    }
+
+    fn vanished(&mut self, gone: GuardianGone, ctx: &mut Context<Self>) {
+        self.feed(Event::Vanished(gone.to_string().into()), ctx);
+    }
+
+    fn report(&mut self, fact: Fact) {
+        if matches!(fact, Fact::Finished(_)) {
+            self.around.logs.close(&self.log, self.departure);
+        }
+        let report = Report {
+            query: self.query,
+            attempt: self.attempt,
+            seq: self.seq,
+            at: self.around.clock.now(),
+            unix_us: unix_micros(),
+            log_is_whole: self.log.is_whole(self.mixed),
+            fact,
+        };
+        self.seq += 1;
+        self.around.reports.do_send(report);
+    }
+
+    fn woken(&mut self, ctx: &mut Context<Self>) {
+        self.alarm.rang();
+        self.feed(Event::Wake, ctx);
+    }
+}
+
+impl Actor for ProcessActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Begin> for ProcessActor {
+    type Result = ();
+
+    fn handle(&mut self, Begin: Begin, ctx: &mut Self::Context) {
+        self.feed(Event::Begin, ctx);
+    }
+}
+
+impl Handler<Abort> for ProcessActor {
+    type Result = ();
+
+    fn handle(&mut self, Abort { cause, forced }: Abort, ctx: &mut Self::Context) {
+        self.feed(Event::Abort { cause, forced }, ctx);
+    }
+}
+
+impl StreamHandler<Output> for ProcessActor {
+    fn handle(&mut self, output: Output, ctx: &mut Self::Context) {
+        match output {
+            Output::Chunk(stream, bytes) => {
+                self.mixed |= stream == Stream::Stderr;
+                self.feed(Event::Chunk(stream, &bytes), ctx);
+            }
+            Output::Eof(stream) => self.feed(Event::Eof(stream), ctx),
+        }
+    }
+
+    /// The end of the output is not the end of the process: actix's default would stop here.
+    fn finished(&mut self, _: &mut Self::Context) {}
+}
+
+fn unix_micros() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,318 @@
+//! The runtime: starts the actors of a run on a thread of their own, from any tokio context, and joins them cleanly.
+//!
+//! All actors share one thread. Processes are spawned by the guardian and bytes are written by the log thread, so one
+//! thread reads a gigabyte a second and starts thousands of processes; a second one would only add wake-ups.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use actix::{Addr, AsyncContext, Context};
+use provisor_core::plan::Judging;
+use provisor_core::roster::{Bounds, Entry, Place, Roster};
+use provisor_core::rules::{Judge, RuleError};
+use provisor_core::tally::{Class, Counts};
+use provisor_core::{Cause, Plan, Query, Tick};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::RunClock;
+use crate::counter::Counter;
+use crate::logs::{Logs, OpenLog};
+use crate::messages::{Down, Drain, Ending, Event, Interrupt, Reason, Subject};
+use crate::monitor::{run_monitored, start_monitored};
+use crate::os::{Launch, LocalFuture};
+use crate::result_writer::ResultWriter;
+use crate::row::Commit;
+use crate::supervisor::{GuardianDied, LogName, Office, Open, Supervisor};
+
+/// Rows that may wait for the disk before nothing new is started.
+const UNWRITTEN: usize = 4096;
+
+/// What is to be run.
+pub struct Job {
+    /// All that is asked.
+    pub plan: Arc<Plan>,
+    /// Which of it is run, in this order, with the number of attempts that earlier runs have made.
+    pub todo: Vec<(Place, u32)>,
+    /// What the rest came to in earlier runs.
+    pub reused: Vec<Class>,
+    /// Names this run in the cookies of its children; unique on this machine.
+    pub token: Arc<str>,
+}
+
+/// What the runtime needs of the world.
+pub struct Ports<S> {
+    /// Called once on the runtime's own thread.
+    pub launcher: LauncherFactory,
+    /// Where rows go.
+    pub store: S,
+    /// Makes log files.
+    pub open_log: OpenLog,
+    /// Names log files.
+    pub log_name: LogName,
+    /// Gets what is worth telling; what it has no room for is counted, never waited for.
+    pub events: Option<mpsc::Sender<Event>>,
+}
+
+/// Makes the launcher.
+pub type LauncherFactory = Box<dyn FnOnce() -> std::io::Result<Launcher> + Send>;
+
+/// A launcher and how it ends.
+pub struct Launcher {
+    /// Starts processes.
+    pub launch: Arc<dyn Launch>,
+    /// What its children are contained in, as it goes into the rows.
+    pub containment: Arc<str>,
+    /// Resolves if it can start nothing any more and its children are dead.
+    pub gone: LocalFuture<()>,
+    /// Resolves when nothing that it started is left.
+    pub close: LocalFuture<()>,
+}
+
+/// Why a run did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A rule of the plan does not compile.
+    #[error("a rule of query {query}: {source}")]
+    Rule {
+        /// The first query with that rule.
+        query: Arc<str>,
+        /// What is wrong with it.
+        source: RuleError,
+    },
+    /// The system refused a thread or a socket.
+    #[error("the runtime could not be started")]
+    System(#[from] std::io::Error),
+    /// The thread ended before it had begun.
+    #[error("the runtime's thread died at its start")]
+    Died,
+}
+
+/// The way to a running run. Cheap to clone, and at home on any thread.
+#[derive(Clone)]
+pub struct RuntimeHandle {
+    supervisor: Addr<Supervisor>,
+    counts: watch::Receiver<Counts>,
+    launch: Arc<dyn Launch>,
+    clock: RunClock,
+}
+
+impl RuntimeHandle {
+    /// The shared count, to be looked at or waited on.
+    #[must_use]
+    pub fn counts(&self) -> watch::Receiver<Counts> {
+        self.counts.clone()
+    }
+
+    /// The run's clock.
+    #[must_use]
+    pub fn now(&self) -> Tick {
+        self.clock.now()
+    }
+
+    /// Starts nothing new and ends what runs: by Term and grace, or `forced`, by Kill at once.
+    pub fn interrupt(&self, cause: Cause, forced: bool) {
+        self.supervisor.do_send(Interrupt { cause, forced });
+    }
+
+    /// Stops every child and the run's clock, or lets both go on.
+    pub fn pause(&self, stopped: bool) {
+        if stopped {
+            self.launch.pause(true);
+            self.clock.stand_still(true);
+        } else {
+            self.clock.stand_still(false);
+            self.launch.pause(false);
+        }
+    }
+}
+
+/// A run on its way.
+pub struct Runtime<S> {
+    handle: RuntimeHandle,
+    thread: JoinHandle<Option<S>>,
+    ending: oneshot::Receiver<Ending>,
+}
+
+/// The runtime's thread died before the run had ended.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the runtime's thread died before the run had ended")]
+pub struct RuntimeDied;
+
+impl<S: Commit + 'static> Runtime<S> {
+    /// Starts a run. Works from any tokio context; the actors live on a thread of their own.
+    ///
+    /// # Errors
+    /// If a rule does not compile or the system refuses a thread; then nothing was started.
+    pub async fn start(job: Job, ports: Ports<S>) -> Result<Self, StartError> {
+        let judges = compile(&job.plan)?;
+        let (hand_out, handle) = oneshot::channel();
+        let (over, ending) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("provisor-actors".into())
+            .spawn(move || live(job, judges, ports, hand_out, over))?;
+        let handle = handle.await.map_err(|_| StartError::Died)??;
+        Ok(Self { handle, thread, ending })
+    }
+
+    /// The way to it while it runs.
+    #[must_use]
+    pub fn handle(&self) -> RuntimeHandle {
+        self.handle.clone()
+    }
+
+    /// Waits until the last query is down and the last row is durable, then ends the runtime and gives the store
+    /// back. Nothing of the run is left then: no process, no thread, no task.
+    ///
+    /// # Errors
+    /// If the runtime itself died.
+    pub async fn join(self) -> Result<(Ending, S), RuntimeDied> {
+        let ending = self.ending.await.map_err(|_| RuntimeDied)?;
+        // The thread has nothing left to do but to end.
+        let store = self.thread.join().ok().flatten().ok_or(RuntimeDied)?;
+        Ok((ending, store))
+    }
+}
+
+/// Each distinct reading once, however many queries share it.
+fn compile(plan: &Plan) -> Result<Vec<Arc<Judge>>, StartError> {
+    let mut compiled: HashMap<*const Judging, Arc<Judge>> = HashMap::new();
+    let judge = |query: &Query| {
+        if let Some(judge) = compiled.get(&Arc::as_ptr(&query.judging)) {
+            return Ok(Arc::clone(judge));
+        }
+        let rule = |source| StartError::Rule { query: Arc::clone(&query.id), source };
+        let judge = Arc::new(Judge::compile(&query.judging).map_err(rule)?);
+        compiled.insert(Arc::as_ptr(&query.judging), Arc::clone(&judge));
+        Ok(judge)
+    };
+    plan.queries.iter().map(judge).collect()
+}
+
+type HandOut = oneshot::Sender<Result<RuntimeHandle, StartError>>;
+
+/// The life of the runtime's thread.
+fn live<S: Commit + 'static>(
+    job: Job,
+    judges: Vec<Arc<Judge>>,
+    ports: Ports<S>,
+    hand_out: HandOut,
+    over: oneshot::Sender<Ending>,
+) -> Option<S> {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = hand_out.send(Err(error.into()));
+            return None;
+        }
+    };
+    let actors = tokio::task::LocalSet::new();
+    let (ending, threads) = actors.block_on(&runtime, run(job, judges, ports, hand_out))?;
+    // Dropping the actors lets go of the store and of the logs, and their threads end.
+    drop(actors);
+    drop(runtime);
+    let store = threads.join();
+    let _ = over.send(ending);
+    store
+}
+
+/// The threads beside the actors'.
+struct Threads<S> {
+    store: JoinHandle<S>,
+    logs: JoinHandle<()>,
+}
+
+impl<S> Threads<S> {
+    fn join(self) -> Option<S> {
+        let store = self.store.join().ok();
+        let _ = self.logs.join();
+        store
+    }
+}
+
+/// From the first actor to the last.
+async fn run<S: Commit + 'static>(
+    job: Job,
+    judges: Vec<Arc<Judge>>,
+    ports: Ports<S>,
+    hand_out: HandOut,
+) -> Option<(Ending, Threads<S>)> {
+    let (handle, close, threads) = match open(job, judges, ports) {
+        Ok(opened) => opened,
+        Err(error) => {
+            let _ = hand_out.send(Err(error));
+            return None;
+        }
+    };
+    let (answer, ending) = oneshot::channel();
+    handle.supervisor.do_send(Drain { answer });
+    let _ = hand_out.send(Ok(handle));
+    // The supervisor lives as long as this thread; if it dies all the same, its answer is dropped.
+    let ending = ending.await.ok()?;
+    close.await;
+    Some((ending, threads))
+}
+
+fn open<S: Commit + 'static>(
+    job: Job,
+    judges: Vec<Arc<Judge>>,
+    ports: Ports<S>,
+) -> Result<(RuntimeHandle, LocalFuture<()>, Threads<S>), StartError> {
+    let Ports { launcher, store, open_log, log_name, events } = ports;
+    let Job { plan, todo, reused, token } = job;
+    let Launcher { launch, containment, gone, close } = launcher()?;
+    let (logs, log_thread) = Logs::start(open_log)?;
+    let clock = RunClock::start();
+    let roster = roster(&plan, todo);
+    let (counter, counts) = Counter::new(Counts::new(plan.queries.len(), reused));
+    // The monitors report to the supervisor, and the supervisor sends to the counter: the address comes first.
+    let desk = Context::<Supervisor>::new();
+    let supervisor = desk.address();
+    let counter = start_monitored(counter, down(&supervisor, Subject::Counter));
+    let office = Office {
+        plan,
+        judges,
+        token,
+        containment,
+        launch: Arc::clone(&launch),
+        logs: logs.clone(),
+        log_name,
+        clock: clock.clone(),
+        counter,
+        events,
+    };
+    let (durable, failed) = (supervisor.clone().recipient(), supervisor.clone().recipient());
+    let (writer, store_thread) = ResultWriter::new(store, logs, durable, failed)?;
+    let writer = start_monitored(writer, down(&supervisor, Subject::ResultWriter));
+    // Nobody is above the supervisor: when it dies its promise to answer dies too, and `join` says so.
+    run_monitored(desk, Supervisor::new(office, roster), |reason| {
+        tracing::debug!(?reason, "the supervisor is down")
+    });
+    supervisor.do_send(Open(writer));
+    let watched = supervisor.clone();
+    tokio::task::spawn_local(async move {
+        gone.await;
+        watched.do_send(GuardianDied);
+    });
+    let handle = RuntimeHandle { supervisor, counts, launch, clock };
+    Ok((handle, close, Threads { store: store_thread, logs: log_thread }))
+}
+
+/// Tells the supervisor that this subject is no more.
+fn down(supervisor: &Addr<Supervisor>, subject: Subject) -> impl FnOnce(Reason) + 'static {
+    let supervisor = supervisor.clone();
+    move |reason| supervisor.do_send(Down { subject, reason })
+}
+
+fn roster(plan: &Plan, todo: Vec<(Place, u32)>) -> Roster {
+    let bounds = Bounds {
+        slots: plan.slots,
+        deadline: plan.total.map(|total| Tick::ZERO + total),
+        unwritten: UNWRITTEN.max(plan.slots),
+    };
+    let entry = |(query, attempts_before): (Place, u32)| {
+        let retry = Arc::clone(&plan.queries[query as usize].retry);
+        Entry { query, attempts_before, retry }
+    };
+    Roster::new(bounds, todo.into_iter().map(entry))
+}
