@@ -2,6 +2,21 @@
 //!
 //! It is seen from outside through two ports, [`Launch`] and [`Child`]. It knows no actor and no message.
 
+pub mod guardian;
+mod keeper;
+mod link;
+pub mod local;
+pub mod orphans;
+mod output;
+mod packet;
+mod program;
+pub mod signals;
+mod spawn;
+mod sweep;
+mod tree;
+mod watched;
+mod wire;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,0 +1,285 @@
+//! The supervisor's end of the socket: requests go out from any thread, replies find who waits for them.
+//!
+//! It must never block: a request that the socket does not take is queued, and the [`Driver`] sends it later. When the
+//! guardian is gone, everything that waits for it is told.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use nix::sys::socket::{Shutdown, shutdown};
+use nix::unistd::Pid;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{oneshot, watch};
+
+use super::guardian::GuardianHandle;
+use super::packet::{Inbox, Outbox};
+use super::tree;
+use super::watched::watched;
+use super::wire::{PACKET, Reply, Request, Step};
+
+/// The answer to a Spawn: the read ends of stdout and stderr, or the step that failed and its errno.
+pub(super) type SpawnAnswer = Result<(OwnedFd, OwnedFd), (Step, i32)>;
+
+/// An exit, as the wire has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawExit {
+    pub(super) signalled: bool,
+    pub(super) status: i32,
+    pub(super) cpu_us: u64,
+    pub(super) max_rss_kib: u64,
+}
+
+/// Who waits for news of a child.
+#[derive(Default)]
+pub(super) struct Slot {
+    pub(super) spawned: Option<oneshot::Sender<SpawnAnswer>>,
+    pub(super) exited: Option<oneshot::Sender<RawExit>>,
+    pub(super) swept: Option<oneshot::Sender<u32>>,
+}
+
+/// What became of the guardian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It works.
+    Alive,
+    /// Its socket has ended: it answers no more.
+    Gone,
+    /// Its process has ended; before, it said how many processes it had found that belonged to nobody, if it did.
+    Ended(Option<u32>),
+}
+
+/// The link, shared by everything that talks to the guardian.
+pub(super) struct Link {
+    socket: Arc<OwnedFd>,
+    state: Mutex<State>,
+    fate: watch::Sender<Fate>,
+}
+
+struct State {
+    slots: HashMap<u64, Slot>,
+    outbox: Outbox,
+    /// The driver, where it sleeps without waiting for room in the socket.
+    sleeping: Option<Waker>,
+    last_id: u64,
+    gone: bool,
+    unattributed: Option<u32>,
+}
+
+impl Link {
+    /// The link, and what carries its replies.
+    pub(super) fn new(guardian: GuardianHandle) -> (Arc<Self>, Driver) {
+        let GuardianHandle { pid, pidfd, socket } = guardian;
+        let state = State {
+            slots: HashMap::new(),
+            outbox: Outbox::default(),
+            sleeping: None,
+            last_id: 0,
+            gone: false,
+            unattributed: None,
+        };
+        let link = Arc::new(Self {
+            socket: Arc::new(socket),
+            state: Mutex::new(state),
+            fate: watch::Sender::new(Fate::Alive),
+        });
+        let work = Box::pin(drive(Arc::clone(&link), pid, pidfd));
+        (Arc::clone(&link), Driver { link, work })
+    }
+
+    /// A number that no child has had.
+    pub(super) fn new_id(&self) -> u64 {
+        let mut state = self.lock();
+        state.last_id += 1;
+        state.last_id
+    }
+
+    /// Takes a place for the answers, and sends the request for them. False: the guardian is gone.
+    pub(super) fn open_slot(&self, id: u64, slot: Slot, request: &[u8], fds: Vec<OwnedFd>) -> bool {
+        let mut state = self.lock();
+        if state.gone {
+            return false;
+        }
+        state.slots.insert(id, slot);
+        self.send_locked(&mut state, request, fds);
+        true
+    }
+
+    /// Has an answer to the sweep sent to whoever holds the other end.
+    pub(super) fn sweep(&self, id: u64, swept: oneshot::Sender<u32>) {
+        let mut state = self.lock();
+        if state.gone {
+            return;
+        }
+        state.slots.entry(id).or_default().swept = Some(swept);
+        self.send_locked(&mut state, &Request::Sweep { id }.encode_small(), Vec::new());
+    }
+
+    /// Lets go of a child in every way.
+    pub(super) fn forget(&self, id: u64) {
+        let mut state = self.lock();
+        state.slots.remove(&id);
+        self.send_locked(&mut state, &Request::Forget { id }.encode_small(), Vec::new());
+    }
+
+    /// Sends a request that has no answer.
+    pub(super) fn send(&self, request: &Request<'_>) {
+        self.send_locked(&mut self.lock(), &request.encode_small(), Vec::new());
+    }
+
+    /// Says that nothing more is asked for: the guardian kills all and leaves. What waits to be sent is not sent.
+    pub(super) fn hang_up(&self) {
+        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Write);
+    }
+
+    /// What became of the guardian, now and later.
+    pub(super) fn fate(&self) -> watch::Receiver<Fate> {
+        self.fate.subscribe()
+    }
+
+    fn send_locked(&self, state: &mut State, request: &[u8], fds: Vec<OwnedFd>) {
+        // Where the peer is gone the driver sees it too, and tells everybody.
+        if state.outbox.send(self.socket.as_fd(), request, fds).is_ok() && !state.outbox.is_empty() {
+            state.sleeping.take().into_iter().for_each(Waker::wake);
+        }
+    }
+
+    fn deliver(&self, bytes: &[u8], fds: Vec<OwnedFd>) {
+        let Ok(reply) = Reply::decode(bytes) else {
+            tracing::warn!("the guardian sent something that is no reply");
+            return;
+        };
+        let mut state = self.lock();
+        match reply {
+            Reply::Spawned { id } => deliver_spawned(&mut state, id, fds),
+            Reply::SpawnFailed { id, step, errno } => {
+                let spawned = state.slots.remove(&id).and_then(|slot| slot.spawned);
+                spawned.map(|spawned| spawned.send(Err((step, errno))));
+            }
+            Reply::Exited { id, signalled, status, cpu_us, max_rss_kib } => {
+                let exited = state.slots.get_mut(&id).and_then(|slot| slot.exited.take());
+                exited.map(|exited| exited.send(RawExit { signalled, status, cpu_us, max_rss_kib }));
+            }
+            Reply::Swept { id, leftovers } => {
+                let swept = state.slots.remove(&id).and_then(|slot| slot.swept);
+                swept.map(|swept| swept.send(leftovers));
+            }
+            Reply::Farewell { unattributed } => state.unattributed = Some(unattributed),
+        }
+    }
+
+    /// Whoever waits hears that its other end is dropped.
+    fn lose(&self) {
+        let mut state = self.lock();
+        state.gone = true;
+        state.slots.clear();
+        state.outbox = Outbox::default();
+        drop(state);
+        self.fate.send_if_modified(|fate| {
+            let lost = *fate == Fate::Alive;
+            if lost {
+                *fate = Fate::Gone;
+            }
+            lost
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn deliver_spawned(state: &mut State, id: u64, fds: Vec<OwnedFd>) {
+    let spawned = state.slots.get_mut(&id).and_then(|slot| slot.spawned.take());
+    if let (Some(spawned), Ok([stdout, stderr])) = (spawned, <[OwnedFd; 2]>::try_from(fds)) {
+        // Where nobody waits any more, the one who waited has sent a Forget.
+        let _ = spawned.send(Ok((stdout, stderr)));
+    }
+}
+
+/// Carries replies to those who wait, until the guardian has ended. To be spawned on the runtime of the supervisor,
+/// before the first launch; dropping it loses the guardian, which then kills all.
+pub struct Driver {
+    link: Arc<Link>,
+    work: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.work.as_mut().poll(context)
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.link.lose();
+        self.link.hang_up();
+    }
+}
+
+async fn drive(link: Arc<Link>, pid: Pid, pidfd: OwnedFd) {
+    let mut inbox = Inbox::new(PACKET);
+    match watched(Arc::clone(&link.socket), Interest::READABLE | Interest::WRITABLE) {
+        Ok(socket) => {
+            let ended = poll_fn(|context| poll_socket(&link, &socket, &mut inbox, context)).await;
+            tracing::debug!(?ended, "the guardian's socket has ended");
+        }
+        Err(error) => tracing::error!(%error, "cannot watch the guardian's socket"),
+    }
+    link.lose();
+    link.hang_up();
+    if let Ok(pidfd) = watched(pidfd, Interest::READABLE) {
+        let _ = pidfd.readable().await;
+        tree::reap(pid.as_raw());
+    }
+    let unattributed = link.lock().unattributed;
+    link.fate.send_replace(Fate::Ended(unattributed));
+}
+
+/// Ready when the socket has ended.
+fn poll_socket(
+    link: &Link,
+    socket: &AsyncFd<Arc<OwnedFd>>,
+    inbox: &mut Inbox,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    if let Poll::Ready(Err(error)) = poll_flush(link, socket, context) {
+        return Poll::Ready(Err(error));
+    }
+    loop {
+        let mut readable = ready!(socket.poll_read_ready(context))?;
+        match inbox.receive(link.socket.as_fd()) {
+            Ok(packet) if packet.bytes.is_empty() => return Poll::Ready(Ok(())),
+            Ok(packet) => link.deliver(packet.bytes, packet.fds),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => readable.clear_ready(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Poll::Ready(Err(error)),
+        }
+    }
+}
+
+/// Sends what waits. Pending: it waits for room, or for something to send.
+fn poll_flush(
+    link: &Link,
+    socket: &AsyncFd<Arc<OwnedFd>>,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    loop {
+        let mut state = link.lock();
+        if state.outbox.is_empty() {
+            state.sleeping = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        let mut writable = ready!(socket.poll_write_ready(context))?;
+        if !state.outbox.flush(link.socket.as_fd())? {
+            writable.clear_ready();
+        }
+    }
+}

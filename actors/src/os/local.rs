@@ -1,0 +1,330 @@
+//! The ports, for this machine: [`Launch`] and [`Child`] as requests to the guardian.
+//!
+//! It must never block and never touch a process itself; what a request cannot say (a file to read from, a text) is
+//! opened here and sent along.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::future::Future;
+use std::io::{Seek, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use provisor_core::cause::{Exit, StopMethod, Usage};
+use provisor_core::plan::{Command, Environment, Inherit, Stdin};
+use tokio::sync::oneshot;
+
+use super::guardian::GuardianHandle;
+use super::link::{Driver, Fate, Link, RawExit, Slot};
+use super::output::Pipes;
+use super::program::{Attempted, Programs, permanent};
+use super::tree::COOKIE;
+use super::wire::{PACKET, Request, SpawnWriter, WireError};
+use super::{
+    Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, SweepReport,
+    Transience,
+};
+
+/// Starts children on this machine. Clones share one guardian; when the last is dropped, it kills all and leaves.
+#[derive(Clone)]
+pub struct LocalLauncher {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    link: Arc<Link>,
+    programs: Programs,
+    base: Vec<(OsString, OsString)>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.link.hang_up();
+    }
+}
+
+/// How a guardian left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseReport {
+    /// Processes that were found alive and belonged to no query, killed at the end; none: the guardian did not say,
+    /// for it had died before.
+    pub unattributed: Option<u32>,
+}
+
+impl LocalLauncher {
+    /// A launcher over this guardian. `base` is the environment from which children inherit. The driver is to be
+    /// spawned at once: without it no launch resolves.
+    pub fn new(
+        guardian: GuardianHandle,
+        base: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> (Self, Driver) {
+        let (link, driver) = Link::new(guardian);
+        // A supervisor may itself be somebody's query.
+        let base = base.into_iter().filter(|(name, _)| name != COOKIE).collect();
+        (Self { shared: Arc::new(Shared { link, programs: Programs::default(), base }) }, driver)
+    }
+
+    /// Resolves when the guardian is gone, for whatever reason. Then [`kill_orphans`](super::orphans::kill_orphans).
+    pub fn guardian_gone(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut fate = self.shared.link.fate();
+        async move {
+            let _ = fate.wait_for(|fate| *fate != Fate::Alive).await;
+        }
+    }
+
+    /// Has the guardian kill all and leave, and waits for it: then nothing is alive of what was ever started.
+    pub fn close(self) -> impl Future<Output = CloseReport> + Send + 'static {
+        self.shared.link.hang_up();
+        let mut fate = self.shared.link.fate();
+        async move {
+            let ended = fate.wait_for(|fate| matches!(fate, Fate::Ended(_))).await;
+            let unattributed = ended.map(|fate| match *fate {
+                Fate::Ended(unattributed) => unattributed,
+                _ => None,
+            });
+            CloseReport { unattributed: unattributed.unwrap_or(None) }
+        }
+    }
+}
+
+impl Launch for LocalLauncher {
+    fn launch(&self, request: LaunchRequest) -> LocalFuture<Result<Launched, LaunchError>> {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move { launch(&shared, &request).await })
+    }
+
+    fn pause(&self, stopped: bool) {
+        self.shared.link.send(&Request::Pause { stopped });
+    }
+}
+
+async fn launch(shared: &Shared, request: &LaunchRequest) -> Result<Launched, LaunchError> {
+    let command = &request.command;
+    let prepared = shared.prepare(request)?;
+    let (spawned, answer) = oneshot::channel();
+    let (exited, exit) = oneshot::channel();
+    let slot = Slot { spawned: Some(spawned), exited: Some(exited), swept: None };
+    let Prepared { id, packet, fds, program, size } = prepared;
+    if !shared.link.open_slot(id, slot, &packet, fds) {
+        return Err(lost());
+    }
+    // From here on, dropping this future leaves no child.
+    let mut control = Control { id, link: Arc::clone(&shared.link), over: false };
+    match answer.await {
+        Ok(Ok((stdout, stderr))) => Ok(Launched {
+            child: Box::new(control),
+            output: Box::pin(Pipes::new(stdout, stderr)),
+            exit: Box::pin(async move { exit.await.map(report).map_err(|_| GuardianGone) }),
+        }),
+        Ok(Err((step, errno))) => {
+            control.over = true;
+            shared.programs.doubt(&program);
+            Err(Attempted { program: &program, cwd: &command.cwd, size }.explain(step, errno))
+        }
+        Err(_) => Err(lost()),
+    }
+}
+
+fn lost() -> LaunchError {
+    permanent(GuardianGone.to_string())
+}
+
+fn report(raw: RawExit) -> ExitReport {
+    ExitReport {
+        exit: if raw.signalled { Exit::Signal(raw.status) } else { Exit::Code(raw.status) },
+        usage: Usage { cpu: Duration::from_micros(raw.cpu_us), max_rss_kib: raw.max_rss_kib },
+        refined: None,
+    }
+}
+
+/// The control of one child.
+struct Control {
+    id: u64,
+    link: Arc<Link>,
+    /// Nothing is to be done for it any more.
+    over: bool,
+}
+
+impl Child for Control {
+    fn signal(&self, method: StopMethod) {
+        self.link.send(&Request::Signal { id: self.id, kill: method == StopMethod::Kill });
+    }
+
+    fn sweep(&mut self) -> LocalFuture<Result<SweepReport, GuardianGone>> {
+        let (swept, answer) = oneshot::channel();
+        if !std::mem::replace(&mut self.over, true) {
+            self.link.sweep(self.id, swept);
+        }
+        Box::pin(async move {
+            let leftovers = answer.await.map_err(|_| GuardianGone)?;
+            Ok(SweepReport { leftovers })
+        })
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        if !self.over {
+            self.link.forget(self.id);
+        }
+    }
+}
+
+/// A request that is ready to be sent.
+struct Prepared {
+    id: u64,
+    packet: Vec<u8>,
+    fds: Vec<OwnedFd>,
+    program: Arc<Path>,
+    size: usize,
+}
+
+impl Shared {
+    fn prepare(&self, request: &LaunchRequest) -> Result<Prepared, LaunchError> {
+        let command = &request.command;
+        let name = command.argv.first().ok_or_else(|| permanent("there is no program to run".to_owned()))?;
+        let program = self.programs.find(name, self.path_of(&command.env), &command.cwd)?;
+        let stdin = open_stdin(command)?;
+        let id = self.link.new_id();
+        let message = self
+            .encode(id, stdin.is_some(), &program, request)
+            .map_err(|error| permanent(format!("{} cannot be started: {error}", program.display())))?;
+        let size = message.len();
+        let (packet, mut fds) = pack(message)?;
+        fds.extend(stdin);
+        Ok(Prepared { id, packet, fds, program, size })
+    }
+
+    fn encode(
+        &self,
+        id: u64,
+        stdin: bool,
+        program: &Path,
+        request: &LaunchRequest,
+    ) -> Result<Vec<u8>, Unsayable> {
+        let command = &request.command;
+        let mut writer = SpawnWriter::new(id, stdin);
+        writer.text(&[program.as_os_str().as_bytes()])?;
+        writer.text(&[command.cwd.as_os_str().as_bytes()])?;
+        writer.text(&[COOKIE.as_bytes(), b"=", request.cookie.as_bytes()])?;
+        writer.list::<Unsayable>(|push| {
+            Ok(command.argv.iter().try_for_each(|argument| push(&[argument.as_bytes()]))?)
+        })?;
+        writer.list::<Unsayable>(|push| {
+            for (name, value) in self.inherited(&command.env) {
+                push(&[name.as_bytes(), b"=", value.as_bytes()])?;
+            }
+            for (name, value) in in_force(&command.env) {
+                if name.is_empty() || name.contains('=') {
+                    return Err(Unsayable::Name(name.into()));
+                }
+                push(&[name.as_bytes(), b"=", value.as_bytes()])?;
+            }
+            Ok(())
+        })?;
+        Ok(writer.finish())
+    }
+
+    /// What of the base the child gets: what is admitted and not set anew.
+    fn inherited<'a>(&'a self, env: &'a Environment) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> {
+        let admitted = |name: &OsStr| match name.to_str() {
+            Some(name) => env.inherit.admits(name) && env.set.iter().all(|(set, _)| **set != *name),
+            None => env.inherit == Inherit::All,
+        };
+        let pairs = self.base.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()));
+        pairs.filter(move |(name, _)| admitted(name))
+    }
+
+    /// The PATH that the child will have.
+    fn path_of<'a>(&'a self, env: &'a Environment) -> Option<&'a OsStr> {
+        let set = in_force(env).find(|(name, _)| *name == "PATH").map(|(_, value)| OsStr::new(value));
+        set.or_else(|| self.inherited(env).find(|(name, _)| *name == "PATH").map(|(_, value)| value))
+    }
+}
+
+/// Why a request cannot be written.
+#[derive(Debug, thiserror::Error)]
+enum Unsayable {
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error("`{0}` cannot be the name of an environment variable")]
+    Name(Box<str>),
+}
+
+/// What is set, the last of each name only; the mark of the tree is not for the spec to set.
+fn in_force(env: &Environment) -> impl Iterator<Item = (&str, &str)> {
+    env.set.iter().enumerate().filter_map(|(at, (name, value))| {
+        let again = env.set[at + 1..].iter().any(|(later, _)| later == name);
+        (!again && **name != *COOKIE).then_some((&**name, &**value))
+    })
+}
+
+/// What the child reads; none is /dev/null.
+fn open_stdin(command: &Command) -> Result<Option<OwnedFd>, LaunchError> {
+    match &command.stdin {
+        Stdin::Null => Ok(None),
+        Stdin::Text(text) => in_memory(text.as_bytes()).map(Some).map_err(|error| shortage(&error)),
+        Stdin::File(path) => {
+            let path = command.cwd.join(path);
+            open_input(&path).map(Some).map_err(|error| match shortage(&error) {
+                short if short.transience == Transience::Exhausted => short,
+                _ => {
+                    permanent(format!("the input {} cannot be opened: {}", path.display(), in_words(&error)))
+                }
+            })
+        }
+    }
+}
+
+/// Without waiting: opening a named pipe would, until somebody writes to it.
+fn open_input(path: &Path) -> std::io::Result<OwnedFd> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+    let kind = file.metadata()?;
+    if kind.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
+    if !kind.is_file() {
+        fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?;
+    }
+    Ok(file.into())
+}
+
+/// The kernel's words, without its number.
+fn in_words(error: &std::io::Error) -> String {
+    error.raw_os_error().map_or_else(
+        || error.kind().to_string(),
+        |raw| nix::errno::Errno::from_raw(raw).desc().to_lowercase(),
+    )
+}
+
+/// A request as a packet, with the descriptor of its text where it is too long for one.
+fn pack(message: Vec<u8>) -> Result<(Vec<u8>, Vec<OwnedFd>), LaunchError> {
+    if message.len() <= PACKET {
+        return Ok((message, Vec::new()));
+    }
+    let memory = in_memory(&message).map_err(|error| shortage(&error))?;
+    Ok((Request::Large { length: message.len() as u64 }.encode_small(), vec![memory]))
+}
+
+/// A file in memory, to be read from its beginning.
+fn in_memory(bytes: &[u8]) -> std::io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create(c"provisor", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+/// An error of this process's own making of descriptors.
+fn shortage(error: &std::io::Error) -> LaunchError {
+    use nix::libc::{EAGAIN, EMFILE, ENFILE, ENOMEM};
+    let short = matches!(error.raw_os_error(), Some(EAGAIN | EMFILE | ENFILE | ENOMEM));
+    let transience = if short { Transience::Exhausted } else { Transience::Permanent };
+    LaunchError { transience, text: format!("the child's input cannot be made: {}", in_words(error)).into() }
+}

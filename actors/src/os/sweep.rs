@@ -1,0 +1,145 @@
+//! What outlives its leader: the orphans that the kernel hands to the guardian, whose they are, and their end.
+//!
+//! For the guardian only. It must never wait for a process, however long that takes to die, and never reap a leader:
+//! until its sweep is done a leader's zombie pins the numbers of its process, its group and its session.
+
+use std::collections::{HashMap, HashSet};
+
+use nix::sys::signal::Signal;
+use nix::unistd::{Pid, getsid};
+
+use super::tree::{self, Proc, Reaped};
+
+/// The children that the guardian has made and not reaped: what is its child and not here is an orphan.
+#[derive(Default)]
+pub(super) struct Leaders {
+    by_pid: HashMap<i32, u64>,
+    by_cookie: HashMap<Box<[u8]>, u64>,
+}
+
+impl Leaders {
+    /// A new child.
+    pub(super) fn insert(&mut self, id: u64, pid: Pid, cookie: &[u8]) {
+        self.by_pid.insert(pid.as_raw(), id);
+        self.by_cookie.insert(cookie.into(), id);
+    }
+
+    /// Forgets a child, before it is reaped.
+    pub(super) fn remove(&mut self, pid: Pid, cookie: &[u8]) {
+        let id = self.by_pid.remove(&pid.as_raw());
+        if self.by_cookie.get(cookie).copied() == id {
+            self.by_cookie.remove(cookie);
+        }
+    }
+}
+
+/// The end of one tree, going on.
+#[derive(Default)]
+pub(super) struct Sweep {
+    /// All that were found alive and killed. Numbers that are not ours to pin: for counting only.
+    victims: HashSet<i32>,
+}
+
+impl Sweep {
+    /// How many had outlived the leader.
+    pub(super) fn leftovers(&self) -> u32 {
+        u32::try_from(self.victims.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// An orphan. It is our own child and only we reap it, so its number is good for as long as it stands here.
+struct Orphan {
+    owner: Option<u64>,
+    killed: bool,
+}
+
+/// All orphans that are known.
+pub(super) struct Orphans {
+    proc: Proc,
+    known: HashMap<i32, Orphan>,
+    listing: Vec<i32>,
+    /// How many belonged to no query when they were first seen.
+    pub(super) unattributed: u32,
+}
+
+impl Orphans {
+    /// None yet.
+    pub(super) fn new() -> Self {
+        Self { proc: Proc::new(), known: HashMap::new(), listing: Vec::new(), unattributed: 0 }
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Looks through the guardian's children: dead orphans are reaped, new ones attributed.
+    pub(super) fn look<'a>(
+        &mut self,
+        leaders: &Leaders,
+        sweeps: impl Iterator<Item = (u64, &'a Sweep)> + Clone,
+    ) {
+        self.proc.own_children(&mut self.listing);
+        for pid in &self.listing {
+            if leaders.by_pid.contains_key(pid) {
+                continue;
+            }
+            if tree::reap(*pid) != Reaped::Lives {
+                self.known.remove(pid);
+            } else if !self.known.contains_key(pid) {
+                let victim_of = sweeps.clone().find(|(_, sweep)| sweep.victims.contains(pid));
+                let owner = victim_of.map(|(id, _)| id).or_else(|| owner(*pid, leaders));
+                self.unattributed += u32::from(owner.is_none());
+                self.known.insert(*pid, Orphan { owner, killed: false });
+            }
+        }
+    }
+
+    /// Kills the orphans of a query, and what is below them. True: there were none, as of the last look.
+    pub(super) fn kill_of(&mut self, id: u64, sweep: &mut Sweep) -> bool {
+        let mut none = true;
+        for (pid, orphan) in self.known.iter_mut().filter(|(_, orphan)| orphan.owner == Some(id)) {
+            none = false;
+            if !std::mem::replace(&mut orphan.killed, true) {
+                sweep.victims.insert(*pid);
+                self.proc.signal_below(*pid, Signal::SIGKILL, &mut |victim| {
+                    sweep.victims.insert(victim);
+                });
+                tree::signal_own(*pid, Signal::SIGKILL);
+            }
+        }
+        none
+    }
+
+    /// Sends a signal to everything below a live leader.
+    pub(super) fn signal_below(&self, leader: Pid, signal: Signal) {
+        self.proc.signal_below(leader.as_raw(), signal, &mut |_| {});
+    }
+
+    /// Sends a signal to every orphan and to everything below it.
+    pub(super) fn signal_all(&self, signal: Signal) {
+        for pid in self.known.keys() {
+            self.proc.signal_below(*pid, signal, &mut |_| {});
+            tree::signal_own(*pid, signal);
+        }
+    }
+
+    /// Kills every child of ours, leaders too; what is below them becomes our child in turn.
+    pub(super) fn kill_everything(&mut self) {
+        self.proc.own_children(&mut self.listing);
+        for pid in &self.listing {
+            tree::signal_own(*pid, Signal::SIGKILL);
+        }
+    }
+}
+
+/// Whose an orphan is: by its session, which nobody can enter from outside; else by its environment, which is what a
+/// process that made a session of its own still has of its leader.
+fn owner(pid: i32, leaders: &Leaders) -> Option<u64> {
+    let session = getsid(Some(Pid::from_raw(pid))).ok()?;
+    leaders
+        .by_pid
+        .get(&session.as_raw())
+        .or_else(|| leaders.by_cookie.get(tree::cookie_of(pid)?.as_slice()))
+        .copied()
+}

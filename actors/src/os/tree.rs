@@ -1,0 +1,302 @@
+//! Trees of processes as /proc shows them: whose child is whose, and a signal for all of them.
+//!
+//! For the guardian, and for the supervisor once the guardian is dead. It must never signal a process by a number
+//! that may have been given to another one meanwhile: a number is good only while its process is our own unreaped
+//! child, or while a pidfd that was opened *before* its parent was looked up shows that it was the one meant.
+
+#![expect(unsafe_code, reason = "waiting with resource usage, and pidfds")]
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::ptr;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::{Pid, getpid, gettid};
+
+/// The name of the environment entry that marks a tree.
+pub(super) const COOKIE: &str = "PROVISOR_ATTEMPT";
+
+/// How this kernel tells us about children.
+enum Source {
+    /// `/proc/PID/task/TID/children`; our own stays open.
+    Lists(File),
+    /// Only the parents in `/proc/*/stat` (no CONFIG_PROC_CHILDREN).
+    Scan,
+    /// There is no /proc, or it is that of another PID namespace.
+    Nothing,
+}
+
+/// The eyes on /proc.
+pub(super) struct Proc {
+    source: Source,
+    buffer: Vec<u8>,
+}
+
+/// What `/proc/PID/stat` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stat {
+    /// `Z` is a zombie.
+    pub(super) state: u8,
+    /// The parent.
+    pub(super) parent: i32,
+    /// The group.
+    pub(super) group: i32,
+}
+
+impl Proc {
+    /// Looks at what there is. To be made on the thread whose children are meant.
+    pub(super) fn new() -> Self {
+        let ours = fs::read_link("/proc/self").is_ok_and(|link| link == Path::new(&getpid().to_string()));
+        let own = format!("/proc/self/task/{}/children", gettid());
+        let source = match (ours, File::open(own)) {
+            (false, _) => Source::Nothing,
+            (true, Ok(file)) => Source::Lists(file),
+            (true, Err(_)) => Source::Scan,
+        };
+        Self { source, buffer: vec![0; 16 * 1024] }
+    }
+
+    /// Our own children. This list is exact (unlike that of a stranger): only we can take something off it.
+    pub(super) fn own_children(&mut self, found: &mut Vec<i32>) {
+        found.clear();
+        match &self.source {
+            Source::Lists(file) => {
+                let length = read_list(file, &mut self.buffer);
+                found.extend(numbers(&self.buffer[..length]));
+            }
+            Source::Scan => scan_for(getpid().as_raw(), found),
+            Source::Nothing => {}
+        }
+    }
+
+    /// The children of this process, on all its threads.
+    pub(super) fn all_children(&self) -> Vec<i32> {
+        let mut found = Vec::new();
+        self.children_of(getpid().as_raw(), &mut found);
+        found
+    }
+
+    /// The children of a process, on all its threads; those that come and go meanwhile may be missed.
+    fn children_of(&self, pid: i32, found: &mut Vec<i32>) {
+        found.clear();
+        match &self.source {
+            Source::Lists(_) => {
+                for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+                    if let Ok(list) = fs::read(task.path().join("children")) {
+                        found.extend(numbers(&list));
+                    }
+                }
+            }
+            Source::Scan => scan_for(pid, found),
+            Source::Nothing => {}
+        }
+    }
+
+    /// Sends a signal to every descendant of our own child `root` (not to itself) and to the groups that they lead;
+    /// `hit` hears of each that was not a zombie.
+    ///
+    /// Each one's children are listed before it gets its signal: a dead one has none.
+    pub(super) fn signal_below(&self, root: i32, signal: Signal, hit: &mut dyn FnMut(i32)) {
+        let mut children = Vec::new();
+        self.children_of(root, &mut children);
+        let mut todo: Vec<(i32, i32)> = children.iter().map(|child| (*child, root)).collect();
+        while let Some((pid, parent)) = todo.pop() {
+            // The pidfd first, the parent then: if the process behind the pidfd has the parent under which we
+            // found its number, it is that child, and the pidfd cannot come to mean another.
+            let Ok(pidfd) = pidfd_open(pid) else { continue };
+            let Some(stat) = stat(pid) else { continue };
+            if stat.parent != parent && stat.parent != getpid().as_raw() {
+                continue;
+            }
+            self.children_of(pid, &mut children);
+            todo.extend(children.iter().map(|child| (*child, pid)));
+            if stat.state != b'Z' {
+                hit(pid);
+            }
+            if stat.group == pid {
+                let _ = killpg(Pid::from_raw(pid), signal);
+            }
+            let _ = pidfd_signal(&pidfd, signal);
+        }
+    }
+}
+
+/// Sends a signal to our own child, which we have not reaped, and to the group if it leads one.
+pub(super) fn signal_own(pid: i32, signal: Signal) {
+    let pid = Pid::from_raw(pid);
+    if nix::unistd::getpgid(Some(pid)) == Ok(pid) {
+        let _ = killpg(pid, signal);
+    }
+    let _ = kill(pid, signal);
+}
+
+/// The entry of a process's environment that marks its tree, whole.
+pub(super) fn cookie_of(pid: i32) -> Option<Vec<u8>> {
+    let mut environment = Vec::new();
+    File::open(format!("/proc/{pid}/environ")).ok()?.read_to_end(&mut environment).ok()?;
+    let is_cookie =
+        |entry: &&[u8]| entry.strip_prefix(COOKIE.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));
+    environment.split(|byte| *byte == 0).find(is_cookie).map(<[u8]>::to_vec)
+}
+
+/// How a child left, and what it cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Peek {
+    /// By a signal, in place of a code.
+    pub(super) signalled: bool,
+    /// The signal or the code.
+    pub(super) status: i32,
+    /// User and system time, in microseconds.
+    pub(super) cpu_us: u64,
+    /// The largest resident set, in KiB.
+    pub(super) max_rss_kib: u64,
+}
+
+/// Looks at a dead child without reaping it: the zombie keeps its number, its group's and its session's from being
+/// given away, so that the group may still be killed by it.
+pub(super) fn peek(pid: Pid) -> Option<Peek> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the raw call, as libc's has no fifth argument (what the child cost); both places are large enough.
+    // Zeroes are a valid value of both structures, so that they may be read even where the call wrote nothing.
+    let (result, info, usage) = unsafe {
+        let (info_at, usage_at) = (info.as_mut_ptr(), usage.as_mut_ptr());
+        let result = libc::syscall(libc::SYS_waitid, libc::P_PID, pid.as_raw(), info_at, options, usage_at);
+        (result, info.assume_init(), usage.assume_init())
+    };
+    // SAFETY: reads a field that every siginfo of a wait has; zero where nothing was there to wait for.
+    if result < 0 || unsafe { info.si_pid() } == 0 {
+        return None;
+    }
+    Some(Peek {
+        signalled: info.si_code != libc::CLD_EXITED,
+        // SAFETY: as above.
+        status: unsafe { info.si_status() },
+        cpu_us: micros(usage.ru_utime).saturating_add(micros(usage.ru_stime)),
+        max_rss_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0),
+    })
+}
+
+fn micros(time: libc::timeval) -> u64 {
+    let part = |number: i64| u64::try_from(number).unwrap_or(0);
+    part(time.tv_sec).saturating_mul(1_000_000).saturating_add(part(time.tv_usec))
+}
+
+/// What a wait that does not block found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reaped {
+    /// A dead child, which is gone now.
+    One(i32),
+    /// It lives.
+    Lives,
+    /// No such child.
+    NoChild,
+}
+
+/// Reaps a child of ours if it is dead; -1 means any.
+pub(super) fn reap(pid: i32) -> Reaped {
+    loop {
+        // SAFETY: asks for nothing but the number.
+        match unsafe { libc::waitpid(pid, ptr::null_mut(), libc::WNOHANG | libc::__WALL) } {
+            0 => return Reaped::Lives,
+            number if number > 0 => return Reaped::One(number),
+            _ if Errno::last() == Errno::EINTR => {}
+            _ => return Reaped::NoChild,
+        }
+    }
+}
+
+/// Reaps a child that is known to be leaving.
+pub(super) fn reap_now(pid: Pid) {
+    // SAFETY: asks for nothing but the number.
+    while unsafe { libc::waitpid(pid.as_raw(), ptr::null_mut(), libc::__WALL) } < 0
+        && Errno::last() == Errno::EINTR
+    {}
+}
+
+/// A descriptor that means this process, and never another.
+pub(super) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: takes two numbers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or_else(io::Error::last_os_error)?;
+    // SAFETY: the kernel has just made it (close-on-exec, always), and only we know it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn pidfd_signal(pidfd: &OwnedFd, signal: Signal) -> io::Result<()> {
+    // SAFETY: an open pidfd, a number, no siginfo, no flags.
+    let result = unsafe {
+        let nothing = ptr::null::<libc::siginfo_t>();
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal as i32, nothing, 0)
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Reads a list from its beginning. The kernel fills a page at a time: less than half of one is all there is, so that
+/// the usual list costs one call.
+fn read_list(file: &File, buffer: &mut Vec<u8>) -> usize {
+    let mut length = 0;
+    loop {
+        if buffer.len() - length < 8192 {
+            buffer.resize(buffer.len() * 2, 0);
+        }
+        match file.read_at(&mut buffer[length..], length as u64) {
+            Ok(0) => return length,
+            Ok(more) if length == 0 && more < 2048 => return more,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return length,
+        }
+    }
+}
+
+fn numbers(list: &[u8]) -> impl Iterator<Item = i32> {
+    list.split(u8::is_ascii_whitespace).filter_map(number)
+}
+
+fn number(text: &[u8]) -> Option<i32> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn scan_for(parent: i32, found: &mut Vec<i32>) {
+    let names = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let pids = names.filter_map(|name| number(name.as_encoded_bytes()));
+    found.extend(pids.filter(|pid| stat(*pid).is_some_and(|stat| stat.parent == parent)));
+}
+
+/// What /proc says of a process.
+pub(super) fn stat(pid: i32) -> Option<Stat> {
+    parse_stat(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The name stands in brackets and may hold anything, brackets too: the last one ends it.
+fn parse_stat(text: &[u8]) -> Option<Stat> {
+    let end = text.iter().rposition(|byte| *byte == b')')?;
+    let mut fields = text[end + 1..].split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+    let state = *fields.next()?.first()?;
+    Some(Stat { state, parent: number(fields.next()?)?, group: number(fields.next()?)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_brackets_does_not_confuse() {
+        let stat = parse_stat(b"12 (a) R 1 (b)) S 7 8 9 0 -1").expect("a stat line");
+        assert_eq!(stat, Stat { state: b'S', parent: 7, group: 8 });
+        assert_eq!(parse_stat(b""), None);
+        assert_eq!(parse_stat(b"12 (a"), None);
+    }
+
+    #[test]
+    fn lists_are_read() {
+        assert_eq!(numbers(b"12 345 6 ").collect::<Vec<_>>(), [12, 345, 6]);
+    }
+}

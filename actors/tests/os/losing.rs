@@ -1,0 +1,155 @@
+//! The death of the supervisor, and of the guardian.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command as Process, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use provisor_actors::os::orphans::{Orphans, kill_orphans};
+use provisor_actors::os::{GuardianGone, Launch};
+
+use crate::harness::{COOKIE, Case, line, marked, python, read_all, shell, soon, state_of, until, with_rig};
+
+pub(crate) const CASES: &[Case] = &[
+    Case("killed_supervisor_takes_all_along", killed_supervisor_takes_all_along),
+    Case("killed_guardian_resolves_everything", killed_guardian_resolves_everything),
+    Case("close_kills_what_runs", close_kills_what_runs),
+    Case("dropped_launcher_kills_what_runs", dropped_launcher_kills_what_runs),
+    Case("launches_from_other_threads", launches_from_other_threads),
+];
+
+/// A child with a daemon of its own session.
+const FAMILY: &str = "
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork(): os._exit(0)
+    os.closerange(0, 64)
+    time.sleep(1000)
+os.wait()
+print('ready', flush=True)
+time.sleep(1000)
+";
+
+/// The supervisor that is going to be killed: ten families, then a word, then nothing.
+pub(crate) fn role(words: &[String]) {
+    assert_eq!(words, ["supervisor"]);
+    with_rig(async |rig| {
+        let mut families = Vec::new();
+        for _ in 0..10 {
+            let mut family = rig.start(python(FAMILY)).await;
+            line(&mut family.output).await;
+            families.push(family);
+        }
+        println!("guardian {}", rig.guardian);
+        tokio::time::sleep(Duration::from_secs(1000)).await;
+    });
+}
+
+fn killed_supervisor_takes_all_along() {
+    let own = std::env::current_exe().expect("a path");
+    let mut supervisor =
+        Process::new(own).args(["--role", "supervisor"]).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut word = String::new();
+    let output = supervisor.stdout.take().expect("a pipe");
+    BufReader::new(output).read_line(&mut word).expect("a line");
+    let guardian: u32 = word.trim().strip_prefix("guardian ").expect("a word").parse().expect("a number");
+    until("twenty of them", || marked(COOKIE).len() == 20);
+    let start = Instant::now();
+    supervisor.kill().expect("it can be killed");
+    until("all are gone", || marked(COOKIE).is_empty());
+    until("the guardian too", || state_of(guardian).is_none_or(|state| state == 'Z'));
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    supervisor.wait().expect("it is dead");
+}
+
+fn killed_guardian_resolves_everything() {
+    let report = with_rig(async |rig| {
+        let mut first = rig.start(python(FAMILY)).await;
+        assert_eq!(line(&mut first.output).await, "ready");
+        let mut swept = rig.start(shell("exit 0")).await;
+        (&mut swept.exit).await.expect("an exit");
+        until("two of them", || marked(COOKIE).len() == 2);
+        let gone = rig.launcher.guardian_gone();
+        kill(Pid::from_raw(i32::try_from(rig.guardian).expect("a pid")), Signal::SIGKILL).expect("killed");
+        soon("the news", gone).await;
+        assert_eq!(soon("the exit", first.exit).await, Err(GuardianGone));
+        assert_eq!(soon("the sweep", swept.child.sweep()).await, Err(GuardianGone));
+        let error = soon("the refusal", rig.launch(shell("exit 0"))).await.err().expect("no child");
+        assert_eq!(&*error.text, "the guardian process has died");
+        until("the leader died by itself", || marked(COOKIE).len() == 1);
+        let (killed, clean) = kill_orphans(Orphans::All, Duration::from_secs(5));
+        assert!(killed >= 1 && clean, "{killed} {clean}");
+        assert!(marked(COOKIE).is_empty());
+        soon("the end of the output", read_all(&mut first.output)).await;
+        first.child.signal(provisor_core::cause::StopMethod::Kill);
+        rig.launcher.pause(true);
+    });
+    assert_eq!(report.unattributed, None);
+}
+
+fn close_kills_what_runs() {
+    let report = with_rig(async |rig| {
+        for _ in 0..20 {
+            let mut family = rig.start(python(FAMILY)).await;
+            assert_eq!(line(&mut family.output).await, "ready");
+            std::mem::forget(family);
+        }
+    });
+    assert_eq!(report.unattributed, Some(0));
+}
+
+fn dropped_launcher_kills_what_runs() {
+    use provisor_actors::os::guardian::{self, GuardianOptions};
+    use provisor_actors::os::local::LocalLauncher;
+    let handle = guardian::start(GuardianOptions::default()).expect("a guardian");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (launcher, driver) = LocalLauncher::new(handle, std::env::vars_os());
+        let driver = tokio::spawn(driver);
+        let cookie = format!("{COOKIE}drop").into();
+        let request = provisor_actors::os::LaunchRequest { cookie, command: python(FAMILY) };
+        let mut family = launcher.launch(request).await.expect("it starts");
+        assert_eq!(line(&mut family.output).await, "ready");
+        drop(launcher);
+        assert_eq!(soon("the exit", family.exit).await, Err(GuardianGone));
+        soon("the driver's end", driver).await.expect("no panic");
+    });
+    // A guardian that was never used leaves with its handle.
+    let handle = guardian::start(GuardianOptions::default());
+    assert!(handle.is_ok(), "the runtime of this test has no threads");
+    let pid = handle.as_ref().expect("a guardian").pid();
+    drop(handle);
+    until("it leaves", || state_of(pid).is_none_or(|state| state == 'Z'));
+}
+
+fn launches_from_other_threads() {
+    with_rig(async |rig| {
+        let threads: Vec<_> = (0..3)
+            .map(|number| {
+                let launcher = rig.launcher.clone();
+                std::thread::spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                    runtime.expect("a runtime").block_on(async {
+                        for turn in 0..20 {
+                            let cookie = format!("{COOKIE}{number}-{turn}").into();
+                            let command = shell("echo word; exit 3");
+                            let request = provisor_actors::os::LaunchRequest { cookie, command };
+                            let done =
+                                crate::harness::finish(launcher.launch(request).await.expect("it starts"))
+                                    .await;
+                            assert_eq!(done.text(), "word\n");
+                        }
+                    });
+                })
+            })
+            .collect();
+        for thread in threads {
+            while !thread.is_finished() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            thread.join().expect("no panic");
+        }
+    });
+}

@@ -1,0 +1,36 @@
+//! The OS corner against real processes, each case in a process of its own.
+//!
+//! A guardian has to be forked before there are threads, and what these cases leave behind when they fail must not
+//! outlive them: so this is its own harness. Each case runs as `--case NAME` in a private PID namespace where that is
+//! possible (root), one after the other. It speaks as much of libtest as cargo and cargo-nextest need.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test harness prints")]
+
+mod ending;
+mod harness;
+mod losing;
+mod measuring;
+mod reading;
+mod starting;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("--case") => harness::run_case(&cases(), &arguments[1]),
+        Some("--role") => {
+            losing::role(&arguments[1..]);
+            ExitCode::SUCCESS
+        }
+        Some("--measure") => {
+            measuring::measure();
+            ExitCode::SUCCESS
+        }
+        _ => harness::run_all(&cases(), &arguments),
+    }
+}
+
+fn cases() -> Vec<harness::Case> {
+    [starting::CASES, reading::CASES, ending::CASES, losing::CASES, measuring::CASES].concat()
+}
