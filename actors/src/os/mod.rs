@@ -5,6 +5,7 @@
 pub mod guardian;
 mod keeper;
 mod link;
+pub mod listen;
 pub mod local;
 pub mod orphans;
 mod output;

@@ -74,13 +74,36 @@ pub fn stop_self() -> io::Result<()> {
 
 /// Ends this process the way an unhandled Ctrl-C does, so that a shell's loop around it ends too.
 pub fn die_by_sigint() -> ! {
-    reset(libc::SIGINT);
-    let mut mask = SigSet::empty();
-    mask.add(Signal::SIGINT);
-    let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&mask), None);
-    let _ = raise(Signal::SIGINT);
-    // Not reached, unless we are the first process of a namespace.
-    std::process::exit(128 + libc::SIGINT)
+    die_by(libc::SIGINT)
+}
+
+/// Ends this process by a signal, as if it had never been handled.
+pub fn die_by(number: c_int) -> ! {
+    reset(number);
+    if let Ok(signal) = Signal::try_from(number) {
+        let mut mask = SigSet::empty();
+        mask.add(signal);
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&mask), None);
+        let _ = raise(signal);
+    }
+    // Not reached, unless we are the first process of a namespace, or the signal does not end a process.
+    std::process::exit(128 + number)
+}
+
+/// Ignores SIGTERM from now on.
+pub fn ignore_term() {
+    // SAFETY: ignoring is a valid disposition, and nothing of ours depends on SIGTERM's.
+    unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+}
+
+/// A signal's name, such as `SIGKILL`; a real-time one by its distance from the first.
+#[must_use]
+pub fn name(number: c_int) -> String {
+    match Signal::try_from(number) {
+        Ok(signal) => signal.as_str().to_owned(),
+        Err(_) if number >= libc::SIGRTMIN() => format!("SIGRTMIN+{}", number - libc::SIGRTMIN()),
+        Err(_) => format!("signal {number}"),
+    }
 }
 
 /// Gives a signal its default back; those which have nothing else are passed over.
