@@ -1,1 +1,7 @@
-fn main() {}
+//! The program. See `lib.rs`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    provisor::main()
+}

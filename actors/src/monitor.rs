@@ -11,27 +11,28 @@ use std::sync::Arc;
 use actix::dev::{AsyncContextParts, ContextFut};
 use actix::{Actor, Addr, AsyncContext, Context};
 use futures_util::FutureExt;
+use tracing::{Instrument, Span};
 
 use crate::messages::Reason;
 
-/// Starts an actor on this thread and calls `bury` when it is no more.
-pub fn start_monitored<A>(actor: A, bury: impl FnOnce(Reason) + 'static) -> Addr<A>
+/// Starts an actor on this thread, all of its work within `span`, and calls `bury` when it is no more.
+pub fn start_monitored<A>(actor: A, span: Span, bury: impl FnOnce(Reason) + 'static) -> Addr<A>
 where
     A: Actor<Context = Context<A>>,
 {
     let context = Context::new();
     let address = context.address();
-    run_monitored(context, actor, bury);
+    run_monitored(context, actor, span, bury);
     address
 }
 
 /// The same for an actor whose address had to be known before the actor could be made.
-pub fn run_monitored<A>(context: Context<A>, actor: A, bury: impl FnOnce(Reason) + 'static)
+pub fn run_monitored<A>(context: Context<A>, actor: A, span: Span, bury: impl FnOnce(Reason) + 'static)
 where
     A: Actor<Context = Context<A>>,
 {
     let obituary = Obituary { reason: Reason::Dropped, bury: Some(bury) };
-    tokio::task::spawn_local(watch(context.into_future(actor), obituary));
+    tokio::task::spawn_local(watch(context.into_future(actor), obituary).instrument(span));
 }
 
 async fn watch<A, C, F>(life: ContextFut<A, C>, mut obituary: Obituary<F>)

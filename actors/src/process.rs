@@ -180,6 +180,7 @@ impl ProcessActor {
     }
 
     fn report(&mut self, fact: Fact) {
+        diagnose(&fact);
         if matches!(fact, Fact::Finished(_)) {
             self.around.logs.close(&self.log, self.departure);
         }
@@ -235,6 +236,22 @@ impl StreamHandler<Output> for ProcessActor {
 
     /// The end of the output is not the end of the process: actix's default would stop here.
     fn finished(&mut self, _: &mut Self::Context) {}
+}
+
+/// For whoever looks for a fault; the span says which query it is.
+fn diagnose(fact: &Fact) {
+    match fact {
+        Fact::Started => tracing::debug!("started"),
+        Fact::Verdict(finding) => {
+            tracing::debug!(verdict = %finding.verdict, statement = %finding.statement, "verdict")
+        }
+        Fact::Stopping { cause, method } => tracing::info!(cause = cause.word(), ?method, "stopping"),
+        Fact::Returned(why) => tracing::info!(%why, "back to the queue"),
+        Fact::Finished(outcome) => {
+            let verdict = outcome.judgement.verdict.as_deref();
+            tracing::info!(cause = outcome.cause_word(), verdict, wall = ?outcome.wall, "finished");
+        }
+    }
 }
 
 fn unix_micros() -> i64 {

@@ -14,6 +14,7 @@ use provisor_core::rules::{Judge, RuleError};
 use provisor_core::tally::{Class, Counts};
 use provisor_core::{Cause, Plan, Query, Tick};
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Span;
 
 use crate::clock::RunClock;
 use crate::counter::Counter;
@@ -268,7 +269,7 @@ fn open<S: Commit + 'static>(
     // The monitors report to the supervisor, and the supervisor sends to the counter: the address comes first.
     let desk = Context::<Supervisor>::new();
     let supervisor = desk.address();
-    let counter = start_monitored(counter, down(&supervisor, Subject::Counter));
+    let counter = start_monitored(counter, Span::none(), down(&supervisor, Subject::Counter));
     let office = Office {
         plan,
         judges,
@@ -283,9 +284,9 @@ fn open<S: Commit + 'static>(
     };
     let (durable, failed) = (supervisor.clone().recipient(), supervisor.clone().recipient());
     let (writer, store_thread) = ResultWriter::new(store, logs, durable, failed)?;
-    let writer = start_monitored(writer, down(&supervisor, Subject::ResultWriter));
+    let writer = start_monitored(writer, Span::none(), down(&supervisor, Subject::ResultWriter));
     // Nobody is above the supervisor: when it dies its promise to answer dies too, and `join` says so.
-    run_monitored(desk, Supervisor::new(office, roster), |reason| {
+    run_monitored(desk, Supervisor::new(office, roster), Span::none(), |reason| {
         tracing::debug!(?reason, "the supervisor is down")
     });
     supervisor.do_send(Open(writer));

@@ -147,7 +147,8 @@ impl Supervisor {
         );
         let watcher = ctx.address();
         let subject = Subject::Query { query, attempt };
-        let actor = start_monitored(actor, move |reason| watcher.do_send(Down { subject, reason }));
+        let span = tracing::info_span!("query", id = %asked.id, attempt);
+        let actor = start_monitored(actor, span, move |reason| watcher.do_send(Down { subject, reason }));
         actor.do_send(Begin);
         self.live.insert(query, Live { attempt, actor, log, log_is_whole: true, started_us: None });
         self.office.counter.do_send(Note(Change::Started));
