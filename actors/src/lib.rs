@@ -14,3 +14,5 @@ pub mod result_writer;
 pub mod row;
 pub mod runtime;
 pub mod supervisor;
+#[cfg(feature = "testing")]
+pub mod testing;

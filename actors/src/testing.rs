@@ -1,0 +1,219 @@
+//! A launcher that follows a script instead of starting processes: for tests of the actors, and for benches that
+//! measure what the actors cost by themselves.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::poll_fn;
+use provisor_core::cause::{Exit, StopMethod, Usage};
+use provisor_core::rules::Stream;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::os::{
+    Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, Output,
+    SweepReport,
+};
+use crate::row::{Commit, Row};
+use crate::runtime::{Launcher, LauncherFactory};
+
+/// Something that a scripted child does.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// It waits.
+    Wait(Duration),
+    /// It prints.
+    Print(Stream, &'static str),
+    /// Whoever reads it panics.
+    PanicReader(&'static str),
+    /// It waits for ever.
+    Hang,
+}
+
+/// What a scripted child does.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// One after the other.
+    pub steps: Vec<Step>,
+    /// How it leaves when all is done.
+    pub exit: Exit,
+    /// It takes no notice of Term.
+    pub ignores_term: bool,
+}
+
+impl Script {
+    /// Prints this and exits with 0.
+    #[must_use]
+    pub fn print(text: &'static str) -> Self {
+        Self::of(vec![Step::Print(Stream::Stdout, text)])
+    }
+
+    /// Does these and exits with 0.
+    #[must_use]
+    pub fn of(steps: Vec<Step>) -> Self {
+        Self { steps, exit: Exit::Code(0), ignores_term: false }
+    }
+}
+
+type Playwright = dyn Fn(&LaunchRequest) -> Result<Script, LaunchError> + Send + Sync;
+
+/// The launcher.
+#[derive(Clone)]
+pub struct Theatre {
+    write: Arc<Playwright>,
+    /// Children that were started and are not swept or dropped yet.
+    pub alive: Arc<AtomicUsize>,
+    /// The most of them at a time.
+    pub most: Arc<AtomicUsize>,
+    /// Every signal that was sent.
+    pub signals: Arc<Mutex<Vec<StopMethod>>>,
+}
+
+impl Theatre {
+    /// A launcher that asks `write` for the script of each child.
+    pub fn new(
+        write: impl Fn(&LaunchRequest) -> Result<Script, LaunchError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { write: Arc::new(write), alive: Arc::default(), most: Arc::default(), signals: Arc::default() }
+    }
+
+    /// As a port of the runtime.
+    #[must_use]
+    pub fn factory(&self) -> LauncherFactory {
+        let theatre = self.clone();
+        Box::new(move || {
+            Ok(Launcher {
+                launch: Arc::new(theatre),
+                containment: "script".into(),
+                gone: Box::pin(std::future::pending()),
+                close: Box::pin(std::future::ready(())),
+            })
+        })
+    }
+}
+
+impl Launch for Theatre {
+    fn launch(&self, request: LaunchRequest) -> LocalFuture<Result<Launched, LaunchError>> {
+        let script = (self.write)(&request);
+        let theatre = self.clone();
+        Box::pin(async move { script.map(|script| theatre.stage(script)) })
+    }
+
+    fn pause(&self, _: bool) {}
+}
+
+impl Theatre {
+    fn stage(self, script: Script) -> Launched {
+        let alive = self.alive.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(alive, Ordering::SeqCst);
+        let (output, mut inbox) = mpsc::unbounded_channel();
+        let (exit, left) = oneshot::channel();
+        let (stop, stopped) = mpsc::unbounded_channel();
+        let ignores_term = script.ignores_term;
+        tokio::task::spawn_local(play(script, stopped, output, exit));
+        let output = poll_fn(move |cx| {
+            inbox.poll_recv(cx).map(|cue| {
+                cue.map(|cue| match cue {
+                    Cue::Output(output) => output,
+                    Cue::Panic(text) => panic!("{text}"),
+                })
+            })
+        });
+        Launched {
+            child: Box::new(Actor { theatre: self, stop, ignores_term }),
+            output: Box::pin(output),
+            exit: Box::pin(async move { left.await.map_err(|_| GuardianGone) }),
+        }
+    }
+}
+
+enum Cue {
+    Output(Output),
+    Panic(&'static str),
+}
+
+async fn play(
+    script: Script,
+    mut stopped: mpsc::UnboundedReceiver<i32>,
+    output: mpsc::UnboundedSender<Cue>,
+    exit: oneshot::Sender<ExitReport>,
+) {
+    let mut steps: VecDeque<Step> = script.steps.into();
+    let killed = loop {
+        let step = async {
+            match steps.pop_front() {
+                None => return true,
+                Some(Step::Wait(time)) => tokio::time::sleep(time).await,
+                Some(Step::Print(stream, text)) => {
+                    let _ =
+                        output.send(Cue::Output(Output::Chunk(stream, Bytes::from_static(text.as_bytes()))));
+                }
+                Some(Step::PanicReader(text)) => drop(output.send(Cue::Panic(text))),
+                Some(Step::Hang) => std::future::pending().await,
+            }
+            false
+        };
+        tokio::select! {
+            biased;
+            Some(signal) = stopped.recv() => break Some(signal),
+            over = step => if over { break None },
+        }
+    };
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        let _ = output.send(Cue::Output(Output::Eof(stream)));
+    }
+    let exit_as = killed.map_or(script.exit, Exit::Signal);
+    let _ = exit.send(ExitReport { exit: exit_as, usage: Usage::default(), refined: None });
+}
+
+struct Actor {
+    theatre: Theatre,
+    stop: mpsc::UnboundedSender<i32>,
+    ignores_term: bool,
+}
+
+impl Child for Actor {
+    fn signal(&self, method: StopMethod) {
+        self.theatre.signals.lock().unwrap_or_else(PoisonError::into_inner).push(method);
+        match method {
+            StopMethod::Term if self.ignores_term => {}
+            StopMethod::Term => drop(self.stop.send(15)),
+            StopMethod::Kill => drop(self.stop.send(9)),
+        }
+    }
+
+    fn sweep(&mut self) -> LocalFuture<Result<SweepReport, GuardianGone>> {
+        Box::pin(std::future::ready(Ok(SweepReport { leftovers: 0 })))
+    }
+}
+
+impl Drop for Actor {
+    fn drop(&mut self) {
+        let _ = self.stop.send(9);
+        self.theatre.alive.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+type Hook = dyn Fn() -> Result<(), Arc<str>> + Send + Sync;
+
+/// A store in memory.
+#[derive(Clone, Default)]
+pub struct Ledger {
+    /// What was committed, in order.
+    pub rows: Arc<Mutex<Vec<Row>>>,
+    /// Called before each commit; an error is the commit's.
+    pub before: Option<Arc<Hook>>,
+}
+
+impl Commit for Ledger {
+    fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Arc<str>> {
+        if let Some(before) = &self.before {
+            before()?;
+        }
+        let rows = rows.iter().map(|row| Row::clone(row));
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
+        Ok(())
+    }
+}

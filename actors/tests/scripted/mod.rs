@@ -1,0 +1,63 @@
+//! Plans of scripted queries, and how they are run.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use provisor_actors::messages::Ending;
+use provisor_actors::row::Row;
+use provisor_actors::runtime::{Job, Ports, Runtime};
+use provisor_actors::testing::{Ledger, Theatre};
+use provisor_core::Plan;
+use provisor_core::plan::{Command, Judging, Limits, Logs, Query, Reuse, Stdin};
+use provisor_core::roster::Place;
+use provisor_core::verdict::Preset;
+
+pub(crate) fn query(id: usize) -> Query {
+    Query {
+        id: format!("q{id}").into(),
+        command: Command {
+            argv: ["scripted".into()].into(),
+            env: Arc::default(),
+            cwd: Path::new("/").into(),
+            stdin: Stdin::Null,
+        },
+        limits: Limits { grace: Duration::from_millis(20), ..Limits::default() },
+        judging: Arc::new(Judging { rules: Vec::new(), preset: Some(Preset::ExitCode) }),
+        retry: Arc::default(),
+        expect: None,
+        inputs: Arc::default(),
+        axes: Box::default(),
+        logs: Logs::Drop,
+        record: false,
+    }
+}
+
+pub(crate) fn plan(queries: usize, slots: usize) -> Plan {
+    let queries = (0..queries).map(query).collect();
+    Plan { job: "test".into(), slots, total: None, reuse: Reuse::Never, axes: Vec::new(), queries }
+}
+
+pub(crate) fn job(plan: Plan) -> Job {
+    let todo = (0..plan.queries.len()).map(|place| (place as Place, 0)).collect();
+    Job { plan: Arc::new(plan), todo, reused: Vec::new(), token: "test".into() }
+}
+
+pub(crate) fn ports(theatre: &Theatre, ledger: &Ledger) -> Ports<Ledger> {
+    Ports {
+        launcher: theatre.factory(),
+        store: ledger.clone(),
+        open_log: Box::new(|name| panic!("no log was asked for, but {name} is opened")),
+        log_name: Box::new(|id, attempt| format!("{id}.{attempt}")),
+        events: None,
+    }
+}
+
+pub(crate) async fn run(plan: Plan, theatre: &Theatre, ledger: &Ledger) -> Ending {
+    let runtime = Runtime::start(job(plan), ports(theatre, ledger)).await.expect("it starts");
+    runtime.join().await.expect("it ends").0
+}
+
+pub(crate) fn rows(ledger: &Ledger) -> Vec<Row> {
+    ledger.rows.lock().expect("unpoisoned").clone()
+}
