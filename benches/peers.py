@@ -1,0 +1,124 @@
+"""Rounds of the same work by provisor and its peers; see peers.sh. Prints medians and ratios, keeps every figure."""
+import csv
+import datetime
+import glob
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+QUERIES, SLOTS, ROUNDS = (int(argument) for argument in sys.argv[1:4])
+PROVISOR = os.path.abspath("target/release/provisor")
+
+
+def commands(scratch):
+    spec = os.path.join(scratch, "true.ron")
+    with open(spec, "w") as file:
+        file.write(f'Job(name: "true", slots: {SLOTS}, matrix: {{"n": 1..={QUERIES}}}, id: "q{{{{ n }}}}", command: ["/bin/true"])')
+    numbers = os.path.join(scratch, "numbers")
+    with open(numbers, "w") as file:
+        file.writelines(f"{n}\n" for n in range(QUERIES))
+    out = lambda name: os.path.join(scratch, name)
+    table = {"provisor": [PROVISOR, "run", spec, "--fresh", "-q", "-o", out("run")]}
+    if shutil.which("xargs"):
+        # The number is handed to true as an argument, which it does not look at.
+        table["xargs -P"] = ["xargs", "-a", numbers, "-n1", f"-P{SLOTS}", "/bin/true"]
+    if shutil.which("parallel"):
+        table["GNU parallel"] = [
+            "parallel", "--will-cite", f"-j{SLOTS}", "--results", out("results"), "--joblog", out("joblog"),
+            "-a", numbers, "/bin/true",
+        ]
+    table["multiprocessing.Pool"] = [sys.executable, "benches/pool.py", str(QUERIES), str(SLOTS), out("pool.txt"), "/bin/true"]
+    return table
+
+
+def cpu_s(pid):
+    """CPU seconds of all threads of a process so far, without its children; 0 when it is gone."""
+    total = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        try:
+            with open(path) as file:
+                total += int(file.read().split()[0])
+        except OSError:
+            pass
+    return total / 1e9
+
+
+def guardian_of(pid):
+    for path in glob.glob(f"/proc/{pid}/task/*/children"):
+        try:
+            with open(path) as file:
+                for child in file.read().split():
+                    with open(f"/proc/{child}/comm") as comm:
+                        if comm.read().strip() == "pv-guardian":
+                            return int(child)
+        except OSError:
+            pass
+    return None
+
+
+def measure(command):
+    """Wall seconds, and for provisor the CPU seconds of it and its guardian, sampled until the end."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    own, guardian, watched = 0.0, 0.0, None
+    if command[0] == PROVISOR:
+        while process.poll() is None:
+            watched = watched or guardian_of(process.pid)
+            own = max(own, cpu_s(process.pid))
+            guardian = max(guardian, cpu_s(watched) if watched else 0.0)
+            time.sleep(0.02)
+    process.wait()
+    return time.perf_counter() - begin, own + guardian
+
+
+def machine():
+    with open("/proc/cpuinfo") as file:
+        model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    return model, commit
+
+
+def main():
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        table = commands(scratch)
+        for number in range(ROUNDS):
+            for tool, command in table.items():
+                for leftover in ("results", "joblog", "pool.txt"):
+                    path = os.path.join(scratch, leftover)
+                    shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.path.exists(path) and os.unlink(path)
+                wall, cpu = measure(command)
+                rows.append([number, tool, QUERIES, SLOTS, f"{wall:.3f}", f"{cpu:.3f}" if cpu else ""])
+    model, commit = machine()
+    date = datetime.date.today().isoformat()
+    folder = os.path.join("benches/runs", f"{date}-{platform.node()}")
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "peers.csv")
+    new = not os.path.exists(path)
+    with open(path, "a", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(["date", "cpu", "cpus", "commit", "round", "tool", "queries", "slots", "wall_s", "own_cpu_s"])
+        writer.writerows([date, model, os.cpu_count(), commit, *row] for row in rows)
+    report(rows)
+
+
+def report(rows):
+    walls = {}
+    for _, tool, _, _, wall, _ in rows:
+        walls.setdefault(tool, []).append(float(wall))
+    base = walls.get("xargs -P") or walls["provisor"]
+    for tool, times in walls.items():
+        # Ratios within one round, then the median: a slow minute of the machine hits all tools of a round.
+        ratio = statistics.median(b / t for b, t in zip(base, times))
+        print(f"{tool:22} {QUERIES / statistics.median(times):8.0f} queries/s   {ratio:5.2f} of xargs -P")
+    cpu = [float(row[5]) for row in rows if row[5]]
+    print(f"CPU of provisor and its guardian: {statistics.median(cpu) / QUERIES * 1000:.3f} ms a query")
+
+
+main()
