@@ -1,0 +1,119 @@
+//! The log thread: bytes unchanged, what is kept, the timing beside them, and a disk that fails.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use provisor_actors::logs::{LogSpec, Logs};
+use provisor_core::cause::{Exit, Usage};
+use provisor_core::plan::Logs as Keep;
+use provisor_core::process::Departure;
+use provisor_core::record::Recording;
+use provisor_core::rules::Stream;
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("logs-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.0.join(name)).expect("the log is there")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn spec(keep: Keep, record: bool) -> Arc<LogSpec> {
+    Arc::new(LogSpec { name: "a.log".into(), keep, record })
+}
+
+/// Writes these chunks, a millisecond apart, and waits for the thread.
+async fn write(folder: &Folder, spec: &Arc<LogSpec>, chunks: &[(Stream, &[u8])]) {
+    let path = folder.0.clone();
+    let (logs, thread) = Logs::start(Box::new(move |name| File::create(path.join(name)))).expect("a thread");
+    for (n, (stream, bytes)) in chunks.iter().enumerate() {
+        let at = Duration::from_millis(n as u64 + 1);
+        logs.write(spec, *stream, Bytes::copy_from_slice(bytes), at).await;
+    }
+    let departure = Departure { exit: Exit::Code(3), usage: Usage::default(), refined: None };
+    logs.close(spec, Some((Duration::from_millis(99), departure)));
+    logs.barrier();
+    drop(logs);
+    thread.join().expect("the thread ends with the last handle");
+}
+
+#[tokio::test]
+async fn bytes_are_kept_as_they_came() {
+    let folder = Folder::new("keep");
+    let chunks: [(Stream, &[u8]); 3] =
+        [(Stream::Stdout, b"\xff\0one"), (Stream::Stderr, b"two\n"), (Stream::Stdout, b"three")];
+    write(&folder, &spec(Keep::Keep, false), &chunks).await;
+    assert_eq!(folder.read("a.log"), b"\xff\0onetwo\nthree");
+    assert!(!folder.0.join("a.timing").exists());
+}
+
+#[tokio::test]
+async fn a_child_that_prints_nothing_has_an_empty_log() {
+    let folder = Folder::new("empty");
+    write(&folder, &spec(Keep::Keep, false), &[]).await;
+    assert_eq!(folder.read("a.log"), b"");
+}
+
+#[tokio::test]
+async fn the_timing_stands_beside_the_log() {
+    let folder = Folder::new("record");
+    write(&folder, &spec(Keep::Keep, true), &[(Stream::Stdout, b"one"), (Stream::Stderr, b"three")]).await;
+    let recording = Recording::parse(&folder.read("a.timing")).expect("a recording");
+    let reads: Vec<_> =
+        recording.reads.iter().map(|read| (read.at.as_millis(), read.stream, read.bytes)).collect();
+    assert_eq!(reads, [(1, Stream::Stdout, 3), (2, Stream::Stderr, 5)]);
+    assert_eq!(recording.end, Some((Duration::from_millis(99), Exit::Code(3))));
+}
+
+#[tokio::test]
+async fn only_the_tail_is_kept_where_only_that_is_wanted() {
+    let folder = Folder::new("tail");
+    let long: Vec<u8> = (0..300_000_u32).map(|n| b'a' + (n % 26) as u8).collect();
+    let chunks: Vec<(Stream, &[u8])> = long.chunks(1000).map(|chunk| (Stream::Stdout, chunk)).collect();
+    write(&folder, &spec(Keep::Tail(10), false), &chunks).await;
+    assert_eq!(folder.read("a.log"), long[long.len() - 10..]);
+}
+
+#[tokio::test]
+async fn nothing_is_kept_where_nothing_is_wanted() {
+    let folder = Folder::new("drop");
+    write(&folder, &spec(Keep::Drop, false), &[(Stream::Stdout, b"one")]).await;
+    assert!(!folder.0.join("a.log").exists());
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_holds_up_nothing() {
+    let (logs, thread) = Logs::start(Box::new(|_| File::open("/nowhere"))).expect("a thread");
+    let spec = spec(Keep::Keep, false);
+    for _ in 0..1000 {
+        logs.write(&spec, Stream::Stdout, Bytes::from(vec![b'x'; 65536]), Duration::ZERO).await;
+    }
+    logs.close(&spec, None);
+    logs.barrier();
+    drop(logs);
+    thread.join().expect("the thread ends");
+}
+
+#[test]
+fn a_log_can_be_judged_again_if_it_is_all_there_and_the_streams_can_be_told_apart() {
+    assert!(spec(Keep::Keep, false).is_whole(false));
+    assert!(!spec(Keep::Keep, false).is_whole(true), "both streams in one log, and no timing");
+    assert!(spec(Keep::Keep, true).is_whole(true));
+    assert!(!spec(Keep::Tail(10), true).is_whole(false));
+    assert!(!spec(Keep::Drop, true).is_whole(false));
+}
