@@ -54,6 +54,8 @@ struct Entry {
     finding: usize,
     line: Arc<str>,
     lemma: bool,
+    /// A later line took its place.
+    superseded: bool,
 }
 
 /// A goal at which the run is ended.
@@ -167,7 +169,7 @@ impl Account {
         }
         let lemma = self.lemmas > 0 && grammar::may_be_lemma(&statement);
         self.lemmas -= u32::from(lemma);
-        self.results.push(Entry { finding: findings.len(), line: lossy(line), lemma });
+        self.results.push(Entry { finding: findings.len(), line: lossy(line), lemma, superseded: false });
         findings.push(Finding {
             statement: if horn { Arc::from(format!("not {statement}")) } else { statement },
             verdict: Arc::from(word.text()),
@@ -178,11 +180,12 @@ impl Account {
     }
 
     /// An equivalence that could not be proved is tried again in another form; what comes of that counts.
-    fn supersede_equivalence(&self, statement: &str, findings: &mut [Finding]) {
-        for entry in &self.results {
+    fn supersede_equivalence(&mut self, statement: &str, findings: &mut [Finding]) {
+        for entry in &mut self.results {
             let finding = &mut findings[entry.finding];
             if *finding.statement == *statement && *finding.verdict == *Word::Unproved.text() {
                 finding.own = false;
+                entry.superseded = true;
             }
         }
     }
@@ -191,6 +194,7 @@ impl Account {
     fn restart_group(&mut self, findings: &mut [Finding]) {
         for entry in &mut self.results[self.group..] {
             findings[entry.finding].own = false;
+            entry.superseded = true;
             self.lemmas += u32::from(std::mem::take(&mut entry.lemma));
         }
         self.group = self.results.len();
@@ -219,13 +223,13 @@ impl Account {
         for entry in &self.results {
             findings[entry.finding].own = false;
         }
-        // From behind, because lemmas and provisional results come first.
+        // From behind, because lemmas come first.
         let mut unheard: Vec<_> =
             summary.items.iter().rev().filter(|item| !self.claim(item, findings)).collect();
         unheard.reverse();
         for item in unheard {
             let line = Arc::clone(&item.line);
-            self.results.push(Entry { finding: findings.len(), line, lemma: false });
+            self.results.push(Entry { finding: findings.len(), line, lemma: false, superseded: false });
             findings.push(Finding {
                 statement: Arc::clone(&item.statement),
                 verdict: Arc::from(item.word.text()),
@@ -238,7 +242,7 @@ impl Account {
 
     /// Finds the result line of a line of the summary.
     fn claim(&self, item: &Item, findings: &mut [Finding]) -> bool {
-        for entry in self.results.iter().rev() {
+        for entry in self.results.iter().rev().filter(|entry| !entry.superseded) {
             let finding = &mut findings[entry.finding];
             let same = *finding.verdict == *item.word.text() && item.is_about(&finding.statement);
             if same && !finding.own {
