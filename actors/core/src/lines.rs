@@ -174,9 +174,13 @@ impl Lines {
 
 /// Searches whole lines for those that the screen lets pass.
 fn search(region: &[u8], screen: &Screen, to: &mut impl Listener) {
+    let regex = screen.over(region);
     let mut at = 0;
     while at < region.len() {
-        let hit = if to.is_all_ears() { Some(at) } else { screen.next(region, at) };
+        let hit = match regex {
+            Some(regex) if !to.is_all_ears() => regex.find_at(region, at).map(|hit| hit.start()),
+            _ => Some(at),
+        };
         let Some(hit) = hit.filter(|hit| *hit < region.len()) else { return };
         let start = memrchr(b'\n', &region[at..hit]).map_or(at, |end| at + end + 1);
         let end = memchr(b'\n', &region[hit..]).map_or(region.len(), |end| hit + end);

@@ -68,7 +68,10 @@ fn matches(pattern: &Pattern, line: &[u8]) -> bool {
         Pattern::Contains(text) => text.is_empty() || has(text),
         Pattern::Prefix(text) => line.starts_with(text.as_bytes()),
         Pattern::Suffix(text) => line.ends_with(text.as_bytes()),
-        Pattern::Regex(regex) => regex::bytes::Regex::new(regex).expect("a regex").is_match(line),
+        Pattern::Regex(regex) => {
+            let regex = regex::bytes::Regex::new(regex).expect("a regex");
+            regex.is_match(line) || regex.is_match(String::from_utf8_lossy(line).as_bytes())
+        }
     }
 }
 
@@ -118,6 +121,9 @@ const REGEXES: &[&str] = &[
     r"\D$",
     "(?i)A|B$",
     "(?-u)\\xff",
+    "^a.*b$",
+    "a.+$",
+    "\u{fffd}",
     "(?-u)[^a]$",
     "a\nb",
     r"a\r?$",

@@ -139,6 +139,8 @@ pub(crate) struct Summary {
     aside: bool,
     /// Its lines on queries.
     pub(crate) items: Vec<Item>,
+    /// Its line that there is no query.
+    pub(crate) no_query: Option<Arc<str>>,
 }
 
 /// A line of the summary on a query.
@@ -153,6 +155,8 @@ impl Summary {
     pub(crate) fn take(&mut self, line: &[u8]) {
         if line == b"Query(ies):" {
             self.aside = false;
+        } else if line == b"No query in the input file." {
+            self.no_query = Some(lossy(line));
         } else if line.starts_with(b"Associated ") && line.ends_with(b":") {
             self.aside = true;
         }

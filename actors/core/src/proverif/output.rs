@@ -43,6 +43,8 @@ pub(crate) struct Account {
     goal: Option<ReachedGoal>,
     place: Place,
     error: Option<Arc<str>>,
+    /// The summary says that nothing was asked.
+    no_query: Option<Arc<str>>,
     /// The summary is complete: what is not in it is not the query's own.
     is_complete: bool,
 }
@@ -89,6 +91,7 @@ impl Account {
             goal: None,
             place: Place::Anywhere,
             error: None,
+            no_query: None,
             is_complete: false,
         }
     }
@@ -220,6 +223,7 @@ impl Account {
     fn settle(&mut self, summary: &Summary, at: Duration, findings: &mut Vec<Finding>) {
         self.is_complete = true;
         self.goal = None;
+        self.no_query = summary.no_query.clone();
         for entry in &self.results {
             findings[entry.finding].own = false;
         }
@@ -282,7 +286,7 @@ impl Account {
             counts: goal.word.counts(),
             line: Some(Arc::clone(&goal.line)),
         });
-        Ruling::sum(own.chain(goal)).ok_or(None)
+        Ruling::sum(own.chain(goal)).ok_or_else(|| self.no_query.clone())
     }
 }
 
