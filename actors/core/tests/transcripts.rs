@@ -121,7 +121,7 @@ fn check(name: &str, log: &[u8], exit: i32, lemmas: u32) {
         assert_eq!(judgement.verdict.as_deref(), sum(&summary), "{name}");
         summary.sort();
         assert_eq!(own, summary, "{name}: own results");
-        assert_eq!(judgement.line.is_some(), !summary.is_empty(), "{name}");
+        assert!(judgement.line.is_some(), "{name}");
     } else {
         assert_eq!(judgement.verdict.as_deref(), sum(&own), "{name}");
     }

@@ -172,18 +172,14 @@ impl Summary {
     }
 }
 
-impl Item {
-    /// Whether a result line is about the same: the two word some statements differently.
-    pub(crate) fn is_about(&self, statement: &str) -> bool {
-        if self.statement.starts_with("Equivalence between ") {
-            return is_equivalence(statement) || statement == NO_BIPROCESS;
-        }
-        let statement = match statement.strip_suffix(ENCODED) {
-            Some(secret) => secret.strip_prefix("Query ").unwrap_or(secret),
-            None => statement,
-        };
-        statement == &*self.statement
+/// What a statement is about, where result lines and summary word it differently.
+pub(crate) fn subject(statement: &str) -> &str {
+    const PROCESSES: &str = "equivalence";
+    if let Some(secret) = statement.strip_suffix(ENCODED) {
+        return secret.strip_prefix("Query ").unwrap_or(secret);
     }
+    let of_two = statement.starts_with("Equivalence between ") || statement == NO_BIPROCESS;
+    if of_two || is_equivalence(statement) { PROCESSES } else { statement }
 }
 
 /// Whether a statement is one of the equivalence of processes, which may be tried more than once.

@@ -3,6 +3,7 @@
 //! A result line is a fact, but not always the last word: a group proved by induction, an equivalence and the
 //! summary may revise it. `goal reachable` is never a result by itself; when it may stand for one is decided here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub(crate) struct Account {
     /// How many results of lemmas are still to come.
     lemmas: u32,
     results: Vec<Entry>,
+    /// The last result of each equivalence.
+    equivalences: BTreeMap<Arc<str>, usize>,
     /// Where the results of the current group begin.
     group: usize,
     /// The correspondence that is tried right now.
@@ -81,11 +84,12 @@ enum Place {
 }
 
 impl Account {
-    pub(crate) const fn new(proverif: ProVerif) -> Self {
+    pub(crate) fn new(proverif: ProVerif) -> Self {
         Self {
             early_stop: proverif.early_stop,
             lemmas: proverif.lemmas,
             results: Vec::new(),
+            equivalences: BTreeMap::new(),
             group: 0,
             tried: None,
             goal: None,
@@ -183,10 +187,11 @@ impl Account {
     }
 
     /// An equivalence that could not be proved is tried again in another form; what comes of that counts.
-    fn supersede_equivalence(&mut self, statement: &str, findings: &mut [Finding]) {
-        for entry in &mut self.results {
+    fn supersede_equivalence(&mut self, statement: &Arc<str>, findings: &mut [Finding]) {
+        let before = self.equivalences.insert(Arc::clone(statement), self.results.len());
+        if let Some(entry) = before.and_then(|index| self.results.get_mut(index)) {
             let finding = &mut findings[entry.finding];
-            if *finding.statement == *statement && *finding.verdict == *Word::Unproved.text() {
+            if *finding.verdict == *Word::Unproved.text() {
                 finding.own = false;
                 entry.superseded = true;
             }
@@ -227,34 +232,36 @@ impl Account {
         for entry in &self.results {
             findings[entry.finding].own = false;
         }
+        let mut known: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for entry in self.results.iter().filter(|entry| !entry.superseded) {
+            let Finding { statement, verdict, .. } = &findings[entry.finding];
+            let key = (grammar::subject(statement).to_owned(), Arc::clone(verdict));
+            known.entry(key).or_default().push(entry.finding);
+        }
         // From behind, because lemmas come first.
-        let mut unheard: Vec<_> =
-            summary.items.iter().rev().filter(|item| !self.claim(item, findings)).collect();
-        unheard.reverse();
-        for item in unheard {
-            let line = Arc::clone(&item.line);
-            self.results.push(Entry { finding: findings.len(), line, lemma: false, superseded: false });
-            findings.push(Finding {
-                statement: Arc::clone(&item.statement),
-                verdict: Arc::from(item.word.text()),
-                counts: item.word.counts(),
-                own: true,
-                at,
-            });
+        let mut unheard = Vec::new();
+        for item in summary.items.iter().rev() {
+            let key = (grammar::subject(&item.statement).to_owned(), Arc::from(item.word.text()));
+            match known.get_mut(&key).and_then(Vec::pop) {
+                Some(finding) => findings[finding].own = true,
+                None => unheard.push(item),
+            }
+        }
+        for item in unheard.into_iter().rev() {
+            self.add_unheard(item, at, findings);
         }
     }
 
-    /// Finds the result line of a line of the summary.
-    fn claim(&self, item: &Item, findings: &mut [Finding]) -> bool {
-        for entry in self.results.iter().rev().filter(|entry| !entry.superseded) {
-            let finding = &mut findings[entry.finding];
-            let same = *finding.verdict == *item.word.text() && item.is_about(&finding.statement);
-            if same && !finding.own {
-                finding.own = true;
-                return true;
-            }
-        }
-        false
+    fn add_unheard(&mut self, item: &Item, at: Duration, findings: &mut Vec<Finding>) {
+        let line = Arc::clone(&item.line);
+        self.results.push(Entry { finding: findings.len(), line, lemma: false, superseded: false });
+        findings.push(Finding {
+            statement: Arc::clone(&item.statement),
+            verdict: Arc::from(item.word.text()),
+            counts: item.word.counts(),
+            own: true,
+            at,
+        });
     }
 
     /// What the run says about its query: a verdict, or else the line that says why there is none.
