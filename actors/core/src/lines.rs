@@ -48,12 +48,9 @@ impl Reader {
             Stream::Stdout => stdout,
             Stream::Stderr => stderr,
         };
-        let known = evidence.findings().len();
-        let mut hearing = Hearing { judge, evidence, stream, at, wish: None };
+        let mut hearing = Hearing { judge, evidence, stream, at, found, wish: None };
         read(lines, judge.screen(stream), &mut hearing);
-        let wish = hearing.wish;
-        found.extend_from_slice(&evidence.findings()[known..]);
-        wish
+        hearing.wish
     }
 }
 
@@ -92,6 +89,7 @@ struct Hearing<'r> {
     evidence: &'r mut Evidence,
     stream: Stream,
     at: Duration,
+    found: &'r mut Vec<Finding>,
     /// Of the first line that ever asked for a stop.
     wish: Option<StopMethod>,
 }
@@ -99,7 +97,10 @@ struct Hearing<'r> {
 impl Listener for Hearing<'_> {
     fn line(&mut self, line: &[u8]) {
         let reading = self.judge.read(self.stream, line);
+        let known = self.evidence.findings().len();
         let wish = self.evidence.take(self.stream, line, &reading, self.at);
+        // At once, as they are known now: a later line of the same chunk may revise them.
+        self.found.extend_from_slice(&self.evidence.findings()[known..]);
         self.wish = self.wish.or(wish);
     }
 
@@ -173,9 +174,13 @@ impl Lines {
 
 /// Searches whole lines for those that the screen lets pass.
 fn search(region: &[u8], screen: &Screen, to: &mut impl Listener) {
+    let regex = screen.over(region);
     let mut at = 0;
     while at < region.len() {
-        let hit = if to.is_all_ears() { Some(at) } else { screen.next(region, at) };
+        let hit = match regex {
+            Some(regex) if !to.is_all_ears() => regex.find_at(region, at).map(|hit| hit.start()),
+            _ => Some(at),
+        };
         let Some(hit) = hit.filter(|hit| *hit < region.len()) else { return };
         let start = memrchr(b'\n', &region[at..hit]).map_or(at, |end| at + end + 1);
         let end = memchr(b'\n', &region[hit..]).map_or(region.len(), |end| hit + end);

@@ -4,6 +4,7 @@
 
 mod screen;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use memchr::memmem::Finder;
@@ -38,7 +39,8 @@ pub enum Streams {
     Both,
 }
 
-/// What a line must be like. Bytes, one line at a time (without its line end), in linear time.
+/// What a line must be like. Bytes, one line at a time (without its line end), in linear time. Bytes that are not
+/// UTF-8 are for a regular expression also what they are shown as, U+FFFD.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Pattern {
     /// The text occurs in the line.
@@ -245,12 +247,23 @@ impl CompiledRule {
     }
 
     fn read(&self, line: &[u8], reading: &mut Reading) {
+        if self.read_as(line, reading) || !matches!(self.on, Matcher::Regex(_)) {
+            return;
+        }
+        // `.` stands for a character, and one stray byte should not hide a line from `.*`: so text that is not
+        // UTF-8 is also read as it would be shown.
+        if let Cow::Owned(text) = String::from_utf8_lossy(line) {
+            self.read_as(text.as_bytes(), reading);
+        }
+    }
+
+    fn read_as(&self, line: &[u8], reading: &mut Reading) -> bool {
         let groups = if self.capture.is_some() || self.value.is_some() {
             self.on.groups(line)
         } else {
             self.on.is_match(line).then_some(None)
         };
-        let Some(groups) = groups else { return };
+        let Some(groups) = groups else { return false };
         let text = |group: Option<usize>| {
             let found = groups.as_ref()?.get(group?)?;
             Some(Arc::from(String::from_utf8_lossy(found.as_bytes())))
@@ -263,6 +276,7 @@ impl CompiledRule {
         reading.value = reading.value.take().or_else(|| text(self.value));
         reading.note |= self.note;
         reading.stop = reading.stop.or(self.stop);
+        true
     }
 }
 

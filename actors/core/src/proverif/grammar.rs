@@ -139,6 +139,8 @@ pub(crate) struct Summary {
     aside: bool,
     /// Its lines on queries.
     pub(crate) items: Vec<Item>,
+    /// Its line that there is no query.
+    pub(crate) no_query: Option<Arc<str>>,
 }
 
 /// A line of the summary on a query.
@@ -153,6 +155,8 @@ impl Summary {
     pub(crate) fn take(&mut self, line: &[u8]) {
         if line == b"Query(ies):" {
             self.aside = false;
+        } else if line == b"No query in the input file." {
+            self.no_query = Some(lossy(line));
         } else if line.starts_with(b"Associated ") && line.ends_with(b":") {
             self.aside = true;
         }
@@ -168,18 +172,14 @@ impl Summary {
     }
 }
 
-impl Item {
-    /// Whether a result line is about the same: the two word some statements differently.
-    pub(crate) fn is_about(&self, statement: &str) -> bool {
-        if self.statement.starts_with("Equivalence between ") {
-            return is_equivalence(statement) || statement == NO_BIPROCESS;
-        }
-        let statement = match statement.strip_suffix(ENCODED) {
-            Some(secret) => secret.strip_prefix("Query ").unwrap_or(secret),
-            None => statement,
-        };
-        statement == &*self.statement
+/// What a statement is about, where result lines and summary word it differently.
+pub(crate) fn subject(statement: &str) -> &str {
+    const PROCESSES: &str = "equivalence";
+    if let Some(secret) = statement.strip_suffix(ENCODED) {
+        return secret.strip_prefix("Query ").unwrap_or(secret);
     }
+    let of_two = statement.starts_with("Equivalence between ") || statement == NO_BIPROCESS;
+    if of_two || is_equivalence(statement) { PROCESSES } else { statement }
 }
 
 /// Whether a statement is one of the equivalence of processes, which may be tried more than once.

@@ -5,7 +5,7 @@
 
 mod lexer;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use self::lexer::{Lexer, Token};
 
@@ -40,7 +40,7 @@ pub struct Setting {
 #[must_use]
 pub fn scan(text: &[u8]) -> Facts {
     let mut scan =
-        Scan { tokens: Lexer::new(text), facts: Facts::default(), open: None, macros: HashMap::new() };
+        Scan { tokens: Lexer::new(text), facts: Facts::default(), open: None, macros: BTreeMap::new() };
     while let Some((token, line)) = scan.tokens.next() {
         scan.declaration(token, line);
     }
@@ -67,7 +67,7 @@ struct Scan<'t> {
     facts: Facts,
     /// The macro whose declarations these are.
     open: Option<&'t [u8]>,
-    macros: HashMap<&'t [u8], Macro>,
+    macros: BTreeMap<&'t [u8], Macro>,
 }
 
 impl<'t> Scan<'t> {

@@ -3,6 +3,7 @@
 //! A result line is a fact, but not always the last word: a group proved by induction, an equivalence and the
 //! summary may revise it. `goal reachable` is never a result by itself; when it may stand for one is decided here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub(crate) struct Account {
     /// How many results of lemmas are still to come.
     lemmas: u32,
     results: Vec<Entry>,
+    /// The last result of each equivalence.
+    equivalences: BTreeMap<Arc<str>, usize>,
     /// Where the results of the current group begin.
     group: usize,
     /// The correspondence that is tried right now.
@@ -43,6 +46,8 @@ pub(crate) struct Account {
     goal: Option<ReachedGoal>,
     place: Place,
     error: Option<Arc<str>>,
+    /// The summary says that nothing was asked.
+    no_query: Option<Arc<str>>,
     /// The summary is complete: what is not in it is not the query's own.
     is_complete: bool,
 }
@@ -54,6 +59,8 @@ struct Entry {
     finding: usize,
     line: Arc<str>,
     lemma: bool,
+    /// A later line took its place.
+    superseded: bool,
 }
 
 /// A goal at which the run is ended.
@@ -77,16 +84,18 @@ enum Place {
 }
 
 impl Account {
-    pub(crate) const fn new(proverif: ProVerif) -> Self {
+    pub(crate) fn new(proverif: ProVerif) -> Self {
         Self {
             early_stop: proverif.early_stop,
             lemmas: proverif.lemmas,
             results: Vec::new(),
+            equivalences: BTreeMap::new(),
             group: 0,
             tried: None,
             goal: None,
             place: Place::Anywhere,
             error: None,
+            no_query: None,
             is_complete: false,
         }
     }
@@ -167,7 +176,7 @@ impl Account {
         }
         let lemma = self.lemmas > 0 && grammar::may_be_lemma(&statement);
         self.lemmas -= u32::from(lemma);
-        self.results.push(Entry { finding: findings.len(), line: lossy(line), lemma });
+        self.results.push(Entry { finding: findings.len(), line: lossy(line), lemma, superseded: false });
         findings.push(Finding {
             statement: if horn { Arc::from(format!("not {statement}")) } else { statement },
             verdict: Arc::from(word.text()),
@@ -178,11 +187,13 @@ impl Account {
     }
 
     /// An equivalence that could not be proved is tried again in another form; what comes of that counts.
-    fn supersede_equivalence(&self, statement: &str, findings: &mut [Finding]) {
-        for entry in &self.results {
+    fn supersede_equivalence(&mut self, statement: &Arc<str>, findings: &mut [Finding]) {
+        let before = self.equivalences.insert(Arc::clone(statement), self.results.len());
+        if let Some(entry) = before.and_then(|index| self.results.get_mut(index)) {
             let finding = &mut findings[entry.finding];
-            if *finding.statement == *statement && *finding.verdict == *Word::Unproved.text() {
+            if *finding.verdict == *Word::Unproved.text() {
                 finding.own = false;
+                entry.superseded = true;
             }
         }
     }
@@ -191,6 +202,7 @@ impl Account {
     fn restart_group(&mut self, findings: &mut [Finding]) {
         for entry in &mut self.results[self.group..] {
             findings[entry.finding].own = false;
+            entry.superseded = true;
             self.lemmas += u32::from(std::mem::take(&mut entry.lemma));
         }
         self.group = self.results.len();
@@ -216,37 +228,40 @@ impl Account {
     fn settle(&mut self, summary: &Summary, at: Duration, findings: &mut Vec<Finding>) {
         self.is_complete = true;
         self.goal = None;
+        self.no_query = summary.no_query.clone();
         for entry in &self.results {
             findings[entry.finding].own = false;
         }
-        // From behind, because lemmas and provisional results come first.
-        let mut unheard: Vec<_> =
-            summary.items.iter().rev().filter(|item| !self.claim(item, findings)).collect();
-        unheard.reverse();
-        for item in unheard {
-            let line = Arc::clone(&item.line);
-            self.results.push(Entry { finding: findings.len(), line, lemma: false });
-            findings.push(Finding {
-                statement: Arc::clone(&item.statement),
-                verdict: Arc::from(item.word.text()),
-                counts: item.word.counts(),
-                own: true,
-                at,
-            });
+        let mut known: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for entry in self.results.iter().filter(|entry| !entry.superseded) {
+            let Finding { statement, verdict, .. } = &findings[entry.finding];
+            let key = (grammar::subject(statement).to_owned(), Arc::clone(verdict));
+            known.entry(key).or_default().push(entry.finding);
+        }
+        // From behind, because lemmas come first.
+        let mut unheard = Vec::new();
+        for item in summary.items.iter().rev() {
+            let key = (grammar::subject(&item.statement).to_owned(), Arc::from(item.word.text()));
+            match known.get_mut(&key).and_then(Vec::pop) {
+                Some(finding) => findings[finding].own = true,
+                None => unheard.push(item),
+            }
+        }
+        for item in unheard.into_iter().rev() {
+            self.add_unheard(item, at, findings);
         }
     }
 
-    /// Finds the result line of a line of the summary.
-    fn claim(&self, item: &Item, findings: &mut [Finding]) -> bool {
-        for entry in self.results.iter().rev() {
-            let finding = &mut findings[entry.finding];
-            let same = *finding.verdict == *item.word.text() && item.is_about(&finding.statement);
-            if same && !finding.own {
-                finding.own = true;
-                return true;
-            }
-        }
-        false
+    fn add_unheard(&mut self, item: &Item, at: Duration, findings: &mut Vec<Finding>) {
+        let line = Arc::clone(&item.line);
+        self.results.push(Entry { finding: findings.len(), line, lemma: false, superseded: false });
+        findings.push(Finding {
+            statement: Arc::clone(&item.statement),
+            verdict: Arc::from(item.word.text()),
+            counts: item.word.counts(),
+            own: true,
+            at,
+        });
     }
 
     /// What the run says about its query: a verdict, or else the line that says why there is none.
@@ -278,7 +293,7 @@ impl Account {
             counts: goal.word.counts(),
             line: Some(Arc::clone(&goal.line)),
         });
-        Ruling::sum(own.chain(goal)).ok_or(None)
+        Ruling::sum(own.chain(goal)).ok_or_else(|| self.no_query.clone())
     }
 }
 

@@ -18,14 +18,26 @@ pub(crate) enum Screen {
     Nothing,
     /// All: some pattern matches an empty line, or is too large to be searched for at once.
     Every,
-    /// Those in which this occurs. It never matches across a line end.
-    Some(Regex),
+    /// Those in which this occurs.
+    Some(Search),
+}
+
+/// A search that never matches across a line end.
+#[derive(Debug)]
+pub(crate) struct Search {
+    regex: Regex,
+    /// It may miss what a rule sees in text that is not UTF-8.
+    needs_utf8: bool,
 }
 
 impl Screen {
     /// A screen that lets pass every line that one of the patterns matches or one of the texts occurs in.
     pub(crate) fn new<'p>(patterns: impl Iterator<Item = &'p Pattern>, texts: &[&str]) -> Self {
-        let patterns = patterns.map(sought);
+        let mut needs_utf8 = false;
+        let patterns = patterns.map(|pattern| {
+            needs_utf8 |= matches!(pattern, Pattern::Regex(_));
+            sought(pattern)
+        });
         let Some(mut parts) =
             texts.iter().map(|text| Some(literal(text))).chain(patterns).collect::<Option<Vec<_>>>()
         else {
@@ -39,15 +51,19 @@ impl Screen {
         if whole.properties().minimum_len() == Some(0) {
             return Self::Every;
         }
-        Regex::new(&whole.to_string()).map_or(Self::Every, Self::Some)
+        match Regex::new(&whole.to_string()) {
+            Ok(regex) => Self::Some(Search { regex, needs_utf8 }),
+            Err(_) => Self::Every,
+        }
     }
 
-    /// Where the next match begins, at or after `at` in a region of whole lines; `at` begins a line.
-    pub(crate) fn next(&self, region: &[u8], at: usize) -> Option<usize> {
+    /// The search that finds every line worth reading in a region of whole lines, if there is one.
+    pub(crate) fn over(&self, region: &[u8]) -> Option<&Regex> {
         match self {
-            Self::Nothing => None,
-            Self::Every => Some(at),
-            Self::Some(regex) => regex.find_at(region, at).map(|hit| hit.start()),
+            Self::Some(search) if !search.needs_utf8 || std::str::from_utf8(region).is_ok() => {
+                Some(&search.regex)
+            }
+            _ => None,
         }
     }
 }

@@ -80,7 +80,9 @@ fn screened(pattern: &Pattern, text: &str) -> bool {
     match Screen::new([pattern].into_iter(), &[]) {
         Screen::Nothing => false,
         Screen::Every => true,
-        screen @ Screen::Some(_) => screen.next(text.as_bytes(), 0).is_some(),
+        screen @ Screen::Some(_) => {
+            screen.over(text.as_bytes()).is_none_or(|search| search.is_match(text.as_bytes()))
+        }
     }
 }
 
@@ -108,4 +110,13 @@ fn a_pattern_of_an_empty_line_wants_every_line() {
         assert!(matches!(Screen::new([&pattern].into_iter(), &["y"]), Screen::Every), "{pattern:?}");
     }
     assert!(matches!(Screen::new([].into_iter(), &[]), Screen::Nothing));
+}
+
+#[test]
+fn a_stray_byte_hides_nothing() {
+    let judge = compile(vec![Rule { value: Some(1), ..rule(regex("^a = (.*)$")) }]).unwrap();
+    assert_eq!(judge.read(Stream::Stdout, b"a = b\xffc").value.as_deref(), Some("b\u{fffd}c"));
+    assert!(judge.screen(Stream::Stdout).over(b"a = b\xffc\n").is_none());
+    let judge = compile(vec![Rule { note: true, ..rule(regex(r"(?-u)\xff")) }]).unwrap();
+    assert!(judge.read(Stream::Stdout, b"a\xff").note);
 }
