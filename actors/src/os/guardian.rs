@@ -10,16 +10,20 @@
 use std::ffi::c_int;
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{ForkResult, Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 
 use super::keeper::Keeper;
+use super::packet::{self, Inbox, Outbox};
 use super::signals::OpenFiles;
-use super::{packet, tree};
+use super::tree;
+use super::wire::Reply;
 
 /// How the guardian's process is called: not by the program's name, so that `killall` of that spares it.
 pub const PROCESS_NAME: &str = "pv-guardian";
@@ -65,6 +69,8 @@ pub fn start(options: GuardianOptions) -> io::Result<GuardianHandle> {
     // SAFETY: this process has one thread, so that its whole state is consistent in the copy too.
     match unsafe { fork() }? {
         ForkResult::Parent { child } => {
+            drop(theirs);
+            await_ready(&ours)?;
             Ok(GuardianHandle { pid: child, pidfd: tree::pidfd_open(child.as_raw())?, socket: ours })
         }
         ForkResult::Child => {
@@ -75,21 +81,44 @@ pub fn start(options: GuardianOptions) -> io::Result<GuardianHandle> {
     }
 }
 
+/// Waits for the guardian's first word.
+fn await_ready(socket: &OwnedFd) -> io::Result<()> {
+    let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    while let Err(errno) = poll(&mut polled, PollTimeout::NONE) {
+        if errno != Errno::EINTR {
+            return Err(errno.into());
+        }
+    }
+    let mut inbox = Inbox::new(64);
+    match Reply::decode(inbox.receive(socket.as_fd())?.bytes) {
+        Ok(Reply::Ready { errno: 0 }) => Ok(()),
+        Ok(Reply::Ready { errno }) => Err(io::Error::from_raw_os_error(errno)),
+        _ => Err(io::Error::other("the guardian died at its start")),
+    }
+}
+
 /// The whole life of the guardian process. Returns its exit code.
 fn live(supervisors: OwnedFd, socket: OwnedFd, options: GuardianOptions) -> c_int {
     drop(supervisors);
-    match settle(&socket, &options.keep)
-        .and_then(|()| Keeper::new(socket, options.open_files.map(Into::into)))
-    {
-        Ok(mut keeper) => {
-            // Whatever happens to the loop, the children are not left alone.
-            if catch_unwind(AssertUnwindSafe(|| keeper.run())).is_err() {
-                keeper.end_everything();
-                return 101;
-            }
-            0
+    let mut keeper = match settle(&socket, &options.keep) {
+        Ok(()) => match Keeper::new(socket, options.open_files.map(Into::into)) {
+            Ok(keeper) => keeper,
+            Err(_) => return 1,
+        },
+        Err(error) => {
+            let mut word = Vec::new();
+            Reply::Ready { errno: error.raw_os_error().unwrap_or(libc::EIO) }.encode(&mut word);
+            let _ = Outbox::default().send(socket.as_fd(), &word, Vec::new());
+            return 1;
         }
-        Err(_) => 1,
+    };
+    // Whatever happens to the loop, the children are not left alone.
+    match catch_unwind(AssertUnwindSafe(|| keeper.run())) {
+        Ok(()) => 0,
+        Err(_) => {
+            keeper.end_everything();
+            101
+        }
     }
 }
 

@@ -11,10 +11,10 @@ use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::packet::{Inbox, Outbox};
+use super::packet::{Inbox, Outbox, Packet};
 use super::spawn::{Born, Failed, Spawner};
 use super::sweep::{Leaders, Orphans, Sweep};
 use super::tree::{self, Reaped};
@@ -87,6 +87,7 @@ impl Keeper {
 
     /// Serves until the supervisor is gone; then nothing that it started is left.
     pub(super) fn run(&mut self) {
+        let _ = self.reply(Reply::Ready { errno: 0 }, Vec::new());
         let mut inbox = Inbox::new(PACKET);
         let mut events = [EpollEvent::empty(); 64];
         let mut connected = true;
@@ -127,57 +128,57 @@ impl Keeper {
         }
         match inbox.receive(self.socket.as_fd()) {
             Ok(packet) if packet.bytes.is_empty() => false,
-            Ok(packet) => self.on_packet(packet.bytes, packet.fds).is_ok(),
+            Ok(packet) => self.on_packet(packet).is_ok(),
             Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
         }
     }
 
-    /// An error means that the supervisor is gone. What is not understood is passed over; a Spawn that is not is refused.
-    fn on_packet(&mut self, bytes: &[u8], mut fds: Vec<OwnedFd>) -> io::Result<()> {
-        let large;
-        let mut bytes = bytes;
-        if let Ok(Request::Large { length }) = Request::decode(bytes) {
-            let Some(read) = take_first(&mut fds).and_then(|memory| read_large(memory, length)) else {
-                return Ok(());
+    /// An error means that the supervisor is gone. What is not understood is passed over; a Spawn that is not, or
+    /// whose descriptors did not all arrive, is refused.
+    fn on_packet(&mut self, packet: Packet<'_>) -> io::Result<()> {
+        let Packet { bytes, mut fds, short } = packet;
+        let Ok(Request::Large { id, length }) = Request::decode(bytes) else {
+            return match Request::spawn_id(bytes) {
+                Some(id) if short => self.refuse(id, Step::Request, libc::EMFILE),
+                _ => self.on_request(bytes, take_first(&mut fds)),
             };
-            large = read;
-            bytes = &large;
+        };
+        if short {
+            return self.refuse(id, Step::Request, libc::EMFILE);
         }
+        match take_first(&mut fds).and_then(|memory| read_large(memory, length)) {
+            Some(bytes) => self.on_request(&bytes, take_first(&mut fds)),
+            None => self.refuse(id, Step::Request, libc::EBADMSG),
+        }
+    }
+
+    fn on_request(&mut self, bytes: &[u8], stdin: Option<OwnedFd>) -> io::Result<()> {
         match Request::decode(bytes) {
-            Ok(Request::Spawn(spawn)) => self.spawn(&spawn, take_first(&mut fds)),
-            Ok(Request::Signal { id, kill }) => {
-                self.signal(id, kill);
-                Ok(())
-            }
-            Ok(Request::Sweep { id }) => {
-                self.end(id, Ending::Swept);
-                Ok(())
-            }
+            Ok(Request::Spawn(spawn)) => return self.spawn(&spawn, stdin),
+            Ok(Request::Signal { id, kill }) => self.signal(id, kill),
+            Ok(Request::Sweep { id }) => self.end(id, Ending::Swept),
             Ok(Request::Forget { id }) => {
                 self.signal(id, true);
                 self.end(id, Ending::Forgotten);
-                Ok(())
             }
-            Ok(Request::Pause { stopped }) => {
-                self.pause(stopped);
-                Ok(())
+            Ok(Request::Pause { stopped }) => self.pause(stopped),
+            Ok(Request::Large { .. }) => {}
+            Err(_) => {
+                return Request::spawn_id(bytes)
+                    .map_or(Ok(()), |id| self.refuse(id, Step::Request, libc::EBADMSG));
             }
-            Ok(Request::Large { .. }) => Ok(()),
-            Err(_) => match Request::spawn_id(bytes) {
-                Some(id) => self.refuse(id, Failed { step: Step::Request, errno: libc::EBADMSG }),
-                None => Ok(()),
-            },
         }
+        Ok(())
     }
 
     fn spawn(&mut self, request: &Spawn<'_>, stdin: Option<OwnedFd>) -> io::Result<()> {
         let id = request.id;
         if id == SOCKET || self.children.contains_key(&id) || request.stdin != stdin.is_some() {
-            return self.refuse(id, Failed { step: Step::Request, errno: libc::EINVAL });
+            return self.refuse(id, Step::Request, libc::EINVAL);
         }
         let born = self.spawner.spawn(request, stdin.as_ref());
         match born.and_then(|born| self.watch(id, born)) {
-            Err(failed) => self.refuse(id, failed),
+            Err(Failed { step, errno }) => self.refuse(id, step, errno),
             Ok(born) => {
                 let cookie: Box<[u8]> = request.cookie.to_bytes().into();
                 self.leaders.insert(id, born.pid, &cookie);
@@ -202,8 +203,8 @@ impl Keeper {
         }
     }
 
-    fn refuse(&mut self, id: u64, failed: Failed) -> io::Result<()> {
-        self.reply(Reply::SpawnFailed { id, step: failed.step, errno: failed.errno }, Vec::new())
+    fn refuse(&mut self, id: u64, step: Step, errno: i32) -> io::Result<()> {
+        self.reply(Reply::SpawnFailed { id, step, errno }, Vec::new())
     }
 
     fn reply(&mut self, reply: Reply, fds: Vec<OwnedFd>) -> io::Result<()> {
@@ -212,18 +213,24 @@ impl Keeper {
     }
 
     /// After the exit this does nothing: what is left then is the sweep's.
-    fn signal(&self, id: u64, to_kill: bool) {
+    fn signal(&mut self, id: u64, to_kill: bool) {
         let Some(child) = self.children.get(&id).filter(|child| child.pidfd.is_some()) else { return };
-        if to_kill {
-            self.orphans.signal_below(child.pid, Signal::SIGKILL);
-            let _ = killpg(child.pid, Signal::SIGKILL);
-        } else {
-            let _ = killpg(child.pid, Signal::SIGTERM);
+        let leader = child.pid;
+        if !to_kill {
+            let _ = killpg(leader, Signal::SIGTERM);
             // A stopped process would sleep on its SIGTERM.
-            let _ = killpg(child.pid, Signal::SIGCONT);
+            let _ = killpg(leader, Signal::SIGCONT);
+            return;
         }
-        // It may have left its group for another of its session.
-        let _ = kill(child.pid, if to_kill { Signal::SIGKILL } else { Signal::SIGCONT });
+        // Its group stands still first: else it would see its own children die, and might leave with a code of its
+        // own (a shell does, with 137) or start others before its turn has come.
+        let _ = killpg(leader, Signal::SIGSTOP);
+        // Those of its tree that are our children already: they did not outlive it, so they are not counted.
+        self.look();
+        self.orphans.kill_of(id, &mut Sweep::default());
+        self.orphans.signal_below(leader, Signal::SIGKILL);
+        // The leader of a session cannot leave its group.
+        let _ = killpg(leader, Signal::SIGKILL);
     }
 
     fn pause(&self, stopped: bool) {
@@ -330,23 +337,22 @@ impl Keeper {
     pub(super) fn end_everything(&mut self) {
         let mut wait = ROUND / 4;
         self.look();
+        let unattributed = self.orphans.unattributed();
         loop {
             self.orphans.kill_everything();
             loop {
                 match tree::reap(-1) {
                     Reaped::One(_) => wait = ROUND / 4,
                     Reaped::Lives => break,
-                    Reaped::NoChild => return self.farewell(),
+                    Reaped::NoChild => {
+                        let _ = self.reply(Reply::Farewell { unattributed }, Vec::new());
+                        return;
+                    }
                 }
             }
             std::thread::sleep(wait);
             wait = (wait * 2).min(SLOWEST_ROUND);
         }
-    }
-
-    fn farewell(&mut self) {
-        let unattributed = self.orphans.unattributed;
-        let _ = self.reply(Reply::Farewell { unattributed }, Vec::new());
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{oneshot, watch};
 
 use super::guardian::GuardianHandle;
-use super::packet::{Inbox, Outbox};
+use super::packet::{Inbox, Outbox, Packet};
 use super::tree;
 use super::watched::watched;
 use super::wire::{PACKET, Reply, Request, Step};
@@ -149,14 +149,14 @@ impl Link {
         }
     }
 
-    fn deliver(&self, bytes: &[u8], fds: Vec<OwnedFd>) {
-        let Ok(reply) = Reply::decode(bytes) else {
+    fn deliver(&self, packet: Packet<'_>) {
+        let Ok(reply) = Reply::decode(packet.bytes) else {
             tracing::warn!("the guardian sent something that is no reply");
             return;
         };
         let mut state = self.lock();
         match reply {
-            Reply::Spawned { id } => deliver_spawned(&mut state, id, fds),
+            Reply::Spawned { id } => deliver_spawned(&mut state, id, packet.fds),
             Reply::SpawnFailed { id, step, errno } => {
                 let spawned = state.slots.remove(&id).and_then(|slot| slot.spawned);
                 spawned.map(|spawned| spawned.send(Err((step, errno))));
@@ -169,6 +169,8 @@ impl Link {
                 let swept = state.slots.remove(&id).and_then(|slot| slot.swept);
                 swept.map(|swept| swept.send(leftovers));
             }
+            // It was heard at the start.
+            Reply::Ready { .. } => {}
             Reply::Farewell { unattributed } => state.unattributed = Some(unattributed),
         }
     }
@@ -195,11 +197,12 @@ impl Link {
 }
 
 fn deliver_spawned(state: &mut State, id: u64, fds: Vec<OwnedFd>) {
-    let spawned = state.slots.get_mut(&id).and_then(|slot| slot.spawned.take());
-    if let (Some(spawned), Ok([stdout, stderr])) = (spawned, <[OwnedFd; 2]>::try_from(fds)) {
-        // Where nobody waits any more, the one who waited has sent a Forget.
-        let _ = spawned.send(Ok((stdout, stderr)));
-    }
+    let Some(spawned) = state.slots.get_mut(&id).and_then(|slot| slot.spawned.take()) else { return };
+    // Where they are not two, this process may not have more.
+    let pipes = <[OwnedFd; 2]>::try_from(fds);
+    let answer = pipes.map(|[stdout, stderr]| (stdout, stderr)).map_err(|_| (Step::Receive, libc::EMFILE));
+    // Where nobody waits any more, the one who waited has sent a Forget.
+    let _ = spawned.send(answer);
 }
 
 /// Carries replies to those who wait, until the guardian has ended. To be spawned on the runtime of the supervisor,
@@ -221,14 +224,29 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.link.lose();
         self.link.hang_up();
+        // Nobody is going to wait for the guardian any more.
+        self.link.fate.send_if_modified(|fate| {
+            let early = !matches!(fate, Fate::Ended(_));
+            if early {
+                *fate = Fate::Ended(None);
+            }
+            early
+        });
     }
 }
 
 async fn drive(link: Arc<Link>, pid: Pid, pidfd: OwnedFd) {
     let mut inbox = Inbox::new(PACKET);
-    match watched(Arc::clone(&link.socket), Interest::READABLE | Interest::WRITABLE) {
+    match watched(Arc::clone(&link.socket), Interest::READABLE) {
         Ok(socket) => {
-            let ended = poll_fn(|context| poll_socket(&link, &socket, &mut inbox, context)).await;
+            let mut room = None;
+            let ended = poll_fn(|context| {
+                if let Poll::Ready(Err(error)) = poll_flush(&link, &mut room, context) {
+                    return Poll::Ready(Err(error));
+                }
+                poll_receive(&link, &socket, &mut inbox, context)
+            })
+            .await;
             tracing::debug!(?ended, "the guardian's socket has ended");
         }
         Err(error) => tracing::error!(%error, "cannot watch the guardian's socket"),
@@ -244,20 +262,17 @@ async fn drive(link: Arc<Link>, pid: Pid, pidfd: OwnedFd) {
 }
 
 /// Ready when the socket has ended.
-fn poll_socket(
+fn poll_receive(
     link: &Link,
     socket: &AsyncFd<Arc<OwnedFd>>,
     inbox: &mut Inbox,
     context: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
-    if let Poll::Ready(Err(error)) = poll_flush(link, socket, context) {
-        return Poll::Ready(Err(error));
-    }
     loop {
         let mut readable = ready!(socket.poll_read_ready(context))?;
         match inbox.receive(link.socket.as_fd()) {
             Ok(packet) if packet.bytes.is_empty() => return Poll::Ready(Ok(())),
-            Ok(packet) => link.deliver(packet.bytes, packet.fds),
+            Ok(packet) => link.deliver(packet),
             Err(error) if error.kind() == ErrorKind::WouldBlock => readable.clear_ready(),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Poll::Ready(Err(error)),
@@ -266,18 +281,26 @@ fn poll_socket(
 }
 
 /// Sends what waits. Pending: it waits for room, or for something to send.
+///
+/// Room is asked for through a duplicate of the socket, and only while something waits: else every packet that the
+/// guardian takes would wake this runtime for nothing.
 fn poll_flush(
     link: &Link,
-    socket: &AsyncFd<Arc<OwnedFd>>,
+    room: &mut Option<AsyncFd<OwnedFd>>,
     context: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     loop {
         let mut state = link.lock();
         if state.outbox.is_empty() {
+            *room = None;
             state.sleeping = Some(context.waker().clone());
             return Poll::Pending;
         }
-        let mut writable = ready!(socket.poll_write_ready(context))?;
+        let room = match room {
+            Some(room) => room,
+            None => room.insert(watched(link.socket.try_clone()?, Interest::WRITABLE)?),
+        };
+        let mut writable = ready!(room.poll_write_ready(context))?;
         if !state.outbox.flush(link.socket.as_fd())? {
             writable.clear_ready();
         }

@@ -25,7 +25,7 @@ use super::link::{Driver, Fate, Link, RawExit, Slot};
 use super::output::Pipes;
 use super::program::{Attempted, Programs, permanent};
 use super::tree::COOKIE;
-use super::wire::{PACKET, Request, SpawnWriter, WireError};
+use super::wire::{LARGEST, PACKET, Request, SpawnWriter, Step, WireError};
 use super::{
     Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, SweepReport,
     Transience,
@@ -117,13 +117,17 @@ async fn launch(shared: &Shared, request: &LaunchRequest) -> Result<Launched, La
     // From here on, dropping this future leaves no child.
     let mut control = Control { id, link: Arc::clone(&shared.link), over: false };
     match answer.await {
-        Ok(Ok((stdout, stderr))) => Ok(Launched {
-            child: Box::new(control),
-            output: Box::pin(Pipes::new(stdout, stderr)),
-            exit: Box::pin(async move { exit.await.map(report).map_err(|_| GuardianGone) }),
-        }),
+        Ok(Ok((stdout, stderr))) => {
+            let output = Pipes::new(stdout, stderr).map_err(|error| shortage("the child's pipes", &error))?;
+            Ok(Launched {
+                child: Box::new(control),
+                output: Box::pin(output),
+                exit: Box::pin(async move { exit.await.map(report).map_err(|_| GuardianGone) }),
+            })
+        }
         Ok(Err((step, errno))) => {
-            control.over = true;
+            // At that step there is a child, for which nobody has a use.
+            control.over = step != Step::Receive;
             shared.programs.doubt(&program);
             Err(Attempted { program: &program, cwd: &command.cwd, size }.explain(step, errno))
         }
@@ -153,6 +157,9 @@ struct Control {
 
 impl Child for Control {
     fn signal(&self, method: StopMethod) {
+        if self.over {
+            return;
+        }
         self.link.send(&Request::Signal { id: self.id, kill: method == StopMethod::Kill });
     }
 
@@ -196,7 +203,7 @@ impl Shared {
             .encode(id, stdin.is_some(), &program, request)
             .map_err(|error| permanent(format!("{} cannot be started: {error}", program.display())))?;
         let size = message.len();
-        let (packet, mut fds) = pack(message)?;
+        let (packet, mut fds) = pack(id, message)?;
         fds.extend(stdin);
         Ok(Prepared { id, packet, fds, program, size })
     }
@@ -269,10 +276,12 @@ fn in_force(env: &Environment) -> impl Iterator<Item = (&str, &str)> {
 fn open_stdin(command: &Command) -> Result<Option<OwnedFd>, LaunchError> {
     match &command.stdin {
         Stdin::Null => Ok(None),
-        Stdin::Text(text) => in_memory(text.as_bytes()).map(Some).map_err(|error| shortage(&error)),
+        Stdin::Text(text) => {
+            in_memory(text.as_bytes()).map(Some).map_err(|error| shortage("the child's input", &error))
+        }
         Stdin::File(path) => {
             let path = command.cwd.join(path);
-            open_input(&path).map(Some).map_err(|error| match shortage(&error) {
+            open_input(&path).map(Some).map_err(|error| match shortage("the child's input", &error) {
                 short if short.transience == Transience::Exhausted => short,
                 _ => {
                     permanent(format!("the input {} cannot be opened: {}", path.display(), in_words(&error)))
@@ -305,12 +314,15 @@ fn in_words(error: &std::io::Error) -> String {
 }
 
 /// A request as a packet, with the descriptor of its text where it is too long for one.
-fn pack(message: Vec<u8>) -> Result<(Vec<u8>, Vec<OwnedFd>), LaunchError> {
+fn pack(id: u64, message: Vec<u8>) -> Result<(Vec<u8>, Vec<OwnedFd>), LaunchError> {
     if message.len() <= PACKET {
         return Ok((message, Vec::new()));
     }
-    let memory = in_memory(&message).map_err(|error| shortage(&error))?;
-    Ok((Request::Large { length: message.len() as u64 }.encode_small(), vec![memory]))
+    if message.len() > LARGEST {
+        return Err(permanent("the arguments and the environment are too long for any system".to_owned()));
+    }
+    let memory = in_memory(&message).map_err(|error| shortage("a file in memory", &error))?;
+    Ok((Request::Large { id, length: message.len() as u64 }.encode_small(), vec![memory]))
 }
 
 /// A file in memory, to be read from its beginning.
@@ -322,9 +334,9 @@ fn in_memory(bytes: &[u8]) -> std::io::Result<OwnedFd> {
 }
 
 /// An error of this process's own making of descriptors.
-fn shortage(error: &std::io::Error) -> LaunchError {
-    use nix::libc::{EAGAIN, EMFILE, ENFILE, ENOMEM};
-    let short = matches!(error.raw_os_error(), Some(EAGAIN | EMFILE | ENFILE | ENOMEM));
+fn shortage(what: &str, error: &std::io::Error) -> LaunchError {
+    use nix::libc::{EAGAIN, EMFILE, ENFILE, ENOMEM, ENOSPC};
+    let short = matches!(error.raw_os_error(), Some(EAGAIN | EMFILE | ENFILE | ENOMEM | ENOSPC));
     let transience = if short { Transience::Exhausted } else { Transience::Permanent };
-    LaunchError { transience, text: format!("the child's input cannot be made: {}", in_words(error)).into() }
+    LaunchError { transience, text: format!("{what} could not be made: {}", in_words(error)).into() }
 }

@@ -2,6 +2,7 @@
 //!
 //! It is seen from outside through two ports, [`Launch`] and [`Child`]. It knows no actor and no message.
 
+mod fields;
 pub mod guardian;
 mod keeper;
 mod link;

@@ -24,9 +24,10 @@ const CHUNK: usize = 64 * 1024;
 /// So much to begin with: most children say little.
 const FIRST: usize = 4 * 1024;
 
-/// The stream. Its descriptors belong to the runtime of the thread that polls it first.
+/// The stream.
 pub(super) struct Pipes {
-    ends: [End; 2],
+    /// None: read to its end.
+    ends: [Option<AsyncFd<OwnedFd>>; 2],
     buffer: BytesMut,
     read_size: usize,
     /// Which of the two is asked first: they take turns.
@@ -34,22 +35,21 @@ pub(super) struct Pipes {
 }
 
 impl Pipes {
-    /// Of these read ends.
-    pub(super) fn new(stdout: OwnedFd, stderr: OwnedFd) -> Self {
-        Self {
-            ends: [End::Fresh(stdout), End::Fresh(stderr)],
-            buffer: BytesMut::new(),
-            read_size: FIRST,
-            turn: 0,
-        }
+    /// Of these read ends, known from now on to the runtime of this thread.
+    pub(super) fn new(stdout: OwnedFd, stderr: OwnedFd) -> io::Result<Self> {
+        let end = |fd: OwnedFd| {
+            // A read end has no other flag to keep.
+            fcntl(&fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+            watched(fd, Interest::READABLE).map(Some)
+        };
+        let ends = [end(stdout)?, end(stderr)?];
+        Ok(Self { ends, buffer: BytesMut::new(), read_size: FIRST, turn: 0 })
     }
 
     fn poll_end(&mut self, index: usize, context: &mut Context<'_>) -> Poll<Option<Output>> {
         let stream = if index == 0 { Stream::Stdout } else { Stream::Stderr };
-        if matches!(self.ends[index], End::Closed) {
-            return Poll::Ready(None);
-        }
-        match self.ends[index].poll_read(context, &mut self.buffer, self.read_size) {
+        let Some(end) = &self.ends[index] else { return Poll::Ready(None) };
+        match poll_read(end, context, &mut self.buffer, self.read_size) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(length)) if length > 0 => {
                 self.read_size = if length < self.read_size { FIRST } else { CHUNK };
@@ -59,7 +59,7 @@ impl Pipes {
                 if let Err(error) = result {
                     tracing::warn!(%error, ?stream, "cannot read from a child's pipe");
                 }
-                self.ends[index] = End::Closed;
+                self.ends[index] = None;
                 Poll::Ready(Some(Output::Eof(stream)))
             }
         }
@@ -84,53 +84,26 @@ impl futures_core::Stream for Pipes {
     }
 }
 
-/// One read end.
-enum End {
-    /// Not yet known to a runtime.
-    Fresh(OwnedFd),
-    /// Watched.
-    Watched(AsyncFd<OwnedFd>),
-    /// Read to its end.
-    Closed,
-}
-
-impl End {
-    /// Appends what is there to the buffer; 0 at the end.
-    fn poll_read(
-        &mut self,
-        context: &mut Context<'_>,
-        buffer: &mut BytesMut,
-        size: usize,
-    ) -> Poll<io::Result<usize>> {
-        let Some(pipe) = self.watched()? else { return Poll::Ready(Ok(0)) };
-        loop {
-            let mut readable = ready!(pipe.poll_read_ready(context))?;
-            match read_into(pipe.get_ref(), buffer, size) {
-                Ok(length) => {
-                    // A read that is not full has emptied the pipe: the next one would only say so.
-                    if length < size {
-                        readable.clear_ready();
-                    }
-                    return Poll::Ready(Ok(length));
+/// Appends what is there to the buffer; 0 at the end.
+fn poll_read(
+    pipe: &AsyncFd<OwnedFd>,
+    context: &mut Context<'_>,
+    buffer: &mut BytesMut,
+    size: usize,
+) -> Poll<io::Result<usize>> {
+    loop {
+        let mut readable = ready!(pipe.poll_read_ready(context))?;
+        match read_into(pipe.get_ref(), buffer, size) {
+            Ok(length) => {
+                // A read that is not full has emptied the pipe: the next one would only say so.
+                if length < size {
+                    readable.clear_ready();
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => readable.clear_ready(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
+                return Poll::Ready(Ok(length));
             }
-        }
-    }
-
-    /// The end, known to this thread's runtime; none where it is closed.
-    fn watched(&mut self) -> io::Result<Option<&AsyncFd<OwnedFd>>> {
-        if matches!(self, Self::Fresh(_)) {
-            let Self::Fresh(fd) = std::mem::replace(self, Self::Closed) else { return Ok(None) };
-            // A read end has no other flag to keep.
-            fcntl(&fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-            *self = Self::Watched(watched(fd, Interest::READABLE)?);
-        }
-        match self {
-            Self::Watched(pipe) => Ok(Some(pipe)),
-            _ => Ok(None),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => readable.clear_ready(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Poll::Ready(Err(error)),
         }
     }
 }

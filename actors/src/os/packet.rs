@@ -5,15 +5,11 @@
 #![expect(unsafe_code, reason = "received descriptors become owned ones")]
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg,
-    socketpair,
-};
+use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
 
 /// At most so many descriptors travel with a packet.
 const DESCRIPTORS: usize = 2;
@@ -78,8 +74,11 @@ fn try_send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[OwnedFd]) -> io::Result
 /// Where packets are received.
 pub(super) struct Inbox {
     bytes: Vec<u8>,
-    control: Vec<u8>,
+    control: [u64; CONTROL / 8],
 }
+
+/// Room for the control message that carries the descriptors, aligned as the kernel wants it.
+const CONTROL: usize = 64;
 
 /// A packet that was received.
 pub(super) struct Packet<'a> {
@@ -87,36 +86,59 @@ pub(super) struct Packet<'a> {
     pub(super) bytes: &'a [u8],
     /// Its descriptors, all of them close-on-exec.
     pub(super) fds: Vec<OwnedFd>,
+    /// Some of its descriptors are not there: this process may not have more.
+    pub(super) short: bool,
 }
 
 impl Inbox {
     /// With room for packets of this size.
     pub(super) fn new(size: usize) -> Self {
-        Self { bytes: vec![0; size], control: cmsg_space!([RawFd; DESCRIPTORS]) }
+        Self { bytes: vec![0; size], control: [0; CONTROL / 8] }
     }
 
-    /// Receives one, or says [`io::ErrorKind::WouldBlock`]. One that does not fit comes as empty of descriptors
-    /// and with a first byte that no message has.
+    /// Receives one, or says [`io::ErrorKind::WouldBlock`]. One that does not fit comes as a byte that no message has.
+    ///
+    /// By hand, not by nix: that gives no access to the descriptors of a message that comes with fewer than it had.
     pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<Packet<'_>> {
-        let (length, fds, whole) = self.receive_parts(socket)?;
-        if !whole {
-            return Ok(Packet { bytes: b"?", fds: Vec::new() });
-        }
-        Ok(Packet { bytes: &self.bytes[..length], fds })
+        let mut part = libc::iovec { iov_base: self.bytes.as_mut_ptr().cast(), iov_len: self.bytes.len() };
+        // SAFETY: all zeroes are a valid msghdr: nothing to receive, nowhere to put it.
+        let mut message = unsafe { std::mem::zeroed::<libc::msghdr>() };
+        message.msg_iov = &raw mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = self.control.as_mut_ptr().cast();
+        message.msg_controllen = CONTROL as _;
+        let flags = libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT;
+        // SAFETY: the message points to our own buffers, with their true lengths.
+        let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags) };
+        let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+        // SAFETY: the kernel has just filled it.
+        let fds = unsafe { take_descriptors(&message) };
+        let whole = message.msg_flags & libc::MSG_TRUNC == 0;
+        Ok(Packet {
+            bytes: if whole { &self.bytes[..length] } else { b"?" },
+            fds,
+            short: message.msg_flags & libc::MSG_CTRUNC != 0,
+        })
     }
+}
 
-    fn receive_parts(&mut self, socket: BorrowedFd<'_>) -> io::Result<(usize, Vec<OwnedFd>, bool)> {
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
-        let mut parts = [IoSliceMut::new(&mut self.bytes)];
-        let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut self.control), flags)?;
-        let whole = !message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC);
-        let mut fds = Vec::new();
-        for part in message.cmsgs().into_iter().flatten() {
-            if let ControlMessageOwned::ScmRights(raw) = part {
-                // SAFETY: the kernel has just installed these descriptors for us; nobody else knows them.
-                fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+/// # Safety
+/// The message must have been filled by `recvmsg`, and this be done once: the descriptors in it become owned.
+unsafe fn take_descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
+    let mut fds = Vec::new();
+    // SAFETY: the kernel has set the control length to what it has written, which these walk along.
+    unsafe {
+        let mut header = libc::CMSG_FIRSTHDR(message);
+        while !header.is_null() {
+            if (*header).cmsg_level == libc::SOL_SOCKET && (*header).cmsg_type == libc::SCM_RIGHTS {
+                let length = (*header).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
+                let first = libc::CMSG_DATA(header).cast::<RawFd>();
+                for index in 0..length / size_of::<RawFd>() {
+                    fds.push(OwnedFd::from_raw_fd(first.add(index).read_unaligned()));
+                }
             }
+            header = libc::CMSG_NXTHDR(message, header);
         }
-        Ok((message.bytes, fds, whole))
     }
+    fds
 }

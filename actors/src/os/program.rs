@@ -186,6 +186,7 @@ fn step_words(step: Step) -> &'static str {
         Step::Limits => "setting its limits",
         Step::Chdir => "entering its working directory",
         Step::Exec => "executing it",
+        Step::Receive => "taking over its pipes",
     }
 }
 

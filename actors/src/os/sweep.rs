@@ -58,19 +58,23 @@ pub(super) struct Orphans {
     proc: Proc,
     known: HashMap<i32, Orphan>,
     listing: Vec<i32>,
-    /// How many belonged to no query when they were first seen.
-    pub(super) unattributed: u32,
 }
 
 impl Orphans {
     /// None yet.
     pub(super) fn new() -> Self {
-        Self { proc: Proc::new(), known: HashMap::new(), listing: Vec::new(), unattributed: 0 }
+        Self { proc: Proc::new(), known: HashMap::new(), listing: Vec::new() }
     }
 
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+
+    /// How many are known that belong to no query.
+    pub(super) fn unattributed(&self) -> u32 {
+        let count = self.known.values().filter(|orphan| orphan.owner.is_none()).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     /// Looks through the guardian's children: dead orphans are reaped, new ones attributed.
@@ -89,7 +93,6 @@ impl Orphans {
             } else if !self.known.contains_key(pid) {
                 let victim_of = sweeps.clone().find(|(_, sweep)| sweep.victims.contains(pid));
                 let owner = victim_of.map(|(id, _)| id).or_else(|| owner(*pid, leaders));
-                self.unattributed += u32::from(owner.is_none());
                 self.known.insert(*pid, Orphan { owner, killed: false });
             }
         }
@@ -101,7 +104,10 @@ impl Orphans {
         for (pid, orphan) in self.known.iter_mut().filter(|(_, orphan)| orphan.owner == Some(id)) {
             none = false;
             if !std::mem::replace(&mut orphan.killed, true) {
-                sweep.victims.insert(*pid);
+                // What is leaving by itself has outlived nobody.
+                if tree::stat(*pid).is_some_and(|stat| !stat.leaving) {
+                    sweep.victims.insert(*pid);
+                }
                 self.proc.signal_below(*pid, Signal::SIGKILL, &mut |victim| {
                     sweep.victims.insert(victim);
                 });

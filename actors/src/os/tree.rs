@@ -40,8 +40,8 @@ pub(super) struct Proc {
 /// What `/proc/PID/stat` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stat {
-    /// `Z` is a zombie.
-    pub(super) state: u8,
+    /// It has ended, or is about to: its descriptors close a moment before it is a zombie.
+    pub(super) leaving: bool,
     /// The parent.
     pub(super) parent: i32,
     /// The group.
@@ -98,7 +98,7 @@ impl Proc {
     }
 
     /// Sends a signal to every descendant of our own child `root` (not to itself) and to the groups that they lead;
-    /// `hit` hears of each that was not a zombie.
+    /// `hit` hears of each that was not leaving by itself.
     ///
     /// Each one's children are listed before it gets its signal: a dead one has none.
     pub(super) fn signal_below(&self, root: i32, signal: Signal, hit: &mut dyn FnMut(i32)) {
@@ -115,7 +115,7 @@ impl Proc {
             }
             self.children_of(pid, &mut children);
             todo.extend(children.iter().map(|child| (*child, pid)));
-            if stat.state != b'Z' {
+            if !stat.leaving {
                 hit(pid);
             }
             if stat.group == pid {
@@ -280,8 +280,14 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
     let end = text.iter().rposition(|byte| *byte == b')')?;
     let mut fields = text[end + 1..].split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
     let state = *fields.next()?.first()?;
-    Some(Stat { state, parent: number(fields.next()?)?, group: number(fields.next()?)? })
+    let (parent, group) = (number(fields.next()?)?, number(fields.next()?)?);
+    // After session, terminal and its group: the flags.
+    let flags: u32 = std::str::from_utf8(fields.nth(3)?).ok()?.parse().ok()?;
+    Some(Stat { leaving: matches!(state, b'Z' | b'X') || flags & PF_EXITING != 0, parent, group })
 }
+
+/// The kernel's flag of a process on its way out.
+const PF_EXITING: u32 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -289,8 +295,10 @@ mod tests {
 
     #[test]
     fn a_name_with_brackets_does_not_confuse() {
-        let stat = parse_stat(b"12 (a) R 1 (b)) S 7 8 9 0 -1").expect("a stat line");
-        assert_eq!(stat, Stat { state: b'S', parent: 7, group: 8 });
+        let stat = parse_stat(b"12 (a) R 1 (b)) S 7 8 9 0 -1 4194304 0").expect("a stat line");
+        assert_eq!(stat, Stat { leaving: false, parent: 7, group: 8 });
+        let leaving = |line: &[u8]| parse_stat(line).expect("a stat line").leaving;
+        assert!(leaving(b"12 (a) R 7 8 9 0 -1 4194308 0") && leaving(b"12 (a) Z 7 8 9 0 -1 0 0"));
         assert_eq!(parse_stat(b""), None);
         assert_eq!(parse_stat(b"12 (a"), None);
     }

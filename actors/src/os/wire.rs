@@ -4,7 +4,9 @@
 //! a guardian that falls over takes every running query with it. It must never touch a descriptor or a process.
 
 use std::ffi::CStr;
-use std::os::raw::c_char;
+
+use super::fields::Reader;
+pub(super) use super::fields::{Strings, WireError};
 
 /// A request up to this size is one packet; a larger one travels in a memfd, announced by [`Request::Large`].
 pub(super) const PACKET: usize = 64 * 1024;
@@ -38,8 +40,10 @@ pub(super) enum Request<'a> {
         /// Stop, in place of continue.
         stopped: bool,
     },
-    /// The request of so many bytes is in the first descriptor.
+    /// The Spawn of so many bytes is in the first descriptor.
     Large {
+        /// The child that it is for.
+        id: u64,
         /// Its length.
         length: u64,
     },
@@ -64,26 +68,14 @@ pub(super) struct Spawn<'a> {
     pub(super) env: Strings<'a>,
 }
 
-/// Texts one after the other, each with its NUL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Strings<'a> {
-    bytes: &'a [u8],
-    count: usize,
-}
-
-impl Strings<'_> {
-    /// Appends a pointer to each text. They are good for as long as the bytes are.
-    pub(super) fn push_pointers(&self, pointers: &mut Vec<*const c_char>) {
-        pointers.reserve(self.count);
-        for text in self.bytes.split_inclusive(|byte| *byte == 0) {
-            pointers.push(text.as_ptr().cast());
-        }
-    }
-}
-
 /// What the guardian answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
+    /// The first word: it is at work, or this went wrong.
+    Ready {
+        /// 0: nothing.
+        errno: i32,
+    },
     /// It runs; the read ends of its stdout and stderr come along.
     Spawned {
         /// The child.
@@ -147,6 +139,8 @@ pub(super) enum Step {
     Chdir = 8,
     /// Executing the program.
     Exec = 9,
+    /// Taking over its pipes: it runs, but the supervisor could not have them.
+    Receive = 10,
 }
 
 impl Step {
@@ -162,23 +156,10 @@ impl Step {
             7 => Self::Limits,
             8 => Self::Chdir,
             9 => Self::Exec,
+            10 => Self::Receive,
             _ => return None,
         })
     }
-}
-
-/// A message that is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum WireError {
-    /// It ends too early, or lengths in it lie.
-    #[error("a length does not fit the message")]
-    Length,
-    /// Its kind is not known.
-    #[error("unknown kind of message")]
-    Kind,
-    /// A text has no NUL at its end, or one before it.
-    #[error("a text holds a NUL byte")]
-    Nul,
 }
 
 impl<'a> Request<'a> {
@@ -191,7 +172,7 @@ impl<'a> Request<'a> {
             b'W' => Self::Sweep { id: rest.u64()? },
             b'F' => Self::Forget { id: rest.u64()? },
             b'P' => Self::Pause { stopped: rest.flag()? },
-            b'L' => Self::Large { length: rest.u64()? },
+            b'L' => Self::Large { id: rest.u64()?, length: rest.u64()? },
             _ => return Err(WireError::Kind),
         };
         rest.end()?;
@@ -206,18 +187,15 @@ impl<'a> Request<'a> {
 
     /// Writes a message that is no Spawn (see [`SpawnWriter`]).
     pub(super) fn encode_small(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(10);
-        let (kind, number, flag) = match *self {
-            Self::Signal { id, kill } => (b'K', Some(id), Some(kill)),
-            Self::Sweep { id } => (b'W', Some(id), None),
-            Self::Forget { id } => (b'F', Some(id), None),
-            Self::Pause { stopped } => (b'P', None, Some(stopped)),
-            Self::Large { length } => (b'L', Some(length), None),
-            Self::Spawn(_) => (0, None, None),
-        };
-        bytes.push(kind);
-        bytes.extend(number.into_iter().flat_map(u64::to_le_bytes));
-        bytes.extend(flag.map(u8::from));
+        let mut bytes = Vec::with_capacity(17);
+        match *self {
+            Self::Signal { id, kill } => put(&mut bytes, b'K', &[&id.to_le_bytes(), &[u8::from(kill)]]),
+            Self::Sweep { id } => put(&mut bytes, b'W', &[&id.to_le_bytes()]),
+            Self::Forget { id } => put(&mut bytes, b'F', &[&id.to_le_bytes()]),
+            Self::Pause { stopped } => put(&mut bytes, b'P', &[&[u8::from(stopped)]]),
+            Self::Large { id, length } => put(&mut bytes, b'L', &[&id.to_le_bytes(), &length.to_le_bytes()]),
+            Self::Spawn(_) => {}
+        }
         bytes
     }
 }
@@ -308,6 +286,7 @@ impl Reply {
     pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
         bytes.clear();
         match *self {
+            Self::Ready { errno } => put(bytes, b'r', &[&errno.to_le_bytes()]),
             Self::Spawned { id } => put(bytes, b's', &[&id.to_le_bytes()]),
             Self::SpawnFailed { id, step, errno } => {
                 put(bytes, b'f', &[&id.to_le_bytes(), &[step as u8], &errno.to_le_bytes()]);
@@ -327,6 +306,7 @@ impl Reply {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let mut rest = Reader(bytes);
         let reply = match rest.byte()? {
+            b'r' => Self::Ready { errno: rest.i32()? },
             b's' => Self::Spawned { id: rest.u64()? },
             b'f' => Self::SpawnFailed {
                 id: rest.u64()?,
@@ -353,73 +333,6 @@ fn put(bytes: &mut Vec<u8>, kind: u8, fields: &[&[u8]]) {
     bytes.push(kind);
     for field in fields {
         bytes.extend_from_slice(field);
-    }
-}
-
-/// What is still to be read.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], WireError> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or(WireError::Length)?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
-        let (taken, rest) = self.0.split_first_chunk::<N>().ok_or(WireError::Length)?;
-        self.0 = rest;
-        Ok(*taken)
-    }
-
-    fn byte(&mut self) -> Result<u8, WireError> {
-        self.array::<1>().map(|[byte]| byte)
-    }
-
-    fn flag(&mut self) -> Result<bool, WireError> {
-        match self.byte()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(WireError::Kind),
-        }
-    }
-
-    fn u32(&mut self) -> Result<u32, WireError> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn i32(&mut self) -> Result<i32, WireError> {
-        self.array().map(i32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, WireError> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    fn length(&mut self) -> Result<usize, WireError> {
-        usize::try_from(self.u32()?).map_err(|_| WireError::Length)
-    }
-
-    fn text(&mut self) -> Result<&'a CStr, WireError> {
-        let length = self.length()?;
-        CStr::from_bytes_with_nul(self.take(length)?).map_err(|_| WireError::Nul)
-    }
-
-    fn strings(&mut self) -> Result<Strings<'a>, WireError> {
-        let count = self.length()?;
-        let length = self.length()?;
-        let bytes = self.take(length)?;
-        if bytes.last().is_some_and(|last| *last != 0) {
-            return Err(WireError::Nul);
-        }
-        if bytes.iter().filter(|byte| **byte == 0).count() != count {
-            return Err(WireError::Length);
-        }
-        Ok(Strings { bytes, count })
-    }
-
-    fn end(&self) -> Result<(), WireError> {
-        if self.0.is_empty() { Ok(()) } else { Err(WireError::Length) }
     }
 }
 

@@ -16,8 +16,9 @@ fn written(id: u64, stdin: bool, argv: &[Vec<u8>], env: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn replies() -> impl Strategy<Value = Reply> {
-    let step = (1..=9_i32).prop_map(|number| Step::from_number(number).expect("1 to 9 are steps"));
+    let step = (1..=10_i32).prop_map(|number| Step::from_number(number).expect("1 to 10 are steps"));
     prop_oneof![
+        any::<i32>().prop_map(|errno| Reply::Ready { errno }),
         any::<u64>().prop_map(|id| Reply::Spawned { id }),
         (any::<u64>(), step, any::<i32>()).prop_map(|(id, step, errno)| Reply::SpawnFailed {
             id,
@@ -95,7 +96,7 @@ fn small_requests_are_read_as_written() {
         Request::Sweep { id: u64::MAX },
         Request::Forget { id: 0 },
         Request::Pause { stopped: false },
-        Request::Large { length: 77 },
+        Request::Large { id: 5, length: 77 },
     ] {
         assert_eq!(Request::decode(&request.encode_small()), Ok(request));
     }
