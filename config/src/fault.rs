@@ -1,0 +1,312 @@
+//! Everything that can be wrong with the meaning of a spec, each with its sentence and its hint.
+//!
+//! A table: one variant a fault, one line a sentence. Must never decide whether something is wrong.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::human::HumanError;
+use crate::spanned::Place;
+use crate::template::TemplateError;
+
+/// How much a problem weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Nothing is started.
+    Error,
+    /// Worth knowing; the job is run.
+    Warning,
+}
+
+/// One thing that is wrong with a spec, or looks wrong.
+#[derive(Debug)]
+pub struct Problem {
+    /// How much it weighs.
+    pub severity: Severity,
+    /// What it is.
+    pub fault: Fault,
+    /// Where in the spec; nowhere where the command line is at fault.
+    pub place: Option<Place>,
+    /// Where the other one of two stands, and what it is.
+    pub other: Option<(Place, &'static str)>,
+}
+
+impl Problem {
+    /// The sentence, without its place.
+    #[must_use]
+    pub fn message(&self) -> String {
+        self.fault.to_string()
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.fault.hint()
+    }
+}
+
+/// What can be wrong with the meaning of a spec.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "each variant is documented by its sentence")]
+pub enum Fault {
+    // The job as a whole
+    #[error("`{form}` is not supported yet")]
+    Later { form: &'static str },
+    #[error("the limit `{limit}` is not enforced yet")]
+    NotEnforced { limit: &'static str },
+    #[error("`total` is a limit of the whole job")]
+    TotalOfOne,
+    #[error("there is nothing to run: `commands`, `matrix` or `each` is missing")]
+    NothingToRun,
+    #[error("`{first}` and `{second}` cannot stand in one job")]
+    TwoSources { first: &'static str, second: &'static str },
+    #[error("`{with}` needs a `command`")]
+    CommandMissing { with: &'static str },
+    #[error("`{field}` belongs to `matrix` or `each`, not to `commands`")]
+    NotWithCommands { field: &'static str },
+    #[error("`{of}` is empty")]
+    Empty { of: &'static str },
+    #[error("{slots} is no number of slots")]
+    Slots { slots: i64 },
+    #[error(transparent)]
+    Human(#[from] HumanError),
+    #[error("the limit `{limit}` is zero")]
+    ZeroLimit { limit: &'static str },
+    #[error("this makes {count} queries")]
+    TooMany { count: u128 },
+    #[error("the job's name {why}")]
+    JobName { why: &'static str },
+    #[error("no query is left after `exclude`")]
+    NothingLeft,
+    #[error("no query is left after `--only`")]
+    OnlyLeavesNothing,
+
+    // Names, axes, templates
+    #[error("`{name}` is no name that a template could use")]
+    BadName { name: String },
+    #[error("`{name}` means something else in templates")]
+    ReservedName { name: String },
+    #[error("`{name}` is an axis, and cannot be a variable too")]
+    AxisAndVariable { name: Arc<str> },
+    #[error("`{name}` holds a template, which is not rendered in `vars`")]
+    TemplateInVars { name: String },
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    #[error("the axis `{axis}` has no values")]
+    NoValues { axis: String },
+    #[error("the axis `{axis}` has the value `{value}` twice")]
+    ValueTwice { axis: String, value: Arc<str> },
+    #[error("{} holds no lines but blank ones and comments", path.display())]
+    NoLines { path: PathBuf },
+    #[error("`{glob}` is no glob: {why}")]
+    BadGlob { glob: String, why: String },
+    #[error("`{glob}` matches nothing in {}", folder.display())]
+    GlobWithoutMatch { glob: String, folder: PathBuf },
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: Arc<std::io::Error> },
+    #[error("{} is not UTF-8", path.display())]
+    FileNotUtf8 { path: PathBuf },
+    #[error("the path {} is not UTF-8", path.display())]
+    PathNotUtf8 { path: PathBuf },
+    #[error("there is no axis `{name}`")]
+    NoSuchAxis { name: String, hint: String },
+    #[error("this excludes everything")]
+    ExcludesEverything,
+
+    // Ids and patterns on them
+    #[error("the id `{id}` {why}")]
+    BadId { id: Arc<str>, why: &'static str },
+    #[error("the axis values {values} make no id")]
+    NoId { values: String },
+    #[error("two queries have the id `{id}`: {first} and {second}")]
+    IdTwice { id: Arc<str>, first: String, second: String },
+    #[error("the ids are made from an index: they change when something is put in between")]
+    IdFromIndex,
+    #[error("the pattern `{pattern}` in `{field}` matches nothing")]
+    MatchesNothing { field: &'static str, pattern: String },
+    #[error("no template uses `{name}`, which `--set` gives a value")]
+    UnusedSet { name: String },
+
+    // Commands
+    #[error("the command is empty")]
+    EmptyCommand,
+    #[error("the program of `{id}` is an empty text")]
+    EmptyProgram { id: Arc<str> },
+    #[error("{what} of `{id}` holds a NUL byte")]
+    Nul { what: &'static str, id: Arc<str> },
+    #[error("{what} of `{id}` has {length} bytes")]
+    TooLong { what: &'static str, id: Arc<str>, length: usize },
+    #[error("`{name}` is no name of an environment variable")]
+    EnvName { name: String },
+
+    // Judging
+    #[error("there is no preset `{name}`")]
+    UnknownPreset { name: String },
+    #[error("presets of your own come later")]
+    PresetFile,
+    #[error("this regular expression is wrong: {why}")]
+    BadRegex { why: String },
+    #[error("the regular expression has no group {group}")]
+    NoGroup { group: usize, groups: usize },
+    #[error("`{field}` needs a Regex")]
+    NeedsRegex { field: &'static str },
+    #[error("a rule names a verdict or captures one, not both")]
+    VerdictAndCapture,
+    #[error("`counts` needs a verdict")]
+    CountsWithoutVerdict,
+    #[error("this rule does nothing")]
+    IdleRule,
+    #[error("an empty text is in every line")]
+    EmptyPattern,
+    #[error("a verdict {why}")]
+    BadVerdict { why: &'static str },
+    #[error("a process cannot exit with {code}")]
+    ExitCode { code: i32 },
+    #[error("a rule that stops on \"goal reachable\" is wrong for queries that turn out true")]
+    StopOnGoalReachable,
+
+    // ProVerif
+    #[error("no model is found in the command of `{id}`")]
+    NoModel { id: Arc<str> },
+    #[error("cannot read the model {}: {source}", path.display())]
+    ModelUnreadable { path: PathBuf, source: Arc<std::io::Error> },
+    #[error("{}:{line} sets `{parameter}` itself, which overrides the command line", path.display())]
+    ModelSets { path: PathBuf, line: usize, parameter: &'static str },
+    #[error("no early stop for {}: {why}", listed(ids, *count))]
+    EarlyStopOff { ids: Vec<Arc<str>>, count: usize, why: &'static str },
+}
+
+fn listed(ids: &[Arc<str>], count: usize) -> String {
+    let mut text = ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+    if count > ids.len() {
+        text.push_str(&format!(" and {} more", count - ids.len()));
+    }
+    text
+}
+
+/// The presets that there are.
+pub(crate) const PRESETS: [&str; 2] = ["proverif", "exit-code"];
+
+impl Fault {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Human(error) => Some(error.hint()),
+            Self::Template(error) => error.hint(),
+            Self::NoSuchAxis { hint, .. } => Some(hint.clone()),
+            Self::ReservedName { name } => Some(format!("call it `{name}_`, or anything else")),
+            Self::BadName { name } => Some(format!("call it `{}`", as_name(name))),
+            Self::UnknownPreset { name } => Some(match near(name, &PRESETS) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => r#"the presets are "proverif" and "exit-code""#.into(),
+            }),
+            Self::NoGroup { groups, .. } => Some(match groups {
+                0 => {
+                    "it has none: put what you want in parentheses, or take Group(0), the whole match".into()
+                }
+                groups => format!("its last is Group({groups}); Group(0) is the whole match"),
+            }),
+            Self::ModelSets { parameter, .. } => Some(format!("take `set {parameter}` out of the file")),
+            _ => self.fixed_hint().map(Into::into),
+        }
+    }
+
+    /// Two faults of one place that say this alike are one: the ids in them differ from query to query.
+    pub(crate) fn sameness(&self) -> String {
+        match self {
+            Self::Nul { what, .. } | Self::TooLong { what, .. } => (*what).into(),
+            Self::NoModel { .. } => "no model".into(),
+            Self::EmptyProgram { .. } => "empty program".into(),
+            Self::NoId { .. } => "no id".into(),
+            Self::BadId { why, .. } => (*why).into(),
+            other => other.to_string(),
+        }
+    }
+
+    /// Those hints that are the same whatever is in the fault.
+    fn fixed_hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NotEnforced { .. } => "take it out: a limit that does not hold is refused, never ignored",
+            Self::TotalOfOne => "write it in the job's own `limits`",
+            Self::NothingToRun => r#"for one command: commands: [(id: "hello", run: ["echo", "hello"])]"#,
+            Self::CommandMissing { .. } => r#"for example command: ["proverif", "{{ query }}"]"#,
+            Self::NotWithCommands { .. } => "take it out: a command has an `id` and a `run` of its own",
+            Self::Slots { .. } => "at least 1, and no more than 65536; without it there is one for each CPU",
+            Self::ZeroLimit { .. } => "take it out to have no limit",
+            Self::TooMany { .. } => "a job has no more than 1000000",
+            Self::TemplateInVars { .. } => "write the template where the variable is used",
+            Self::ValueTwice { .. } => "take one of them out",
+            Self::IdTwice { .. } => "give each query an id of its own by `id`",
+            Self::Unreadable { .. } => "relative paths start at the folder of the spec",
+            Self::GlobWithoutMatch { .. } => "globs start at the folder of the spec",
+            Self::PathNotUtf8 { .. } => "give the file or folder another name",
+            Self::ExcludesEverything => "name at least one axis",
+            Self::BadId { .. } => {
+                "ids are letters, digits and `._-` in parts divided by `/`, each starting with a letter or digit"
+            }
+            Self::NoId { .. } => r#"write an `id`, for example "q{{ axis.index }}""#,
+            Self::IdFromIndex => "results of earlier runs are found again by their ids: make them from names",
+            Self::TooLong { .. } => {
+                "Linux takes no more than 131071 bytes: write it to a file, or to `stdin`"
+            }
+            Self::EnvName { .. } => "names are not empty and hold no `=` and no NUL byte",
+            Self::PresetFile => r#"use `rules`, or the presets "proverif" and "exit-code""#,
+            Self::NeedsRegex { .. } => r#"write on: Regex("...(...)...")"#,
+            Self::VerdictAndCapture => "take one of them out",
+            Self::IdleRule => "it needs `verdict`, `capture`, `value`, `note: true` or `stop: true`",
+            Self::EmptyPattern => r#"to match every line on purpose, write Regex("")"#,
+            Self::ExitCode { .. } => "exit codes are 0 to 255; for a death by signal there is `Signal`",
+            Self::StopOnGoalReachable => "preset: ProVerif(early_stop: OnGoalReachable) is the sound way",
+            Self::NoModel { .. } => {
+                "`fast` and `early_stop` need the model: the last argument that ends in .pv, or that of `-in pitype`"
+            }
+            Self::ModelUnreadable { .. } => {
+                "`fast` and `early_stop` read the models before anything is started"
+            }
+            Self::EarlyStopOff { .. } => "they run to their end; the others are stopped early",
+            _ => return None,
+        })
+    }
+}
+
+/// The nearest name that can be used in templates.
+fn as_name(text: &str) -> String {
+    let name: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty() { format!("_{name}") } else { name }
+}
+
+/// The one of several words that somebody may have meant.
+pub(crate) fn near<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |known: &&str| strsim::damerau_levenshtein(&word.to_lowercase(), &known.to_lowercase());
+    let best = known.iter().copied().min_by_key(|known| distance(known))?;
+    // A third of the letters may be wrong, as in rustc.
+    (distance(&best) <= word.chars().count().max(3) / 3).then_some(best)
+}
+
+/// "did you mean", or else all there is.
+pub(crate) fn near_hint(word: &str, known: &[&str], what: &str) -> String {
+    match near(word, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => format!("nothing is {what}"),
+        None => {
+            let all: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
+            format!("{what}: {}", all.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_word_is_proposed_and_a_far_one_is_not() {
+        assert_eq!(near("comands", &["commands", "command"]), Some("commands"));
+        assert_eq!(near("Commands", &["commands"]), Some("commands"));
+        assert_eq!(near("timeout", &["limits", "slots"]), None);
+        assert_eq!(near_hint("x", &["alpha", "beta"], "fields"), "fields: `alpha`, `beta`");
+    }
+}

@@ -1,0 +1,205 @@
+//! From what is written to what is meant: a spec and its surroundings become a plan, or all faults of meaning at
+//! once.
+//!
+//! The steps: the forms of the job, its axes, a recipe for each origin, a query for each point, and then what can
+//! be said only about all of them. Reads the files that the spec names and nothing else; starts nothing.
+
+mod axes;
+mod expand;
+mod glob;
+mod ids;
+mod matching;
+mod problems;
+mod proverif;
+mod query;
+mod recipe;
+mod rules;
+mod shared;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use minijinja::Value;
+use provisor_core::Plan;
+use provisor_core::plan::{Query, Reuse};
+use provisor_core::rules::Rule;
+use provisor_core::verdict::Preset;
+
+use self::matching::Owner;
+use self::problems::Problems;
+use self::proverif::Models;
+use self::shared::Shared;
+use crate::fault::{Fault, Problem};
+use crate::spec::{Job, Later};
+use crate::template::{self, Templates, Vars};
+
+/// More queries than this are a slip of the pen.
+const MOST_QUERIES: usize = 1_000_000;
+
+const MOST_SLOTS: i64 = 65_536;
+
+/// What a spec is lowered with, besides itself.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The spec's folder, absolute.
+    pub folder: PathBuf,
+    /// How many CPUs there are: as many slots, where the spec says nothing.
+    pub cpus: usize,
+    /// The path of the running program, which templates call `provisor`.
+    pub provisor: PathBuf,
+    /// What the command line says.
+    pub overrides: Overrides,
+}
+
+impl Surroundings {
+    /// Those of a spec on this machine, in this process.
+    ///
+    /// # Errors
+    /// When the process does not know its own directory or program.
+    pub fn of(spec: &Path) -> io::Result<Self> {
+        let spec = std::path::absolute(spec)?;
+        Ok(Self {
+            folder: spec.parent().unwrap_or(&spec).into(),
+            cpus: std::thread::available_parallelism().map_or(1, Into::into),
+            provisor: std::env::current_exe()?,
+            overrides: Overrides::default(),
+        })
+    }
+}
+
+/// What goes before whatever the spec says, for every query.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// How many queries run at a time.
+    pub slots: Option<usize>,
+    /// The wall limit.
+    pub wall: Option<Duration>,
+    /// The silence limit.
+    pub silence: Option<Duration>,
+    /// The time between Term and Kill.
+    pub grace: Option<Duration>,
+    /// The time of the whole job.
+    pub total: Option<Duration>,
+    /// Variables with their values.
+    pub set: Vec<(String, String)>,
+    /// Patterns on ids: those that match one stay.
+    pub only: Vec<String>,
+    /// The timing of all output is written down.
+    pub record: bool,
+}
+
+/// A job, ready to run.
+#[derive(Debug)]
+pub struct Lowered {
+    /// What runs.
+    pub plan: Plan,
+    /// What looks wrong.
+    pub warnings: Vec<Problem>,
+    /// The spec, verbatim.
+    pub text: Arc<str>,
+}
+
+/// The plan of a job and what looks wrong with it, or all that is wrong.
+pub(crate) fn lower(job: &Job, around: &Surroundings) -> Result<(Plan, Vec<Problem>), Vec<Problem>> {
+    let engine = template::engine();
+    let mut lowering = Lowering {
+        job,
+        around,
+        problems: Problems::default(),
+        templates: Templates::new(&engine),
+        shared: Shared::default(),
+        models: Models::default(),
+        axes: Rc::default(),
+        provisor: Value::from(around.provisor.to_string_lossy().as_ref()),
+        known_rules: HashMap::new(),
+        outer_vars: None,
+        ids: HashMap::new(),
+    };
+    let plan = lowering.plan();
+    lowering.problems.finish(plan)
+}
+
+/// The state of one lowering.
+struct Lowering<'e> {
+    job: &'e Job,
+    around: &'e Surroundings,
+    problems: Problems,
+    templates: Templates<'e>,
+    shared: Shared,
+    models: Models,
+    axes: Rc<[Arc<str>]>,
+    provisor: Value,
+    known_rules: HashMap<*const crate::spec::Rule, Rc<Vec<Rule>>>,
+    outer_vars: Option<Rc<Vars>>,
+    /// Who has which id.
+    ids: HashMap<Arc<str>, Owner>,
+}
+
+impl<'e> Lowering<'e> {
+    fn plan(&mut self) -> Plan {
+        self.check_job();
+        let total = self.total();
+        let slots = self.slots();
+        let mut queries = self.expand();
+        self.warn_of_models();
+        self.expect(&mut queries);
+        self.keep_only(&mut queries);
+        self.check_set();
+        Plan {
+            job: self.job.name.value.clone(),
+            slots,
+            total,
+            reuse: self.job.reuse.unwrap_or_else(|| default_reuse(&queries)),
+            axes: self.axes.to_vec(),
+            queries,
+        }
+    }
+
+    fn check_job(&mut self) {
+        self.refuse_later(&self.job.later());
+        self.refuse_later(&self.job.settings().later);
+        let name = &self.job.name;
+        let why = match name.value.as_str() {
+            "" => "is empty",
+            text if text.len() > 255 => "has more than 255 bytes",
+            text if text.contains(char::is_control) => "holds a control character",
+            _ => return,
+        };
+        self.problems.fault(name.place, Fault::JobName { why });
+    }
+
+    fn refuse_later(&mut self, later: &[(&'static str, Option<Later>)]) {
+        for (form, written) in later {
+            if let Some(Later(place)) = written {
+                self.problems.fault(*place, Fault::Later { form });
+            }
+        }
+    }
+
+    fn total(&mut self) -> Option<Duration> {
+        let written = self.job.limits.as_ref().and_then(|limits| limits.total.as_ref());
+        let written = written.and_then(|total| self.limit("total", total));
+        self.around.overrides.total.or(written)
+    }
+
+    fn slots(&mut self) -> usize {
+        if let Some(slots) = &self.job.slots
+            && !(1..=MOST_SLOTS).contains(&slots.value)
+        {
+            self.problems.fault(slots.place, Fault::Slots { slots: slots.value });
+        }
+        let written = self.job.slots.as_ref().and_then(|slots| usize::try_from(slots.value).ok());
+        let slots = self.around.overrides.slots.or(written).unwrap_or(self.around.cpus);
+        slots.max(1)
+    }
+}
+
+/// A proof that took days must not be done again because a quick command stands beside it.
+fn default_reuse(queries: &[Query]) -> Reuse {
+    let verifier = |query: &Query| matches!(query.judging.preset, Some(Preset::ProVerif(_)));
+    if queries.iter().any(verifier) { Reuse::Conclusive } else { Reuse::Unfinished }
+}

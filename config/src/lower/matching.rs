@@ -1,0 +1,157 @@
+//! What can be said only about all queries together: that ids differ, and what patterns on them match.
+
+use std::fmt;
+use std::sync::Arc;
+
+use provisor_core::plan::Query;
+
+use super::ids::IdPattern;
+use super::query::described;
+use super::recipe::Recipe;
+use super::{Lowering, rules};
+use crate::fault::Fault;
+use crate::spanned::{Place, Spanned};
+use crate::spec::{Entries, Expect};
+use crate::template::{self, Point};
+
+impl Lowering<'_> {
+    /// Refuses an id that another query has, whatever else is wrong with the two.
+    pub(super) fn check_unique(&mut self, id: &Arc<str>, recipe: &Recipe<'_>, points: &[Arc<Point>]) {
+        let owner = Owner { place: recipe.place, number: recipe.number, points: points.into() };
+        let Some(first) = self.ids.insert(id.clone(), owner) else { return };
+        let second = self.ids[id].to_string();
+        let (place, other) = (recipe.place, first.place);
+        let fault = Fault::IdTwice { id: id.clone(), first: first.to_string(), second };
+        if place == other {
+            self.problems.fault(place, fault);
+        } else {
+            self.problems.fault_of_two(place, (other, "the first one"), fault);
+        }
+    }
+
+    pub(super) fn warn_of_models(&mut self) {
+        let Some(preset) = &self.job.preset else { return self.warn_of_models_anywhere() };
+        for (why, (ids, count)) in std::mem::take(&mut self.models.not_stopped) {
+            self.problems.warn(preset.place, Fault::EarlyStopOff { ids, count, why });
+        }
+    }
+
+    /// Where each command has a preset of its own, the ids have to do.
+    fn warn_of_models_anywhere(&mut self) {
+        for (why, (ids, count)) in std::mem::take(&mut self.models.not_stopped) {
+            self.problems.warn_of_words(Fault::EarlyStopOff { ids, count, why });
+        }
+    }
+
+    /// Gives each query without an expected verdict that of the first pattern that matches its id.
+    pub(super) fn expect(&mut self, queries: &mut [Query]) {
+        match &self.job.expect {
+            None => {}
+            Some(Expect::Word(word)) => {
+                rules::word(word, &mut self.problems);
+                let word: Arc<str> = word.value.as_str().into();
+                for query in queries {
+                    query.expect.get_or_insert_with(|| word.clone());
+                }
+            }
+            Some(Expect::Patterns(patterns)) => self.expect_patterns(patterns, queries),
+        }
+    }
+
+    fn expect_patterns(&mut self, patterns: &Entries<Spanned<String>>, queries: &mut [Query]) {
+        let mut compiled = Vec::new();
+        for (pattern, word) in &patterns.0 {
+            rules::word(word, &mut self.problems);
+            match IdPattern::new(&pattern.value) {
+                Ok(matcher) => compiled.push((matcher, Arc::from(word.value.as_str()), pattern, false)),
+                Err(fault) => self.problems.fault(pattern.place, fault),
+            }
+        }
+        for query in queries {
+            let mut first: Option<Arc<str>> = None;
+            for (matcher, word, _, matched) in &mut compiled {
+                // A pattern behind the first is looked at only as long as it is not known to match anything.
+                if (first.is_none() || !*matched) && matcher.matches(&query.id) {
+                    *matched = true;
+                    first.get_or_insert_with(|| Arc::clone(word));
+                }
+            }
+            query.expect = query.expect.take().or(first);
+        }
+        for (.., pattern, matched) in compiled {
+            if !matched && !self.problems.any() {
+                let fault = Fault::MatchesNothing { field: "expect", pattern: pattern.value.clone() };
+                self.problems.warn(pattern.place, fault);
+            }
+        }
+    }
+
+    /// Keeps those queries that a pattern of the command line names, where there are such patterns.
+    pub(super) fn keep_only(&mut self, queries: &mut Vec<Query>) {
+        let only = &self.around.overrides.only;
+        if only.is_empty() {
+            return;
+        }
+        let mut kept = vec![false; queries.len()];
+        for pattern in only {
+            let matcher = match IdPattern::new(pattern) {
+                Ok(matcher) => matcher,
+                Err(fault) => {
+                    self.problems.fault_of_words(fault);
+                    continue;
+                }
+            };
+            let mut matched = false;
+            for (query, kept) in queries.iter().zip(&mut kept) {
+                let matches = matcher.matches(&query.id);
+                matched |= matches;
+                *kept |= matches;
+            }
+            if !matched && !self.problems.any() {
+                let pattern = pattern.clone();
+                self.problems.warn_of_words(Fault::MatchesNothing { field: "--only", pattern });
+            }
+        }
+        let mut kept = kept.into_iter();
+        queries.retain(|_| kept.next().unwrap_or(false));
+        if queries.is_empty() && !self.problems.any() {
+            self.problems.fault_of_words(Fault::OnlyLeavesNothing);
+        }
+    }
+
+    pub(super) fn check_set(&mut self) {
+        for (name, value) in &self.around.overrides.set {
+            let fault = if !template::is_name(name) {
+                Fault::BadName { name: name.clone() }
+            } else if template::is_reserved(name) {
+                Fault::ReservedName { name: name.clone() }
+            } else if let Some(axis) = self.axes.iter().find(|axis| ***axis == **name) {
+                Fault::AxisAndVariable { name: axis.clone() }
+            } else if value.contains('\0') {
+                Fault::BadName { name: name.clone() }
+            } else {
+                if !self.templates.used.contains(name) {
+                    self.problems.warn_of_words(Fault::UnusedSet { name: name.clone() });
+                }
+                continue;
+            };
+            self.problems.fault_of_words(fault);
+        }
+    }
+}
+
+/// Who has an id.
+pub(super) struct Owner {
+    place: Place,
+    number: usize,
+    points: Box<[Arc<Point>]>,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.points.is_empty() {
+            return write!(f, "command {}", self.number);
+        }
+        f.write_str(&described(&self.points))
+    }
+}

@@ -1,0 +1,385 @@
+//! What the queries of one origin have in common: all of a matrix, or one command, or one key of `each`.
+//!
+//! Here the inner setting goes before the outer one, and every text becomes a template. What does not depend on
+//! the axes is made once and shared.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use provisor_core::plan::{Environment, Inherit, Limits, Logs, Retry, RetryOn};
+use provisor_core::rules::Rule;
+use provisor_core::verdict::Preset;
+
+use super::{Lowering, axes, rules};
+use crate::fault::{Fault, PRESETS};
+use crate::human::{self, HumanError};
+use crate::spanned::{Place, Spanned};
+use crate::spec::{self, InheritEnv, PresetForm, ProVerifOptions, Scalar, ScalarValue, Settings};
+use crate::template::{self, Template, Vars};
+
+/// A text of the spec, to be rendered for each query.
+pub(super) struct Text<'e> {
+    pub(super) template: Rc<Template<'e>>,
+    pub(super) place: Place,
+}
+
+/// Where the standard input of a query comes from.
+pub(super) enum StdinFrom<'e> {
+    Null,
+    File(Text<'e>),
+    Text(Text<'e>),
+}
+
+/// How output is read, before a model is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    Rules,
+    Preset,
+    ProVerif(ProVerifOptions),
+}
+
+/// See the head of this file.
+pub(super) struct Recipe<'e> {
+    pub(super) place: Place,
+    pub(super) id: Option<Text<'e>>,
+    /// What the id is made of where none is given and there are no axes.
+    pub(super) number: usize,
+    pub(super) argv: Vec<Text<'e>>,
+    pub(super) env: Vec<(Arc<str>, Text<'e>)>,
+    pub(super) inherit: Inherit,
+    pub(super) cwd: Option<Text<'e>>,
+    pub(super) stdin: StdinFrom<'e>,
+    pub(super) inputs: Vec<Text<'e>>,
+    pub(super) only_inputs: bool,
+    pub(super) limits: Limits,
+    pub(super) retry: Arc<Retry>,
+    pub(super) rules: Rc<Vec<Rule>>,
+    pub(super) reading: Reading,
+    pub(super) preset_place: Place,
+    pub(super) expect: Option<Arc<str>>,
+    pub(super) logs: Logs,
+    pub(super) record: bool,
+    pub(super) vars: Rc<Vars>,
+    /// Made once where no text of it depends on the query.
+    pub(super) fixed_env: Option<Arc<Environment>>,
+}
+
+/// What an origin has of its own besides its settings.
+pub(super) struct Origin<'e> {
+    pub(super) place: Place,
+    pub(super) number: usize,
+    pub(super) id: Option<&'e Spanned<String>>,
+    pub(super) argv: &'e [Spanned<String>],
+    pub(super) expect: Option<&'e Spanned<String>>,
+    pub(super) settings: Option<Settings<'e>>,
+}
+
+/// The settings of an origin, and behind them those of the job.
+#[derive(Clone, Copy)]
+struct Layers<'e> {
+    inner: Option<Settings<'e>>,
+    outer: Settings<'e>,
+}
+
+impl<'e> Layers<'e> {
+    /// What is written innermost.
+    fn first<T>(&self, get: impl Fn(&Settings<'e>) -> Option<T>) -> Option<T> {
+        self.inner.as_ref().and_then(&get).or_else(|| get(&self.outer))
+    }
+
+    /// What is written at all, outermost first.
+    fn all<T>(&self, get: impl Fn(&Settings<'e>) -> Option<T>) -> impl Iterator<Item = T> {
+        let outer = get(&self.outer);
+        outer.into_iter().chain(self.inner.as_ref().and_then(get))
+    }
+}
+
+impl<'e> Lowering<'e> {
+    pub(super) fn recipe(&mut self, origin: &Origin<'e>) -> Recipe<'e> {
+        let layers = Layers { inner: origin.settings, outer: self.job.settings() };
+        if let Some(inner) = &origin.settings {
+            self.refuse_later(&inner.later);
+        }
+        if let Some(word) = origin.expect {
+            rules::word(word, &mut self.problems);
+        }
+        if origin.argv.is_empty() {
+            self.problems.fault(origin.place, Fault::EmptyCommand);
+        }
+        let reading = self.reading(layers);
+        let env = self.env(layers);
+        let inherit = match self.job.inherit_env {
+            Some(InheritEnv::All) => Inherit::All,
+            Some(InheritEnv::Basic) | None => Inherit::Basic,
+        };
+        let (only_inputs, inputs) = self.inputs(layers);
+        Recipe {
+            place: origin.id.map_or(origin.place, |id| id.place),
+            id: origin.id.and_then(|id| self.text(id)),
+            number: origin.number,
+            argv: origin.argv.iter().filter_map(|text| self.text(text)).collect(),
+            fixed_env: self.fixed_env(&env, inherit),
+            env,
+            inherit,
+            cwd: layers.first(|settings| settings.cwd).and_then(|cwd| self.text(cwd)),
+            stdin: self.stdin(layers),
+            inputs,
+            only_inputs,
+            limits: self.limits(layers),
+            retry: self.retry(layers),
+            rules: self.rules(layers, reading),
+            reading,
+            preset_place: layers
+                .first(|settings| settings.preset)
+                .map_or(origin.place, |preset| preset.place),
+            expect: origin.expect.map(|word| word.value.as_str().into()),
+            logs: self.logs(layers),
+            record: self.around.overrides.record || layers.first(|settings| settings.record).unwrap_or(false),
+            vars: self.vars(layers),
+        }
+    }
+
+    fn text(&mut self, text: &'e Spanned<String>) -> Option<Text<'e>> {
+        match self.templates.compile(text) {
+            Ok(template) => Some(Text { template, place: text.place }),
+            Err(error) => {
+                self.problems.fault(text.place, error.into());
+                None
+            }
+        }
+    }
+
+    /// A number is rendered as it stands; a text may be a template.
+    fn scalar(&mut self, scalar: &'e Scalar) -> Option<Text<'e>> {
+        let template = match &scalar.value {
+            ScalarValue::Text(text) => self.templates.compile_at(text, scalar.place),
+            _ => Ok(Rc::new(Template::Literal(axes::value(scalar).to_string().into()))),
+        };
+        match template {
+            Ok(template) => Some(Text { template, place: scalar.place }),
+            Err(error) => {
+                self.problems.fault(scalar.place, error.into());
+                None
+            }
+        }
+    }
+
+    fn env(&mut self, layers: Layers<'e>) -> Vec<(Arc<str>, Text<'e>)> {
+        let mut env: Vec<(Arc<str>, Text<'e>)> = Vec::new();
+        for (name, value) in layers.all(|settings| settings.env).flat_map(|entries| &entries.0) {
+            if name.value.is_empty() || name.value.contains(['=', '\0']) {
+                self.problems.fault(name.place, Fault::EnvName { name: name.value.clone() });
+            }
+            let Some(text) = self.scalar(value) else { continue };
+            match env.iter_mut().find(|(known, _)| **known == *name.value) {
+                Some(known) => known.1 = text,
+                None => env.push((name.value.as_str().into(), text)),
+            }
+        }
+        env
+    }
+
+    fn fixed_env(&mut self, env: &[(Arc<str>, Text<'e>)], inherit: Inherit) -> Option<Arc<Environment>> {
+        let literal =
+            |(name, text): &(Arc<str>, Text<'e>)| Some((name.clone(), text.template.literal()?.clone()));
+        let set = env.iter().map(literal).collect::<Option<_>>()?;
+        Some(self.shared.env.share(Environment { inherit, set }))
+    }
+
+    fn stdin(&mut self, layers: Layers<'e>) -> StdinFrom<'e> {
+        let text = match layers.first(|settings| settings.stdin) {
+            None | Some(spec::Stdin::Null) => None,
+            Some(spec::Stdin::File(path)) => self.text(path).map(StdinFrom::File),
+            Some(spec::Stdin::Text(text)) => self.text(text).map(StdinFrom::Text),
+        };
+        text.unwrap_or(StdinFrom::Null)
+    }
+
+    fn inputs(&mut self, layers: Layers<'e>) -> (bool, Vec<Text<'e>>) {
+        let (mut only, mut files) = (false, Vec::new());
+        for list in layers.all(|settings| settings.inputs) {
+            if list.only {
+                (only, files) = (true, Vec::new());
+            }
+            files.extend(list.files.iter().filter_map(|file| self.text(file)));
+        }
+        (only, files)
+    }
+
+    fn limits(&mut self, layers: Layers<'e>) -> Limits {
+        for limits in layers.all(|settings| settings.limits) {
+            self.refuse_limits(limits);
+        }
+        if let Some(total) = layers.inner.and_then(|inner| inner.limits?.total.as_ref()) {
+            self.problems.fault(total.place, Fault::TotalOfOne);
+        }
+        let mut limit = |name, get: fn(&spec::Limits) -> Option<&Scalar>| {
+            let written = layers.first(|settings| settings.limits.and_then(get))?;
+            self.limit(name, written)
+        };
+        let wall = limit("wall", |limits| limits.wall.as_ref());
+        let silence = limit("silence", |limits| limits.silence.as_ref());
+        let grace = layers.first(|settings| settings.limits?.grace.as_ref());
+        let grace = grace.and_then(|grace| self.duration(grace));
+        let typed = &self.around.overrides;
+        Limits {
+            wall: typed.wall.or(wall),
+            silence: typed.silence.or(silence),
+            grace: typed.grace.or(grace).unwrap_or(Limits::DEFAULT_GRACE),
+        }
+    }
+
+    fn refuse_limits(&mut self, limits: &spec::Limits) {
+        for (limit, written) in [
+            ("cpu", limits.cpu),
+            ("memory", limits.memory),
+            ("output", limits.output),
+            ("processes", limits.processes),
+        ] {
+            if let Some(written) = written {
+                self.problems.fault(written.0, Fault::NotEnforced { limit });
+            }
+        }
+    }
+
+    /// A limit of nothing would end everything at once, which nobody means.
+    pub(super) fn limit(&mut self, limit: &'static str, written: &Scalar) -> Option<std::time::Duration> {
+        let duration = self.duration(written)?;
+        if duration.is_zero() {
+            self.problems.fault(written.place, Fault::ZeroLimit { limit });
+        }
+        Some(duration)
+    }
+
+    fn duration(&mut self, written: &Scalar) -> Option<std::time::Duration> {
+        self.human(written, human::duration)
+    }
+
+    fn human<T>(&mut self, written: &Scalar, read: fn(&str) -> Result<T, HumanError>) -> Option<T> {
+        match read(&written.value.to_string()) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problems.fault(written.place, error.into());
+                None
+            }
+        }
+    }
+
+    fn logs(&mut self, layers: Layers<'e>) -> Logs {
+        match layers.first(|settings| settings.logs) {
+            None | Some(spec::Logs::Keep) => Logs::Keep,
+            Some(spec::Logs::Drop) => Logs::Drop,
+            Some(spec::Logs::Tail(bytes)) => Logs::Tail(self.human(bytes, human::size).unwrap_or_default()),
+        }
+    }
+
+    /// Field by field, like limits: a host that is tried more often is tried after the same endings.
+    fn retry(&mut self, layers: Layers<'e>) -> Arc<Retry> {
+        let times = layers.first(|settings| settings.retry?.times).unwrap_or(0);
+        let on = layers.first(|settings| settings.retry?.on.as_ref());
+        let backoff = layers.first(|settings| settings.retry?.backoff.as_ref());
+        let backoff = backoff.and_then(|backoff| self.duration(backoff)).unwrap_or_default();
+        for on in on.into_iter().flatten() {
+            if let RetryOn::ExitCode(code) = on.value
+                && !(0..=255).contains(&code)
+            {
+                self.problems.fault(on.place, Fault::ExitCode { code });
+            }
+        }
+        let on = match on {
+            Some(on) => on.iter().map(|on| on.value).collect(),
+            None if times == 0 => Vec::new(),
+            None => RETRIED.to_vec(),
+        };
+        self.shared.retry.share(Retry { times, on, backoff })
+    }
+
+    fn reading(&mut self, layers: Layers<'e>) -> Reading {
+        let Some(preset) = layers.first(|settings| settings.preset) else {
+            let rules = layers.first(|settings| settings.rules);
+            return if rules.is_some_and(|rules| !rules.is_empty()) {
+                Reading::Rules
+            } else {
+                Reading::Preset
+            };
+        };
+        match &preset.form {
+            PresetForm::ProVerif(options) => return Reading::ProVerif(*options),
+            PresetForm::Name(name) if name == PRESETS[0] => {
+                return Reading::ProVerif(ProVerifOptions::default());
+            }
+            PresetForm::Name(name) if name == PRESETS[1] => {}
+            PresetForm::Name(name) => {
+                self.problems.fault(preset.place, Fault::UnknownPreset { name: name.clone() });
+            }
+            PresetForm::File => self.problems.fault(preset.place, Fault::PresetFile),
+        }
+        Reading::Preset
+    }
+
+    fn rules(&mut self, layers: Layers<'e>, reading: Reading) -> Rc<Vec<Rule>> {
+        let Some(written) = layers.first(|settings| settings.rules) else { return Rc::default() };
+        if let (Reading::ProVerif(_), Some(place)) = (reading, rules::stops_on_goal(written)) {
+            self.problems.warn(place, Fault::StopOnGoalReachable);
+        }
+        // Regular expressions are costly: those of the job are compiled once for all its hosts.
+        let problems = &mut self.problems;
+        let known = self.known_rules.entry(written.as_ptr());
+        known.or_insert_with(|| Rc::new(rules::rules(written, problems))).clone()
+    }
+
+    fn vars(&mut self, layers: Layers<'e>) -> Rc<Vars> {
+        if layers.inner.is_none_or(|inner| inner.vars.is_none())
+            && let Some(known) = &self.outer_vars
+        {
+            return known.clone();
+        }
+        let mut vars = Vars::new();
+        for (name, value) in layers.all(|settings| settings.vars).flat_map(|entries| &entries.0) {
+            self.check_name(name);
+            if let Some(axis) = self.axes.iter().find(|axis| ***axis == *name.value) {
+                self.problems.fault(name.place, Fault::AxisAndVariable { name: axis.clone() });
+            }
+            if matches!(&value.value, ScalarValue::Text(text) if template::is_template(text)) {
+                self.problems.fault(value.place, Fault::TemplateInVars { name: name.value.clone() });
+            }
+            vars.insert(name.value.as_str().into(), axes::value(value));
+        }
+        for (name, value) in &self.around.overrides.set {
+            vars.insert(name.as_str().into(), value.as_str().into());
+        }
+        vars.insert(template::PROVISOR.into(), self.provisor.clone());
+        let vars = Rc::new(vars);
+        if layers.inner.is_none_or(|inner| inner.vars.is_none()) {
+            self.outer_vars = Some(vars.clone());
+        }
+        vars
+    }
+
+    /// Axes and variables have names that templates can say.
+    pub(super) fn check_name(&mut self, name: &Spanned<String>) {
+        let fault = match &name.value {
+            text if !template::is_name(text) => Fault::BadName { name: text.clone() },
+            text if template::is_reserved(text) => Fault::ReservedName { name: text.clone() },
+            _ => return,
+        };
+        self.problems.fault(name.place, fault);
+    }
+}
+
+/// The endings that are tried again where the spec does not say which: those that may be an accident.
+const RETRIED: [RetryOn; 5] =
+    [RetryOn::NotStarted, RetryOn::Signal, RetryOn::Failure, RetryOn::NoVerdict, RetryOn::Lost];
+
+impl Recipe<'_> {
+    /// The preset as the core knows it, where no model has to be looked at.
+    pub(super) fn preset(&self) -> Option<Preset> {
+        matches!(self.reading, Reading::Preset).then_some(Preset::ExitCode)
+    }
+}
+
+/// A path of the spec: it starts at the spec's folder, and `.` says nothing.
+pub(super) fn from_folder(folder: &Path, path: &str) -> PathBuf {
+    folder.join(path).components().collect()
+}

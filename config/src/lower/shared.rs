@@ -1,0 +1,64 @@
+//! What many queries have in common, kept once: a hundred thousand of them have to stay small.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use provisor_core::plan::{Environment, Inputs, Judging, Retry};
+use provisor_core::rules::Rule;
+use provisor_core::verdict::Preset;
+
+/// Values of one type, each kept once.
+pub(super) struct Pool<T>(HashSet<Arc<T>>);
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self(HashSet::new())
+    }
+}
+
+impl<T: Hash + Eq> Pool<T> {
+    pub(super) fn share(&mut self, value: T) -> Arc<T> {
+        if let Some(known) = self.0.get(&value) {
+            return known.clone();
+        }
+        let value = Arc::new(value);
+        self.0.insert(value.clone());
+        value
+    }
+}
+
+/// All that is shared.
+#[derive(Default)]
+pub(super) struct Shared {
+    pub(super) env: Pool<Environment>,
+    pub(super) retry: Pool<Retry>,
+    pub(super) inputs: Pool<Inputs>,
+    paths: HashSet<Arc<Path>>,
+    /// Rules are known by where they stand: the list is held here, so that no other can take its place.
+    judging: HashMap<JudgingKey, (Rc<Vec<Rule>>, Arc<Judging>)>,
+}
+
+type JudgingKey = (*const Vec<Rule>, Option<Preset>);
+
+impl Shared {
+    pub(super) fn path(&mut self, path: &Path) -> Arc<Path> {
+        if let Some(known) = self.paths.get(path) {
+            return known.clone();
+        }
+        let path: Arc<Path> = path.into();
+        self.paths.insert(path.clone());
+        path
+    }
+
+    pub(super) fn judging(&mut self, rules: Rc<Vec<Rule>>, preset: Option<Preset>) -> Arc<Judging> {
+        let key = (Rc::as_ptr(&rules), preset.clone());
+        let make = || {
+            let judging = Arc::new(Judging { rules: rules.to_vec(), preset });
+            (rules.clone(), judging)
+        };
+        self.judging.entry(key).or_insert_with(make).1.clone()
+    }
+}

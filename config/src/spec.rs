@@ -1,0 +1,248 @@
+//! The spec as it is written in the file: one struct a form, nothing computed, nothing checked but its structure.
+//!
+//! Whatever can be wrong in meaning keeps its place, so that `lower` can tell all of it at once. No defaults here:
+//! a field that is not written is `None`, because it may be written one level further out.
+
+mod values;
+
+use provisor_core::plan::{RetryOn, Reuse};
+use provisor_core::verdict::Counts;
+use serde::Deserialize;
+
+use crate::spanned::Spanned;
+pub(crate) use values::{
+    Axis, AxisForm, Entries, Expect, InputList, Later, Listed, Logs, PresetChoice, PresetForm,
+    ProVerifOptions, Scalar, ScalarValue, Stop,
+};
+
+/// Fields that a whole job has as well as one of its commands or hosts, where the inner one goes before the outer.
+macro_rules! with_settings {
+    ($(#[$meta:meta])* struct $name:ident { $($own:tt)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $name {
+            $($own)*
+            pub(crate) vars: Option<Entries<Scalar>>,
+            pub(crate) env: Option<Entries<Scalar>>,
+            pub(crate) cwd: Option<Spanned<String>>,
+            pub(crate) stdin: Option<Stdin>,
+            pub(crate) limits: Option<Limits>,
+            pub(crate) preset: Option<PresetChoice>,
+            pub(crate) rules: Option<Vec<Rule>>,
+            pub(crate) retry: Option<Retry>,
+            pub(crate) inputs: Option<InputList>,
+            pub(crate) logs: Option<Logs>,
+            pub(crate) record: Option<bool>,
+            after: Option<Later>,
+            after_failure: Option<Later>,
+            restart: Option<Later>,
+            health: Option<Later>,
+        }
+
+        impl $name {
+            pub(crate) fn settings(&self) -> Settings<'_> {
+                Settings {
+                    vars: self.vars.as_ref(),
+                    env: self.env.as_ref(),
+                    cwd: self.cwd.as_ref(),
+                    stdin: self.stdin.as_ref(),
+                    limits: self.limits.as_ref(),
+                    preset: self.preset.as_ref(),
+                    rules: self.rules.as_deref(),
+                    retry: self.retry.as_ref(),
+                    inputs: self.inputs.as_ref(),
+                    logs: self.logs.as_ref(),
+                    record: self.record,
+                    later: [
+                        ("after", self.after),
+                        ("after_failure", self.after_failure),
+                        ("restart", self.restart),
+                        ("health", self.health),
+                    ],
+                }
+            }
+        }
+    };
+}
+
+/// What `with_settings` gives a struct, by reference.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings<'a> {
+    pub(crate) vars: Option<&'a Entries<Scalar>>,
+    pub(crate) env: Option<&'a Entries<Scalar>>,
+    pub(crate) cwd: Option<&'a Spanned<String>>,
+    pub(crate) stdin: Option<&'a Stdin>,
+    pub(crate) limits: Option<&'a Limits>,
+    pub(crate) preset: Option<&'a PresetChoice>,
+    pub(crate) rules: Option<&'a [Rule]>,
+    pub(crate) retry: Option<&'a Retry>,
+    pub(crate) inputs: Option<&'a InputList>,
+    pub(crate) logs: Option<&'a Logs>,
+    pub(crate) record: Option<bool>,
+    pub(crate) later: [(&'static str, Option<Later>); 4],
+}
+
+with_settings! {
+    /// The whole file.
+    struct Job {
+        pub(crate) name: Spanned<String>,
+        pub(crate) slots: Option<Spanned<i64>>,
+        pub(crate) commands: Option<Listed<Command>>,
+        pub(crate) matrix: Option<Spanned<Entries<Axis>>>,
+        pub(crate) each: Option<(Spanned<String>, Entries<Each>)>,
+        pub(crate) exclude: Option<Vec<Spanned<Entries<Spanned<String>>>>>,
+        pub(crate) id: Option<Spanned<String>>,
+        pub(crate) command: Option<Listed<Spanned<String>>>,
+        pub(crate) inherit_env: Option<InheritEnv>,
+        pub(crate) expect: Option<Expect>,
+        pub(crate) reuse: Option<Reuse>,
+        passes: Option<Later>,
+        race: Option<Later>,
+        every: Option<Later>,
+        jitter: Option<Later>,
+        overlap: Option<Later>,
+        keep_last: Option<Later>,
+        group: Option<Later>,
+        memory_budget: Option<Later>,
+        containment: Option<Later>,
+        launcher: Option<Later>,
+    }
+}
+
+impl Job {
+    /// The forms of a whole job that are promised and not there.
+    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 10] {
+        [
+            ("passes", self.passes),
+            ("race", self.race),
+            ("every", self.every),
+            ("jitter", self.jitter),
+            ("overlap", self.overlap),
+            ("keep_last", self.keep_last),
+            ("group", self.group),
+            ("memory_budget", self.memory_budget),
+            ("containment", self.containment),
+            ("launcher", self.launcher),
+        ]
+    }
+}
+
+/// Field names that are known only to be refused: no error message should propose them.
+pub(crate) const LATER: [&str; 14] = [
+    "passes",
+    "race",
+    "every",
+    "jitter",
+    "overlap",
+    "keep_last",
+    "group",
+    "memory_budget",
+    "containment",
+    "launcher",
+    "after",
+    "after_failure",
+    "restart",
+    "health",
+];
+
+with_settings! {
+    /// One of `commands`.
+    struct Command {
+        pub(crate) id: Option<Spanned<String>>,
+        pub(crate) run: Listed<Spanned<String>>,
+        pub(crate) expect: Option<Spanned<String>>,
+    }
+}
+
+with_settings! {
+    /// What one key of `each` has of its own.
+    struct Each {
+        pub(crate) id: Option<Spanned<String>>,
+        pub(crate) expect: Option<Spanned<String>>,
+    }
+}
+
+/// `limits: (...)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    pub(crate) wall: Option<Scalar>,
+    pub(crate) silence: Option<Scalar>,
+    pub(crate) grace: Option<Scalar>,
+    pub(crate) total: Option<Scalar>,
+    pub(crate) cpu: Option<Later>,
+    pub(crate) memory: Option<Later>,
+    pub(crate) output: Option<Later>,
+    pub(crate) processes: Option<Later>,
+}
+
+/// `inherit_env: ...`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) enum InheritEnv {
+    Basic,
+    All,
+}
+
+/// `stdin: ...`.
+#[derive(Debug, Deserialize)]
+pub(crate) enum Stdin {
+    Null,
+    File(Spanned<String>),
+    Text(Spanned<String>),
+}
+
+/// One of `rules`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rule {
+    pub(crate) on: On,
+    pub(crate) stream: Option<StreamWord>,
+    pub(crate) verdict: Option<Spanned<String>>,
+    pub(crate) counts: Option<Spanned<Counts>>,
+    pub(crate) capture: Option<Spanned<Group>>,
+    pub(crate) value: Option<Spanned<Group>>,
+    #[serde(default)]
+    pub(crate) note: bool,
+    pub(crate) stop: Option<Stop>,
+}
+
+/// What the line of a rule is like.
+#[derive(Debug, Deserialize)]
+pub(crate) enum On {
+    Contains(Spanned<String>),
+    Prefix(Spanned<String>),
+    Suffix(Spanned<String>),
+    Regex(Spanned<String>),
+}
+
+impl On {
+    pub(crate) fn text(&self) -> &Spanned<String> {
+        match self {
+            Self::Contains(text) | Self::Prefix(text) | Self::Suffix(text) | Self::Regex(text) => text,
+        }
+    }
+}
+
+/// `stream: ...`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) enum StreamWord {
+    Stdout,
+    Stderr,
+    Both,
+}
+
+/// A group of a regular expression.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) enum Group {
+    Group(usize),
+}
+
+/// `retry: (...)`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Retry {
+    pub(crate) times: Option<u32>,
+    pub(crate) on: Option<Vec<Spanned<RetryOn>>>,
+    pub(crate) backoff: Option<Scalar>,
+}

@@ -1,0 +1,10 @@
+//! Specs as people write them, from the text to the plan or to the message.
+
+mod bad;
+mod examples;
+mod features;
+mod interface;
+mod many;
+mod proverif;
+mod robust;
+mod support;
