@@ -16,6 +16,6 @@ mod template;
 pub use error::{SpecError, StructureError, render_problems};
 pub use fault::{Fault, Problem, Severity};
 pub use load::{load, parse};
-pub use lower::{Lowered, Overrides, Surroundings};
+pub use lower::{IdPattern, Lowered, Overrides, Surroundings};
 pub use spanned::Place;
 pub use template::TemplateError;

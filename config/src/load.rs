@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{LARGEST, SpecError, StructureError};
-use crate::lower::{Lowered, Surroundings, lower};
+use crate::lower::{Lowered, Meaning, Surroundings, lower};
 use crate::spanned;
 use crate::spec::Job;
 
@@ -30,7 +30,7 @@ pub fn parse(text: &str, path: &Path, around: &Surroundings) -> Result<Lowered, 
         fault: Box::new(StructureError(fault)),
     })?;
     match lower(&job, around) {
-        Ok((plan, warnings)) => Ok(Lowered { plan, warnings, text: kept }),
+        Ok((Meaning { plan, whole }, warnings)) => Ok(Lowered { plan, whole, warnings, text: kept }),
         Err(problems) => Err(SpecError::Meaning { path: path.into(), text: kept, problems }),
     }
 }

@@ -29,6 +29,7 @@ use provisor_core::plan::{Query, Reuse};
 use provisor_core::rules::Rule;
 use provisor_core::verdict::Preset;
 
+pub use self::ids::IdPattern;
 use self::matching::Owner;
 use self::problems::Problems;
 use self::proverif::Models;
@@ -97,6 +98,8 @@ pub struct Overrides {
 pub struct Lowered {
     /// What runs.
     pub plan: Plan,
+    /// Every id of the job, also of the queries that `only` leaves out.
+    pub whole: Vec<Arc<str>>,
     /// What looks wrong.
     pub warnings: Vec<Problem>,
     /// The spec, verbatim.
@@ -104,7 +107,7 @@ pub struct Lowered {
 }
 
 /// The plan of a job and what looks wrong with it, or all that is wrong.
-pub(crate) fn lower(job: &Job, around: &Surroundings) -> Result<(Plan, Vec<Problem>), Vec<Problem>> {
+pub(crate) fn lower(job: &Job, around: &Surroundings) -> Result<(Meaning, Vec<Problem>), Vec<Problem>> {
     let engine = template::engine();
     let mut lowering = Lowering {
         job,
@@ -119,8 +122,14 @@ pub(crate) fn lower(job: &Job, around: &Surroundings) -> Result<(Plan, Vec<Probl
         outer_vars: None,
         ids: HashMap::new(),
     };
-    let plan = lowering.plan();
-    lowering.problems.finish(plan)
+    let meaning = lowering.meaning();
+    lowering.problems.finish(meaning)
+}
+
+/// What a spec means.
+pub(crate) struct Meaning {
+    pub(crate) plan: Plan,
+    pub(crate) whole: Vec<Arc<str>>,
 }
 
 /// The state of one lowering.
@@ -140,23 +149,25 @@ struct Lowering<'e> {
 }
 
 impl<'e> Lowering<'e> {
-    fn plan(&mut self) -> Plan {
+    fn meaning(&mut self) -> Meaning {
         self.check_job();
         let total = self.total();
         let slots = self.slots();
         let mut queries = self.expand();
         self.warn_of_models();
         self.expect(&mut queries);
+        let whole = queries.iter().map(|query| Arc::clone(&query.id)).collect();
         self.keep_only(&mut queries);
         self.check_set();
-        Plan {
+        let plan = Plan {
             job: self.job.name.value.clone(),
             slots,
             total,
             reuse: self.job.reuse.unwrap_or_else(|| default_reuse(&queries)),
             axes: self.axes.to_vec(),
             queries,
-        }
+        };
+        Meaning { plan, whole }
     }
 
     fn check_job(&mut self) {

@@ -53,17 +53,24 @@ fn cleaned(text: &str) -> String {
 }
 
 /// A pattern on ids. Without a `/` it is about the last part only.
-pub(super) struct IdPattern {
+#[derive(Debug)]
+pub struct IdPattern {
     matcher: GlobMatcher,
     whole: bool,
 }
 
 impl IdPattern {
-    pub(super) fn new(pattern: &str) -> Result<Self, Fault> {
+    /// Compiles a glob.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn new(pattern: &str) -> Result<Self, Fault> {
         Ok(Self { matcher: glob::compile(pattern, true)?, whole: pattern.contains('/') })
     }
 
-    pub(super) fn matches(&self, id: &str) -> bool {
+    /// Whether an id matches.
+    #[must_use]
+    pub fn matches(&self, id: &str) -> bool {
         let last = id.rsplit('/').next().unwrap_or(id);
         self.matcher.is_match(if self.whole { id } else { last })
     }

@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use provisor_core::Plan;
-
 use crate::fault::{Fault, Problem, Severity};
 use crate::spanned::Place;
 
@@ -44,10 +42,10 @@ impl Problems {
         !self.faults.is_empty()
     }
 
-    pub(super) fn finish(mut self, plan: Plan) -> Result<(Plan, Vec<Problem>), Vec<Problem>> {
+    pub(super) fn finish<T>(mut self, meaning: T) -> Result<(T, Vec<Problem>), Vec<Problem>> {
         self.warnings.sort_by_key(|problem| problem.place);
         if self.faults.is_empty() {
-            return Ok((plan, self.warnings));
+            return Ok((meaning, self.warnings));
         }
         self.faults.sort_by_key(|problem| problem.place);
         self.faults.append(&mut self.warnings);

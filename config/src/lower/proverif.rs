@@ -3,17 +3,15 @@
 //! A model is read because two things must not go wrong in silence: a `set` in the file goes before the command
 //! line, and an early stop is sound only for a single query about reachability. Must never change a model.
 
-mod scan_stub;
-
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use provisor_core::proverif::model::{Facts, scan};
 use provisor_core::proverif::{EarlyStop, ProVerif};
 
-use self::scan_stub::{Facts, scan};
 use crate::fault::Fault;
 use crate::spec::ProVerifOptions;
 
@@ -134,7 +132,7 @@ fn settings(path: &Path, facts: &Facts, set: &[&'static str]) -> Vec<Fault> {
     let own = |parameter: &&&'static str| facts.sets.iter().find(|own| own.name == **parameter);
     set.iter()
         .filter_map(|parameter| Some((*parameter, own(&parameter)?)))
-        .map(|(parameter, own)| Fault::ModelSets { path: path.into(), line: own.line, parameter })
+        .map(|(parameter, own)| Fault::ModelSets { path: path.into(), line: own.line as usize, parameter })
         .collect()
 }
 
