@@ -57,12 +57,16 @@ fn a_query_is_small_and_shares_what_it_can() {
 #[test]
 fn hosts_of_their_own_share_what_they_have_in_common_too() {
     let hosts: String = (0..2000).map(|host| format!("\"h{host}\": (limits: (wall: \"5m\")),")).collect();
-    let lowered = plan(&format!(
-        r#"Job(name: "many", each: ("host", {{{hosts}}}), command: ["echo", "{{{{ host }}}}"],
-        rules: [(on: Regex("(a|b)+"), verdict: "ok")], retry: (times: 1))"#
-    ));
-    let queries = &lowered.plan.queries;
-    assert_eq!(queries.len(), 2000);
-    assert!(Arc::ptr_eq(&queries[0].judging, &queries[1999].judging));
-    assert!(Arc::ptr_eq(&queries[0].retry, &queries[1999].retry));
+    for more in
+        [r#"rules: [(on: Regex("(a|b)+"), verdict: "ok")], retry: (times: 1)"#, r#"preset: "proverif""#, ""]
+    {
+        let lowered = plan(&format!(
+            r#"Job(name: "many", each: ("host", {{{hosts}}}), command: ["echo", "{{{{ host }}}}"], {more})"#
+        ));
+        let queries = &lowered.plan.queries;
+        assert_eq!(queries.len(), 2000);
+        assert!(Arc::ptr_eq(&queries[0].judging, &queries[1999].judging), "{more}");
+        assert!(Arc::ptr_eq(&queries[0].retry, &queries[1999].retry), "{more}");
+        assert!(Arc::ptr_eq(&queries[0].command.env, &queries[1999].command.env), "{more}");
+    }
 }
