@@ -25,8 +25,8 @@ fn a_hundred_thousand_queries_come_quickly() {
     assert_eq!(lowered.plan.queries.len(), 100_000);
     assert_eq!(ids(&lowered)[0], "1/0");
     assert_eq!(ids(&lowered)[99_999], "100/999");
-    // Without optimisation, on a busy machine; optimised it is a tenth of it.
-    assert!(took < Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 1 }), "{took:?}");
+    // Optimised it takes a third of a second; without, and on a busy machine, only what is quadratic is caught.
+    assert!(took < Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 2 }), "{took:?}");
 }
 
 /// The bytes of what a query has for itself, with the two counters of each `Arc`.
