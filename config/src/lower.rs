@@ -117,7 +117,8 @@ pub(crate) fn lower(job: &Job, around: &Surroundings) -> Result<(Meaning, Vec<Pr
         shared: Shared::default(),
         models: Models::default(),
         axes: Rc::default(),
-        provisor: Value::from(around.provisor.to_string_lossy().as_ref()),
+        provisor: around.provisor.to_str().map(Value::from),
+        no_rules: Rc::default(),
         known_rules: HashMap::new(),
         outer_vars: None,
         ids: HashMap::new(),
@@ -141,7 +142,9 @@ struct Lowering<'e> {
     shared: Shared,
     models: Models,
     axes: Rc<[Arc<str>]>,
-    provisor: Value,
+    /// A path that is no text is no value: templates that want it are told so.
+    provisor: Option<Value>,
+    no_rules: Rc<Vec<Rule>>,
     known_rules: HashMap<*const crate::spec::Rule, Rc<Vec<Rule>>>,
     outer_vars: Option<Rc<Vars>>,
     /// Who has which id.
@@ -204,6 +207,9 @@ impl<'e> Lowering<'e> {
             self.problems.fault(slots.place, Fault::Slots { slots: slots.value });
         }
         let written = self.job.slots.as_ref().and_then(|slots| usize::try_from(slots.value).ok());
+        if self.around.overrides.slots == Some(0) {
+            self.problems.fault_of_words(Fault::Slots { slots: 0 });
+        }
         let slots = self.around.overrides.slots.or(written).unwrap_or(self.around.cpus);
         slots.max(1)
     }

@@ -71,6 +71,14 @@ pub(super) fn value(scalar: &Scalar) -> Value {
     }
 }
 
+/// What the command line says, as the kind of value that it replaces: who counts with a number wants a number.
+pub(super) fn typed(text: &str, replaced: Option<&Value>) -> Value {
+    let number =
+        || text.parse::<i64>().map(Value::from).or_else(|_| text.parse::<f64>().map(Value::from)).ok();
+    let counted = replaced.is_some_and(Value::is_number);
+    counted.then(number).flatten().unwrap_or_else(|| text.into())
+}
+
 fn of_texts(values: impl Iterator<Item = Value>, folder: &Path) -> Vec<Point> {
     let point = |(index, value): (usize, Value)| {
         let named = value.as_str().filter(|text| !text.is_empty() && folder.join(text).is_file());

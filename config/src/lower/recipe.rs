@@ -319,7 +319,7 @@ impl<'e> Lowering<'e> {
     }
 
     fn rules(&mut self, layers: Layers<'e>, reading: Reading) -> Rc<Vec<Rule>> {
-        let Some(written) = layers.first(|settings| settings.rules) else { return Rc::default() };
+        let Some(written) = layers.first(|settings| settings.rules) else { return self.no_rules.clone() };
         if let (Reading::ProVerif(_), Some(place)) = (reading, rules::stops_on_goal(written)) {
             self.problems.warn(place, Fault::StopOnGoalReachable);
         }
@@ -346,10 +346,11 @@ impl<'e> Lowering<'e> {
             }
             vars.insert(name.value.as_str().into(), axes::value(value));
         }
-        for (name, value) in &self.around.overrides.set {
-            vars.insert(name.as_str().into(), value.as_str().into());
+        for (name, text) in &self.around.overrides.set {
+            let value = axes::typed(text, vars.get(name.as_str()));
+            vars.insert(name.as_str().into(), value);
         }
-        vars.insert(template::PROVISOR.into(), self.provisor.clone());
+        vars.extend(self.provisor.clone().map(|path| (template::PROVISOR.into(), path)));
         let vars = Rc::new(vars);
         if layers.inner.is_none_or(|inner| inner.vars.is_none()) {
             self.outer_vars = Some(vars.clone());

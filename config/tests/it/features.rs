@@ -294,6 +294,8 @@ fn the_command_line_goes_before_the_spec() {
         assert!(query.record);
     }
     assert_eq!(argv(&lowered.plan.queries[0]), ["{{ set }}"]);
+    let none = Overrides { slots: Some(0), ..Overrides::default() };
+    assert!(refusal_with(TWO, none).contains("0 is no number of slots"));
 }
 
 #[test]
@@ -323,6 +325,15 @@ fn a_variable_that_is_set_in_vain_is_told() {
     assert!(warnings(&plan_with(TWO, set("w"))).contains("no template uses `w`"));
     assert!(refusal_with(TWO, set("provisor")).contains("`provisor` means something else"));
     assert!(refusal_with(TWO, set("a-b")).contains("call it `a_b`"));
+    let counted = r#"Job(name: "x", vars: {"k": 2}, commands: [(id: "q", run: ["{{ k + 1 }}{{ k }}"])])"#;
+    assert_eq!(
+        argv(
+            &plan_with(counted, Overrides { set: vec![("k".into(), "5".into())], ..Overrides::default() })
+                .plan
+                .queries[0]
+        ),
+        ["65"]
+    );
     let undeclared = r#"Job(name: "x", commands: [(id: "q", run: ["{{ w }}"])])"#;
     assert_eq!(argv(&plan_with(undeclared, set("w")).plan.queries[0]), ["1"]);
 }

@@ -25,8 +25,8 @@ fn a_hundred_thousand_queries_come_quickly() {
     assert_eq!(lowered.plan.queries.len(), 100_000);
     assert_eq!(ids(&lowered)[0], "1/0");
     assert_eq!(ids(&lowered)[99_999], "100/999");
-    // Without optimisation, on a busy machine; optimised it is a tenth of it.
-    assert!(took < Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 1 }), "{took:?}");
+    // Optimised it takes a third of a second; without, and on a busy machine, only what is quadratic is caught.
+    assert!(took < Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 2 }), "{took:?}");
 }
 
 /// The bytes of what a query has for itself, with the two counters of each `Arc`.
@@ -57,12 +57,16 @@ fn a_query_is_small_and_shares_what_it_can() {
 #[test]
 fn hosts_of_their_own_share_what_they_have_in_common_too() {
     let hosts: String = (0..2000).map(|host| format!("\"h{host}\": (limits: (wall: \"5m\")),")).collect();
-    let lowered = plan(&format!(
-        r#"Job(name: "many", each: ("host", {{{hosts}}}), command: ["echo", "{{{{ host }}}}"],
-        rules: [(on: Regex("(a|b)+"), verdict: "ok")], retry: (times: 1))"#
-    ));
-    let queries = &lowered.plan.queries;
-    assert_eq!(queries.len(), 2000);
-    assert!(Arc::ptr_eq(&queries[0].judging, &queries[1999].judging));
-    assert!(Arc::ptr_eq(&queries[0].retry, &queries[1999].retry));
+    for more in
+        [r#"rules: [(on: Regex("(a|b)+"), verdict: "ok")], retry: (times: 1)"#, r#"preset: "proverif""#, ""]
+    {
+        let lowered = plan(&format!(
+            r#"Job(name: "many", each: ("host", {{{hosts}}}), command: ["echo", "{{{{ host }}}}"], {more})"#
+        ));
+        let queries = &lowered.plan.queries;
+        assert_eq!(queries.len(), 2000);
+        assert!(Arc::ptr_eq(&queries[0].judging, &queries[1999].judging), "{more}");
+        assert!(Arc::ptr_eq(&queries[0].retry, &queries[1999].retry), "{more}");
+        assert!(Arc::ptr_eq(&queries[0].command.env, &queries[1999].command.env), "{more}");
+    }
 }
