@@ -5,6 +5,7 @@
 pub mod alarm;
 pub mod clock;
 pub mod counter;
+pub mod fingerprint;
 pub mod logs;
 pub mod messages;
 pub mod monitor;
@@ -12,7 +13,10 @@ pub mod os;
 pub mod process;
 pub mod result_writer;
 pub mod row;
+pub mod rundir;
 pub mod runtime;
 pub mod supervisor;
+#[cfg(test)]
+mod testdir;
 #[cfg(feature = "testing")]
 pub mod testing;

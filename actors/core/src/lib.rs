@@ -15,6 +15,7 @@ pub mod reuse;
 pub mod roster;
 pub mod rules;
 pub mod tally;
+pub mod text;
 pub mod tick;
 pub mod verdict;
 

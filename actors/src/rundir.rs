@@ -1,0 +1,354 @@
+//! The run directory: who holds it, and the names and opening of the files in it.
+//!
+//! A directory is held by a lock on the file `lock`, shared with the guardian by inheritance of the descriptor: a free
+//! lock means that nothing of the old run lives. Nothing here is ever opened through a symlink, and no name that is made
+//! from an id leads out of the directory. What stands in the files is no concern of this module.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+const LOCK: &str = "lock";
+const LOGS: &str = "logs";
+const RUNS: &str = "runs";
+/// What is a directory in a run directory, and what is a file.
+const FOLDERS: [&str; 2] = [LOGS, RUNS];
+const FILES: [&str; 7] = [
+    LOCK,
+    "provisor.db",
+    "provisor.db-wal",
+    "provisor.db-shm",
+    "provisor.db-journal",
+    "results.csv",
+    "verdicts.csv",
+];
+/// Between two looks at a lock that a dead run's guardian still holds.
+const POLL: Duration = Duration::from_millis(20);
+/// `status` tests the lock by taking it for a moment: one failure proves nothing.
+const LEAST_WAIT: Duration = Duration::from_millis(60);
+/// Bytes of an id in the name of a log.
+const NAME_CUT: usize = 80;
+
+/// Why a directory cannot be the run directory.
+#[derive(Debug, Error)]
+pub enum RunDirError {
+    /// There is something else of this name.
+    #[error("{path} is not a directory: choose another one with -o")]
+    NotADirectory {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// It cannot be made.
+    #[error("cannot create the directory {path}: {source}")]
+    Create {
+        /// Its path.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Nothing can be written there.
+    #[error("cannot write in {path}: {source}; choose another directory with -o")]
+    NotWritable {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// One of its files is a symlink.
+    #[error("{path} is a symlink, and provisor writes through none: remove it")]
+    Symlink {
+        /// The file.
+        path: PathBuf,
+    },
+    /// One of its files is something else.
+    #[error("{path} is not a {wanted}: remove it, or choose another directory with -o")]
+    WrongKind {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// Another run has it.
+    #[error("{path} is in use by provisor with {holder}")]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// Who.
+        holder: Holder,
+    },
+    /// Its run is dead, but something that it left is not.
+    #[error("{path} is still held by what is left of an earlier run: try again in a moment")]
+    StillHeld {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The lock does not work.
+    #[error("cannot lock {path}: {source}")]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Who holds a run directory, as its lock file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The supervisor's process id.
+    pub pid: u32,
+    /// When that process was started, in clock ticks since the machine was: tells it from a later one of its number.
+    birth: u64,
+    /// On which machine.
+    host: Box<str>,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "pid {}", self.pid)?;
+        if self.host == this_host() { Ok(()) } else { write!(f, " on {}", self.host) }
+    }
+}
+
+/// A run directory that is ours for as long as this, or a duplicate of its lock's descriptor, is there.
+#[derive(Debug)]
+pub struct RunDir {
+    path: PathBuf,
+    lock: File,
+}
+
+impl RunDir {
+    /// Takes a directory, making it where it is missing. Waits up to `waits` for what a dead run left to end; a live one
+    /// is an error at once.
+    pub fn open(path: impl Into<PathBuf>, waits: Duration) -> Result<Self, RunDirError> {
+        let path = path.into();
+        make_directory(&path)?;
+        check_kinds(&path)?;
+        probe(&path).map_err(|source| RunDirError::NotWritable { path: path.clone(), source })?;
+        let lock = take_lock(&path, waits.max(LEAST_WAIT))?;
+        let dir = Self { path, lock };
+        for name in FOLDERS {
+            make_directory(&dir.path.join(name))?;
+        }
+        Ok(dir)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The lock's file; whoever holds a duplicate of its descriptor holds the directory.
+    #[must_use]
+    pub const fn lock_file(&self) -> &File {
+        &self.lock
+    }
+
+    /// Where the children's output is kept.
+    #[must_use]
+    pub fn logs_dir(&self) -> PathBuf {
+        self.path.join(LOGS)
+    }
+
+    /// Where each run has a directory of its own.
+    #[must_use]
+    pub fn runs_dir(&self) -> PathBuf {
+        self.path.join(RUNS)
+    }
+
+    /// Makes the directory of the run of this number.
+    pub fn new_run_dir(&self, run: u64) -> Result<PathBuf, RunDirError> {
+        let path = self.runs_dir().join(run.to_string());
+        check_kind(&path, Kind::Folder)?;
+        make_directory(&path)?;
+        Ok(path)
+    }
+
+    /// Creates the log of this name (from [`log_name`]), empty.
+    pub fn create_log(&self, name: &str) -> io::Result<File> {
+        let path = self.log_path(name)?;
+        let create = || {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).custom_flags(libc::O_NOFOLLOW);
+            options.open(&path)
+        };
+        match create() {
+            // Somebody tidied up while we run.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(self.logs_dir())?;
+                create()
+            }
+            other => other,
+        }
+    }
+
+    /// Opens the log of this name for reading.
+    pub fn open_log(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(self.log_path(name)?)
+    }
+
+    fn log_path(&self, name: &str) -> io::Result<PathBuf> {
+        let file = name.strip_prefix("logs/").unwrap_or("");
+        if file.is_empty() || file == "." || file == ".." || file.contains(['/', '\0']) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the name of a log"));
+        }
+        Ok(self.path.join(name))
+    }
+}
+
+/// The name of an attempt's log, relative to the run directory: readable, and unique by a hash of the whole id.
+#[must_use]
+pub fn log_name(id: &str, attempt: u32) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let cleaned: String = id.chars().take(NAME_CUT).map(|c| if plain(c) { c } else { '_' }).collect();
+    let shown = cleaned.trim_start_matches('.');
+    let hash = blake3::hash(id.as_bytes()).to_hex();
+    format!("{LOGS}/{shown}-{}.{attempt}.log", &hash[..12])
+}
+
+/// The pid of the provisor that holds this run directory, if one does: alive, or dead with its guardian still at work.
+/// Disturbs nobody.
+#[must_use]
+pub fn holder(path: &Path) -> Option<u32> {
+    let mut lock = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path.join(LOCK)).ok()?;
+    match lock.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => read_holder(&mut lock).map(|holder| holder.pid),
+        _ => None,
+    }
+}
+
+fn make_directory(path: &Path) -> Result<(), RunDirError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            RunDirError::NotADirectory { path: path.to_owned() }
+        }
+        _ => RunDirError::Create { path: path.to_owned(), source },
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    File,
+    Folder,
+}
+
+fn check_kinds(dir: &Path) -> Result<(), RunDirError> {
+    FILES.iter().try_for_each(|name| check_kind(&dir.join(name), Kind::File))?;
+    FOLDERS.iter().try_for_each(|name| check_kind(&dir.join(name), Kind::Folder))
+}
+
+fn check_kind(path: &Path, kind: Kind) -> Result<(), RunDirError> {
+    // What is not there, or cannot be looked at, is told by the attempt to make or open it.
+    let Ok(there) = fs::symlink_metadata(path) else { return Ok(()) };
+    let (fits, wanted) = match kind {
+        Kind::File => (there.is_file(), "file"),
+        Kind::Folder => (there.is_dir(), "directory"),
+    };
+    match fits {
+        true => Ok(()),
+        false if there.is_symlink() => Err(RunDirError::Symlink { path: path.to_owned() }),
+        false => Err(RunDirError::WrongKind { path: path.to_owned(), wanted }),
+    }
+}
+
+/// Writes a byte: better told now than when the first result is there.
+fn probe(dir: &Path) -> io::Result<()> {
+    let path = dir.join(format!(".probe-{}", std::process::id()));
+    let mut options = OpenOptions::new();
+    let mut file =
+        options.write(true).create(true).truncate(true).custom_flags(libc::O_NOFOLLOW).open(&path)?;
+    let written = file.write_all(b"\n").and_then(|()| file.sync_all());
+    fs::remove_file(&path)?;
+    written
+}
+
+fn take_lock(dir: &Path, waits: Duration) -> Result<File, RunDirError> {
+    let path = dir.join(LOCK);
+    let failed = |source| RunDirError::Lock { path: path.clone(), source };
+    let give_up_at = Instant::now() + waits;
+    loop {
+        let mut lock = open_lock(&path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) if is_still_there(&lock, &path) => {
+                write_holder(&mut lock).map_err(failed)?;
+                return Ok(lock);
+            }
+            Ok(()) => {}
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(TryLockError::WouldBlock) => match read_holder(&mut lock) {
+                Some(holder) if is_alive(&holder) => {
+                    return Err(RunDirError::InUse { path: dir.to_owned(), holder });
+                }
+                _ if Instant::now() >= give_up_at => {
+                    return Err(RunDirError::StillHeld { path: dir.to_owned() });
+                }
+                _ => thread::sleep(POLL),
+            },
+        }
+    }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW).open(path)
+}
+
+/// Somebody may have removed the file between its opening and its locking: such a lock is worth nothing.
+fn is_still_there(lock: &File, path: &Path) -> bool {
+    match (lock.metadata(), fs::symlink_metadata(path)) {
+        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}
+
+fn write_holder(lock: &mut File) -> io::Result<()> {
+    let pid = std::process::id();
+    let birth = birth_of(pid).unwrap_or(0);
+    lock.set_len(0)?;
+    lock.rewind()?;
+    lock.write_all(format!("{pid} {birth} {}\n", this_host()).as_bytes())
+}
+
+fn read_holder(lock: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    lock.rewind().ok()?;
+    lock.take(1024).read_to_string(&mut text).ok()?;
+    let mut words = text.split_ascii_whitespace();
+    let pid = words.next()?.parse().ok()?;
+    let birth = words.next()?.parse().ok()?;
+    Some(Holder { pid, birth, host: words.next()?.into() })
+}
+
+/// A process of another machine counts as alive: nothing can be known of it, and the lock is held.
+fn is_alive(holder: &Holder) -> bool {
+    holder.host != this_host() || birth_of(holder.pid) == Some(holder.birth)
+}
+
+/// When a live process was started; a zombie is none.
+fn birth_of(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything, spaces and parentheses too.
+    let mut after_name = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+    let state = after_name.next()?;
+    if matches!(state, "Z" | "X" | "x") {
+        return None;
+    }
+    after_name.nth(18)?.parse().ok()
+}
+
+fn this_host() -> Box<str> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "localhost".into() } else { name.trim().into() }
+}
+
+#[cfg(test)]
+mod tests;

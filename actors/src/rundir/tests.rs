@@ -1,0 +1,186 @@
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Component;
+use std::process::{Command, Stdio};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::testdir::TestDir;
+
+const NO_WAIT: Duration = Duration::ZERO;
+
+#[test]
+fn a_directory_is_made_and_held() {
+    let temp = TestDir::new();
+    let path = temp.path().join("a/b");
+    let dir = RunDir::open(&path, NO_WAIT).unwrap();
+    assert!(dir.logs_dir().is_dir() && dir.runs_dir().is_dir());
+    assert_eq!(holder(&path), Some(std::process::id()));
+    let refused = RunDir::open(&path, Duration::from_secs(60)).unwrap_err().to_string();
+    assert_eq!(refused, format!("{} is in use by provisor with pid {}", path.display(), std::process::id()));
+    drop(dir);
+    assert_eq!(holder(&path), None);
+    RunDir::open(&path, NO_WAIT).unwrap();
+}
+
+#[test]
+fn a_duplicate_of_the_descriptor_holds_it_too() {
+    let temp = TestDir::new();
+    let dir = RunDir::open(temp.path(), NO_WAIT).unwrap();
+    let guardians = dir.lock_file().try_clone().unwrap();
+    drop(dir);
+    assert_eq!(holder(temp.path()), Some(std::process::id()));
+    drop(guardians);
+    assert_eq!(holder(temp.path()), None);
+}
+
+/// A lock that is held by this process and says that it is held by a dead one.
+fn held_by_the_dead(dir: &Path) -> File {
+    let mut child = Command::new("true").stdin(Stdio::null()).spawn().unwrap();
+    let dead = child.id();
+    child.wait().unwrap();
+    let mut lock = open_lock(&dir.join(LOCK)).unwrap();
+    lock.try_lock().unwrap();
+    write!(lock, "{dead} 1 {}", this_host()).unwrap();
+    lock
+}
+
+#[test]
+fn what_a_dead_run_left_is_waited_for() {
+    let temp = TestDir::new();
+    let lock = held_by_the_dead(temp.path());
+    let refused = RunDir::open(temp.path(), NO_WAIT).unwrap_err();
+    assert!(matches!(refused, RunDirError::StillHeld { .. }), "{refused}");
+    let guardian = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(150));
+        drop(lock);
+    });
+    let began = Instant::now();
+    RunDir::open(temp.path(), Duration::from_secs(20)).unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(100));
+    guardian.join().unwrap();
+}
+
+#[test]
+fn a_holder_on_another_machine_is_believed() {
+    let temp = TestDir::new();
+    let mut lock = open_lock(&temp.path().join(LOCK)).unwrap();
+    lock.try_lock().unwrap();
+    write!(lock, "1 1 elsewhere").unwrap();
+    let refused = RunDir::open(temp.path(), NO_WAIT).unwrap_err().to_string();
+    assert!(refused.ends_with("is in use by provisor with pid 1 on elsewhere"), "{refused}");
+}
+
+#[test]
+fn a_zombie_is_not_alive() {
+    let mut child = Command::new("true").spawn().unwrap();
+    let pid = child.id();
+    let is_dead = || birth_of(pid).is_none();
+    let give_up_at = Instant::now() + Duration::from_secs(10);
+    while !is_dead() && Instant::now() < give_up_at {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(is_dead());
+    child.wait().unwrap();
+    assert!(birth_of(std::process::id()).is_some_and(|birth| birth > 0));
+}
+
+#[test]
+fn what_is_not_a_directory_is_refused() {
+    let temp = TestDir::new();
+    let file = temp.path().join("file");
+    fs::write(&file, "x").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        let refused = RunDir::open(&path, NO_WAIT).unwrap_err();
+        assert!(matches!(refused, RunDirError::NotADirectory { .. }), "{refused}");
+    }
+    assert_eq!(fs::read_to_string(file).unwrap(), "x");
+}
+
+#[test]
+fn nothing_is_written_through_a_symlink() {
+    for name in FILES.iter().chain(&FOLDERS) {
+        let temp = TestDir::new();
+        let target = temp.path().join("target");
+        fs::write(&target, "precious").unwrap();
+        let dir = temp.path().join("dir");
+        fs::create_dir(&dir).unwrap();
+        symlink(&target, dir.join(name)).unwrap();
+        let refused = RunDir::open(&dir, NO_WAIT).unwrap_err();
+        assert!(matches!(&refused, RunDirError::Symlink { path } if path.ends_with(name)), "{refused}");
+        assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
+    }
+}
+
+#[test]
+fn what_is_of_the_wrong_kind_is_refused() {
+    let temp = TestDir::new();
+    fs::create_dir(temp.path().join("results.csv")).unwrap();
+    let refused = RunDir::open(temp.path(), NO_WAIT).unwrap_err().to_string();
+    assert!(refused.contains("results.csv is not a file"), "{refused}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_refused() {
+    let temp = TestDir::new();
+    fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    if File::create(temp.path().join("x")).is_ok() {
+        return; // as root, whom no permission stops; /proc (below) refuses everybody
+    }
+    let refused = RunDir::open(temp.path(), NO_WAIT).unwrap_err();
+    assert!(matches!(refused, RunDirError::NotWritable { .. }), "{refused}");
+    let _ = fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o755));
+}
+
+#[test]
+fn even_root_writes_nothing_in_proc() {
+    let refused = RunDir::open("/proc/self", NO_WAIT).unwrap_err();
+    assert!(matches!(refused, RunDirError::NotWritable { .. }), "{refused}");
+    let refused = RunDir::open("/proc/self/runs-of-mine", NO_WAIT).unwrap_err();
+    assert!(matches!(refused, RunDirError::Create { .. }), "{refused}");
+}
+
+#[test]
+fn logs_are_created_empty_and_read_back() {
+    let temp = TestDir::new();
+    let dir = RunDir::open(temp.path(), NO_WAIT).unwrap();
+    let name = log_name("tls/q1", 2);
+    assert!(name.starts_with("logs/tls_q1-") && name.ends_with(".2.log"), "{name}");
+    fs::remove_dir(dir.logs_dir()).unwrap();
+    dir.create_log(&name).unwrap().write_all(b"old").unwrap();
+    dir.create_log(&name).unwrap().write_all(b"x").unwrap();
+    let mut text = String::new();
+    dir.open_log(&name).unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "x");
+    symlink("/etc/passwd", dir.path().join("logs/link")).unwrap();
+    assert!(dir.create_log("logs/link").is_err() && dir.open_log("logs/link").is_err());
+    for outside in ["", "logs/", "logs/..", "logs/../lock", "lock", "/etc/passwd", "logs/a/b"] {
+        assert!(dir.create_log(outside).is_err() && dir.open_log(outside).is_err(), "{outside}");
+    }
+}
+
+#[test]
+fn each_run_has_its_directory() {
+    let temp = TestDir::new();
+    let dir = RunDir::open(temp.path(), NO_WAIT).unwrap();
+    assert!(dir.new_run_dir(1).unwrap().ends_with("runs/1"));
+    assert!(dir.new_run_dir(1).unwrap().is_dir());
+    symlink("/tmp", dir.path().join("runs/2")).unwrap();
+    assert!(matches!(dir.new_run_dir(2), Err(RunDirError::Symlink { .. })));
+}
+
+proptest! {
+    #[test]
+    fn no_id_leads_out_of_the_logs(id in any::<String>(), other in any::<String>(), attempt in any::<u32>()) {
+        for id in [id.clone(), format!("../../{id}"), id.replace(' ', "/")] {
+            let name = log_name(&id, attempt);
+            let parts: Vec<_> = Path::new(&name).components().collect();
+            prop_assert_eq!(parts.len(), 2);
+            prop_assert!(parts.iter().all(|part| matches!(part, Component::Normal(_))));
+            prop_assert!(name.starts_with("logs/") && name.is_ascii() && name.len() < 130);
+            prop_assert!(!name.chars().any(char::is_control) && !name.starts_with("logs/."));
+        }
+        prop_assert_eq!(id == other, log_name(&id, attempt) == log_name(&other, attempt));
+        prop_assert!(log_name(&id, attempt) != log_name(&id, attempt.wrapping_add(1)));
+    }
+}
