@@ -60,7 +60,18 @@ fn a_long_line_is_cut_and_its_room_is_given_back() {
 }
 
 #[test]
+fn the_end_of_a_line_that_was_cut_is_not_its_end() {
+    let mut text = vec![b'x'; LINE_LIMIT - 1];
+    text.extend_from_slice(b"\rmore\n");
+    let (found, _) = lines(&[&text], &Screen::Every);
+    assert_eq!(found, [text[..LINE_LIMIT].to_vec()]);
+}
+
+#[test]
 fn an_idle_reader_is_small() {
+    const fn can_be_shared<T: Send + Sync>() {}
+    can_be_shared::<Judge>();
+    can_be_shared::<Reader>();
     assert!(size_of::<Reader>() <= 256, "{}", size_of::<Reader>());
 }
 

@@ -129,6 +129,17 @@ impl Account {
             (_, Said::Error) => self.fail(None, line),
             _ => {}
         }
+        self.heed(said, line, at, findings)
+    }
+
+    /// Takes in a line outside of the summary.
+    fn heed(
+        &mut self,
+        said: Said<'_>,
+        line: &[u8],
+        at: Duration,
+        findings: &mut Vec<Finding>,
+    ) -> Option<StopMethod> {
         match said {
             Said::Dashes => self.place = Place::Dashes,
             Said::Position => self.place = Place::Position(lossy(line)),

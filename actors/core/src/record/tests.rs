@@ -90,6 +90,8 @@ fn recordings() -> impl Strategy<Value = Recording> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn what_is_written_can_be_read(recording in recordings()) {
         prop_assert_eq!(Recording::parse(recording.encode().as_bytes()), Ok(recording));

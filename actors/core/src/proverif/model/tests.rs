@@ -66,6 +66,7 @@ fn numbers_do_not_end_a_declaration_and_dots_do() {
         scan(b"proba p. letproba q = 1.5 + 2e3 + 1.e. query attacker(s) phase 1. query b.").queries,
         2
     );
+    assert_eq!(scan(b"query f(1.5); g(1.5e-3); h(2e3). query i(1).").queries, 4);
     assert_eq!(scan(b"let x = 2-proj-3-tuple(y). query a.").queries, 1);
 }
 

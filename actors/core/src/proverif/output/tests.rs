@@ -132,3 +132,14 @@ fn an_error_is_shown_with_its_place() {
     let blanked = "0 rules inserted.\r0 rules inserted.\r       Internal error: Division_by_zero";
     assert_eq!(line(&[blanked]).as_deref(), Some("Internal error: Division_by_zero"));
 }
+
+#[test]
+fn an_equivalence_that_is_tried_again_has_its_last_result_even_without_a_summary() {
+    let unproved = "RESULT Observational equivalence cannot be proved.";
+    let lines = [unproved, unproved, "RESULT Observational equivalence is true."];
+    assert_eq!(verdict(ProVerif::default(), &lines), Some(("true".into(), Counts::Ok)));
+    let other = "RESULT Query secret k [real_or_random] encoded as equivalence is true.";
+    assert_eq!(verdict(ProVerif::default(), &[unproved, other]), Some(("mixed".into(), Counts::Open)));
+    let kept = ["RESULT Observational equivalence is false.", unproved];
+    assert_eq!(verdict(ProVerif::default(), &kept), Some(("mixed".into(), Counts::Open)));
+}
