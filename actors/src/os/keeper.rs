@@ -93,6 +93,9 @@ impl Keeper {
         let mut connected = true;
         while connected {
             let ready = self.epoll.wait(&mut events, self.timeout()).unwrap_or(0);
+            if ready == 0 {
+                self.round_wait = (self.round_wait * 2).min(SLOWEST_ROUND);
+            }
             for event in &events[..ready] {
                 match event.data() {
                     // One packet a turn: exits are not kept waiting by a heap of requests.
@@ -289,9 +292,6 @@ impl Keeper {
             if self.orphans.kill_of(*id, sweep) {
                 done.push((*id, sweep.leftovers()));
             }
-        }
-        if done.is_empty() {
-            self.round_wait = (self.round_wait * 2).min(SLOWEST_ROUND);
         }
         for (id, leftovers) in done {
             self.finish_sweep(id, leftovers);
