@@ -93,6 +93,9 @@ impl Keeper {
         let mut connected = true;
         while connected {
             let ready = self.epoll.wait(&mut events, self.timeout()).unwrap_or(0);
+            if ready == 0 {
+                self.round_wait = (self.round_wait * 2).min(SLOWEST_ROUND);
+            }
             for event in &events[..ready] {
                 match event.data() {
                     // One packet a turn: exits are not kept waiting by a heap of requests.
@@ -290,9 +293,6 @@ impl Keeper {
                 done.push((*id, sweep.leftovers()));
             }
         }
-        if done.is_empty() {
-            self.round_wait = (self.round_wait * 2).min(SLOWEST_ROUND);
-        }
         for (id, leftovers) in done {
             self.finish_sweep(id, leftovers);
         }
@@ -365,4 +365,35 @@ fn read_large(memory: OwnedFd, length: u64) -> Option<Vec<u8>> {
     let mut bytes = vec![0; length];
     File::from(memory).read_exact_at(&mut bytes, 0).ok()?;
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::packet;
+    use super::*;
+
+    proptest! {
+        /// Nonsense starts nothing, ends nothing, and at most it is refused.
+        #[test]
+        fn nonsense_is_survived(
+            kind in prop::sample::select(b"SKWFPL?".to_vec()),
+            rest in proptest::collection::vec(any::<u8>(), 0..60),
+            descriptor in any::<bool>(),
+            short in any::<bool>(),
+        ) {
+            let (ours, theirs) = packet::pair().expect("a pair");
+            let mut keeper = Keeper::new(theirs, None).expect("a keeper");
+            let fds = if descriptor { vec![File::open("/dev/null").expect("it is there").into()] } else { Vec::new() };
+            let bytes = [&[kind], rest.as_slice()].concat();
+            keeper.on_packet(Packet { bytes: &bytes, fds, short }).expect("the peer is there");
+            prop_assert!(keeper.children.is_empty());
+            let mut inbox = Inbox::new(64);
+            if let Ok(packet) = inbox.receive(ours.as_fd()) {
+                let reply = Reply::decode(packet.bytes);
+                prop_assert!(matches!(reply, Ok(Reply::SpawnFailed { step: Step::Request, .. })), "{reply:?}");
+            }
+        }
+    }
 }

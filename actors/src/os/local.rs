@@ -21,7 +21,8 @@ use provisor_core::plan::{Command, Environment, Inherit, Stdin};
 use tokio::sync::oneshot;
 
 use super::guardian::GuardianHandle;
-use super::link::{Driver, Fate, Link, RawExit, Slot};
+pub use super::link::Driver;
+use super::link::{Fate, Link, RawExit, Slot};
 use super::output::Pipes;
 use super::program::{Attempted, Programs, permanent};
 use super::tree::COOKIE;

@@ -1,21 +1,29 @@
 //! The death of the supervisor, and of the guardian.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command as Process, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use provisor_actors::os::guardian::{self, GuardianOptions};
+use provisor_actors::os::local::LocalLauncher;
 use provisor_actors::os::orphans::{Orphans, kill_orphans};
-use provisor_actors::os::{GuardianGone, Launch};
+use provisor_actors::os::{GuardianGone, Launch, LaunchRequest, signals};
 
-use crate::harness::{COOKIE, Case, line, marked, python, read_all, shell, soon, state_of, until, with_rig};
+use crate::harness::{
+    COOKIE, Case, line, marked, python, read_all, shell, soon, state_of, until, with_rig, with_rig_over,
+};
+use crate::starting::Folder;
 
 pub(crate) const CASES: &[Case] = &[
     Case("killed_supervisor_takes_all_along", killed_supervisor_takes_all_along),
     Case("killed_guardian_resolves_everything", killed_guardian_resolves_everything),
     Case("close_kills_what_runs", close_kills_what_runs),
     Case("dropped_launcher_kills_what_runs", dropped_launcher_kills_what_runs),
+    Case("own_signals", own_signals),
     Case("launches_from_other_threads", launches_from_other_threads),
 ];
 
@@ -32,10 +40,23 @@ print('ready', flush=True)
 time.sleep(1000)
 ";
 
-/// The supervisor that is going to be killed: ten families, then a word, then nothing.
+/// What this binary does as somebody else's child.
 pub(crate) fn role(words: &[String]) {
-    assert_eq!(words, ["supervisor"]);
-    with_rig(async |rig| {
+    match words {
+        [role, lock] if role == "supervisor" => supervisor(lock),
+        [role] if role == "interrupted" => signals::die_by_sigint(),
+        [role] if role == "stopped" => signals::stop_self().expect("it goes on"),
+        _ => panic!("no such role: {words:?}"),
+    }
+}
+
+/// The supervisor that is going to be killed: ten families, then a word, then nothing.
+fn supervisor(lock: &str) {
+    let lock = File::open(lock).expect("the lock");
+    lock.try_lock().expect("nobody else has it");
+    let kept = lock.try_clone().expect("a duplicate");
+    let options = GuardianOptions { keep: vec![kept.into()], ..Default::default() };
+    with_rig_over(options, std::env::vars_os().collect(), async |rig| {
         let mut families = Vec::new();
         for _ in 0..10 {
             let mut family = rig.start(python(FAMILY)).await;
@@ -48,20 +69,39 @@ pub(crate) fn role(words: &[String]) {
 }
 
 fn killed_supervisor_takes_all_along() {
+    let folder = Folder::new();
+    let lock = folder.file("lock", b"", 0o644);
     let own = std::env::current_exe().expect("a path");
-    let mut supervisor =
-        Process::new(own).args(["--role", "supervisor"]).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut supervisor = Process::new(own)
+        .args(["--role", "supervisor"])
+        .arg(&lock)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
     let mut word = String::new();
     let output = supervisor.stdout.take().expect("a pipe");
     BufReader::new(output).read_line(&mut word).expect("a line");
     let guardian: u32 = word.trim().strip_prefix("guardian ").expect("a word").parse().expect("a number");
     until("twenty of them", || marked(COOKIE).len() == 20);
+    let lock = File::open(lock).expect("the lock");
+    assert!(lock.try_lock().is_err(), "it is held");
     let start = Instant::now();
     supervisor.kill().expect("it can be killed");
-    until("all are gone", || marked(COOKIE).is_empty());
-    until("the guardian too", || state_of(guardian).is_none_or(|state| state == 'Z'));
+    until("the lock is free", || lock.try_lock().is_ok());
+    assert!(marked(COOKIE).is_empty(), "a free lock means that nothing lives");
+    until("the guardian leaves", || state_of(guardian).is_none_or(|state| state == 'Z'));
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     supervisor.wait().expect("it is dead");
+}
+
+fn own_signals() {
+    let own = std::env::current_exe().expect("a path");
+    let status = Process::new(&own).args(["--role", "interrupted"]).status().expect("it runs");
+    assert_eq!(status.signal(), Some(2));
+    let mut stopped = Process::new(&own).args(["--role", "stopped"]).spawn().expect("it runs");
+    until("it is stopped", || state_of(stopped.id()) == Some('T'));
+    kill(Pid::from_raw(i32::try_from(stopped.id()).expect("a pid")), Signal::SIGCONT).expect("continued");
+    assert!(stopped.wait().expect("it ends").success());
 }
 
 fn killed_guardian_resolves_everything() {
@@ -101,15 +141,13 @@ fn close_kills_what_runs() {
 }
 
 fn dropped_launcher_kills_what_runs() {
-    use provisor_actors::os::guardian::{self, GuardianOptions};
-    use provisor_actors::os::local::LocalLauncher;
     let handle = guardian::start(GuardianOptions::default()).expect("a guardian");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let (launcher, driver) = LocalLauncher::new(handle, std::env::vars_os());
         let driver = tokio::spawn(driver);
         let cookie = format!("{COOKIE}drop").into();
-        let request = provisor_actors::os::LaunchRequest { cookie, command: python(FAMILY) };
+        let request = LaunchRequest { cookie, command: python(FAMILY) };
         let mut family = launcher.launch(request).await.expect("it starts");
         assert_eq!(line(&mut family.output).await, "ready");
         drop(launcher);
@@ -135,7 +173,7 @@ fn launches_from_other_threads() {
                         for turn in 0..20 {
                             let cookie = format!("{COOKIE}{number}-{turn}").into();
                             let command = shell("echo word; exit 3");
-                            let request = provisor_actors::os::LaunchRequest { cookie, command };
+                            let request = LaunchRequest { cookie, command };
                             let done =
                                 crate::harness::finish(launcher.launch(request).await.expect("it starts"))
                                     .await;

@@ -8,6 +8,7 @@
 
 mod ending;
 mod harness;
+mod lacking;
 mod losing;
 mod measuring;
 mod reading;
@@ -32,5 +33,5 @@ fn main() -> ExitCode {
 }
 
 fn cases() -> Vec<harness::Case> {
-    [starting::CASES, reading::CASES, ending::CASES, losing::CASES, measuring::CASES].concat()
+    [starting::CASES, lacking::CASES, reading::CASES, ending::CASES, losing::CASES, measuring::CASES].concat()
 }

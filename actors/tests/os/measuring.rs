@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 
-use crate::harness::{Case, Rig, command, with_rig};
+use crate::harness::{Case, Rig, command, next, with_rig};
 
 pub(crate) const CASES: &[Case] = &[Case("two_thousand_quick_ones", two_thousand_quick_ones)];
 
@@ -38,6 +38,7 @@ async fn many(rig: &Rc<Rig>, count: usize, at_a_time: usize) {
 
 /// Rates and CPU, against the standard library's posix_spawn.
 pub(crate) fn measure() {
+    chatty();
     const COUNT: usize = 4000;
     for at_a_time in [1, 2, 16, 64] {
         with_rig(async |rig| {
@@ -60,6 +61,33 @@ pub(crate) fn measure() {
         );
     }
     living();
+}
+
+/// Bytes from several children at once.
+fn chatty() {
+    with_rig(async |rig| {
+        let (start, ours) = (Instant::now(), own_cpu());
+        let workers: Vec<_> = (0..4)
+            .map(|_| {
+                let rig = Rc::clone(&rig);
+                tokio::task::spawn_local(async move {
+                    let mut launched =
+                        rig.start(command(&["/usr/bin/head", "-c", "500000000", "/dev/zero"])).await;
+                    while next(&mut launched.output).await.is_some() {}
+                    launched.exit.await.expect("an exit");
+                    launched.child.sweep().await.expect("a sweep");
+                })
+            })
+            .collect();
+        for worker in workers {
+            worker.await.expect("no panic");
+        }
+        println!(
+            "4 children of 500 MB: {:.2} GB per second, {:.0} ms of the supervisor's CPU for each GB",
+            2.0 / start.elapsed().as_secs_f64(),
+            (own_cpu() - ours).as_secs_f64() * 500.0
+        );
+    });
 }
 
 fn report(what: &str, count: usize, wall: Duration, ours: Duration, theirs: Duration) {
