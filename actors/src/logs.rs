@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,7 +16,6 @@ use provisor_core::plan::Logs as Keep;
 use provisor_core::process::Departure;
 use provisor_core::record::{self, Read};
 use provisor_core::rules::Stream;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes on their way to the disk at most, over all children.
@@ -51,11 +50,44 @@ impl LogSpec {
     }
 }
 
-/// The way to the log thread. Cloning it shares it.
+/// The way to the log thread. Cloning it shares it; the thread ends when the last one is dropped.
 #[derive(Clone, Debug)]
 pub struct Logs {
-    orders: UnboundedSender<Order>,
+    tray: Arc<Tray>,
     in_flight: Arc<Semaphore>,
+    _last: Arc<HangUp>,
+}
+
+/// What lies on the thread's desk.
+#[derive(Debug, Default)]
+struct Tray {
+    orders: Mutex<Vec<Order>>,
+    ring: Condvar,
+}
+
+impl Tray {
+    fn put(&self, order: Order) {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).push(order);
+    }
+
+    /// Waits for the bell, then takes all there is.
+    fn take(&self, taken: &mut Vec<Order>) {
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let quiet = |orders: &mut Vec<Order>| orders.iter().all(|order| matches!(order, Order::Close { .. }));
+        let mut orders = self.ring.wait_while(orders, quiet).unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *orders, taken);
+    }
+}
+
+/// Ends the thread.
+#[derive(Debug)]
+struct HangUp(Arc<Tray>);
+
+impl Drop for HangUp {
+    fn drop(&mut self) {
+        self.0.put(Order::End);
+        self.0.ring.notify_one();
+    }
 }
 
 #[derive(Debug)]
@@ -72,39 +104,44 @@ enum Order {
         end: Option<(Duration, Departure)>,
     },
     Barrier(SyncSender<()>),
+    End,
 }
 
 impl Logs {
-    /// Starts the thread. It ends when the last `Logs` is dropped.
+    /// Starts the thread.
     ///
     /// # Errors
     /// If the system gives no thread.
     pub fn start(open: OpenLog) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let (orders, inbox) = unbounded_channel();
+        let tray = Arc::new(Tray::default());
+        let served = Arc::clone(&tray);
         let thread = std::thread::Builder::new()
             .name("provisor-logs".into())
-            .spawn(move || Desk { open, logs: HashMap::new() }.serve(inbox))?;
-        Ok((Self { orders, in_flight: Arc::new(Semaphore::new(IN_FLIGHT as usize)) }, thread))
+            .spawn(move || Desk { open, logs: HashMap::new() }.serve(&served))?;
+        let last = Arc::new(HangUp(Arc::clone(&tray)));
+        Ok((Self { tray, in_flight: Arc::new(Semaphore::new(IN_FLIGHT as usize)), _last: last }, thread))
     }
 
     /// Hands a chunk over, read `at` this long after the start of the attempt; waits while too much is on its way.
     pub async fn write(&self, log: &Arc<LogSpec>, stream: Stream, bytes: Bytes, at: Duration) {
         let wanted = u32::try_from(bytes.len()).unwrap_or(IN_FLIGHT).min(IN_FLIGHT);
         let room = Arc::clone(&self.in_flight).acquire_many_owned(wanted).await.ok();
-        let _ = self.orders.send(Order::Write { log: Arc::clone(log), stream, bytes, at, _room: room });
+        self.tray.put(Order::Write { log: Arc::clone(log), stream, bytes, at, _room: room });
+        self.tray.ring.notify_one();
     }
 
-    /// No further byte follows.
+    /// No further byte follows. Rings no bell: a barrier follows before anybody relies on it, and waking a thread for
+    /// each short child would cost more than the child's log.
     pub fn close(&self, log: &Arc<LogSpec>, end: Option<(Duration, Departure)>) {
-        let _ = self.orders.send(Order::Close { log: Arc::clone(log), end });
+        self.tray.put(Order::Close { log: Arc::clone(log), end });
     }
 
     /// Blocks until everything that was handed over before is in its file.
     pub fn barrier(&self) {
         let (done, wait) = sync_channel(1);
-        if self.orders.send(Order::Barrier(done)).is_ok() {
-            let _ = wait.recv();
-        }
+        self.tray.put(Order::Barrier(done));
+        self.tray.ring.notify_one();
+        let _ = wait.recv();
     }
 }
 
@@ -115,15 +152,22 @@ struct Desk {
 }
 
 impl Desk {
-    fn serve(mut self, mut inbox: UnboundedReceiver<Order>) {
-        while let Some(order) = inbox.blocking_recv() {
-            match order {
-                Order::Write { log, stream, bytes, at, _room } => self.opened(&log).write(stream, &bytes, at),
-                Order::Close { log, end } => {
-                    self.opened(&log).close(end);
-                    self.logs.remove(&log);
+    fn serve(mut self, tray: &Tray) {
+        let mut orders = Vec::new();
+        loop {
+            tray.take(&mut orders);
+            for order in orders.drain(..) {
+                match order {
+                    Order::Write { log, stream, bytes, at, _room } => {
+                        self.opened(&log).write(stream, &bytes, at)
+                    }
+                    Order::Close { log, end } => {
+                        self.opened(&log).close(end);
+                        self.logs.remove(&log);
+                    }
+                    Order::Barrier(done) => drop(done.send(())),
+                    Order::End => return,
                 }
-                Order::Barrier(done) => drop(done.send(())),
             }
         }
     }

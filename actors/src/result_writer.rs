@@ -1,9 +1,10 @@
 //! The ResultWriter: owns the way to the result files. Rows go to a thread of its own that commits them in groups
-//! ("commit when idle, gather while busy"), and it tells the Supervisor when they are durable.
+//! (commit when idle, gather while busy), and it tells the Supervisor when they are durable.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, Context, Handler, Recipient, StreamHandler};
 use futures_util::stream::poll_fn;
@@ -15,6 +16,9 @@ use crate::row::{Commit, Row};
 
 /// Rows in one transaction at most: a bound on memory and on how long a commit may take.
 const GROUP: usize = 512;
+
+/// The time between two commits at least.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// What the thread answers for each group.
 type Ack = Result<usize, Arc<str>>;
@@ -47,18 +51,24 @@ impl ResultWriter {
     }
 }
 
+/// Commits when idle and gathers while busy: a row that comes alone is on the disk at once, and of many that come in a
+/// row each waits for [`GATHER`] at most.
 fn commit_groups<S: Commit>(
     mut store: S,
     inbox: &Receiver<Arc<Row>>,
     logs: &Logs,
     outbox: &UnboundedSender<Ack>,
 ) -> S {
+    let mut last_commit = None::<Instant>;
     while let Ok(first) = inbox.recv() {
+        let since_last = last_commit.map_or(GATHER, |at| at.elapsed());
+        std::thread::sleep(GATHER.saturating_sub(since_last));
         let mut group = vec![first];
         group.extend(inbox.try_iter().take(GROUP - 1));
         // A durable row must never name a log that is still on its way to the file.
         logs.barrier();
         let ack = store.commit(&group).map(|()| group.len());
+        last_commit = Some(Instant::now());
         let failed = ack.is_err();
         if outbox.send(ack).is_err() || failed {
             break;

@@ -97,6 +97,14 @@ pub enum RunDirError {
     },
 }
 
+/// The directory of the last run in this run directory.
+#[must_use]
+pub fn last_run_dir(path: &Path) -> Option<PathBuf> {
+    let numbers = fs::read_dir(path.join("runs")).ok()?.flatten();
+    let last = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).max()?;
+    Some(path.join("runs").join(last.to_string()))
+}
+
 /// Who holds a run directory, as its lock file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {

@@ -238,7 +238,7 @@ async fn run<S: Commit + 'static>(
     ports: Ports<S>,
     hand_out: HandOut,
 ) -> Option<(Ending, Threads<S>)> {
-    let (handle, close, threads) = match open(job, judges, ports) {
+    let Opened { handle, watch, close, threads } = match open(job, judges, ports) {
         Ok(opened) => opened,
         Err(error) => {
             let _ = hand_out.send(Err(error));
@@ -250,15 +250,26 @@ async fn run<S: Commit + 'static>(
     let _ = hand_out.send(Ok(handle));
     // The supervisor lives as long as this thread; if it dies all the same, its answer is dropped.
     let ending = ending.await.ok()?;
+    // From here on the launcher goes because it is told to.
+    watch.abort();
     close.await;
     Some((ending, threads))
+}
+
+/// A runtime that has begun.
+struct Opened<S> {
+    handle: RuntimeHandle,
+    /// Tells the supervisor when the launcher is gone.
+    watch: tokio::task::JoinHandle<()>,
+    close: LocalFuture<()>,
+    threads: Threads<S>,
 }
 
 fn open<S: Commit + 'static>(
     job: Job,
     judges: Vec<Arc<Judge>>,
     ports: Ports<S>,
-) -> Result<(RuntimeHandle, LocalFuture<()>, Threads<S>), StartError> {
+) -> Result<Opened<S>, StartError> {
     let Ports { launcher, store, open_log, log_name, events } = ports;
     let Job { plan, todo, reused, token } = job;
     let Launcher { launch, containment, gone, close } = launcher()?;
@@ -290,13 +301,14 @@ fn open<S: Commit + 'static>(
         tracing::debug!(?reason, "the supervisor is down")
     });
     supervisor.do_send(Open(writer));
-    let watched = supervisor.clone();
-    tokio::task::spawn_local(async move {
+    let bereaved = supervisor.clone();
+    let watch = tokio::task::spawn_local(async move {
         gone.await;
-        watched.do_send(GuardianDied);
+        bereaved.do_send(GuardianDied);
     });
     let handle = RuntimeHandle { supervisor, counts, launch, clock };
-    Ok((handle, close, Threads { store: store_thread, logs: log_thread }))
+    let threads = Threads { store: store_thread, logs: log_thread };
+    Ok(Opened { handle, watch, close, threads })
 }
 
 /// Tells the supervisor that this subject is no more.
