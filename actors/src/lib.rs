@@ -15,6 +15,7 @@ pub mod result_writer;
 pub mod row;
 pub mod rundir;
 pub mod runtime;
+pub mod store;
 pub mod supervisor;
 #[cfg(test)]
 mod testdir;
