@@ -181,7 +181,8 @@ impl ProcessActor {
 
     fn report(&mut self, fact: Fact) {
         diagnose(&fact);
-        if matches!(fact, Fact::Finished(_)) {
+        // What never ran has no log.
+        if matches!(fact, Fact::Finished(_)) && self.child.is_some() {
             self.around.logs.close(&self.log, self.departure);
         }
         let report = Report {

@@ -31,11 +31,11 @@ const UNWRITTEN: usize = 4096;
 
 /// What is to be run.
 pub struct Job {
-    /// All that is asked.
+    /// All that may be asked.
     pub plan: Arc<Plan>,
     /// Which of it is run, in this order, with the number of attempts that earlier runs have made.
     pub todo: Vec<(Place, u32)>,
-    /// What the rest came to in earlier runs.
+    /// What others that were asked for came to in earlier runs.
     pub reused: Vec<Class>,
     /// Names this run in the cookies of its children; unique on this machine.
     pub token: Arc<str>,
@@ -275,8 +275,9 @@ fn open<S: Commit + 'static>(
     let Launcher { launch, containment, gone, close } = launcher()?;
     let (logs, log_thread) = Logs::start(open_log)?;
     let clock = RunClock::start();
+    let total = todo.len() + reused.len();
     let roster = roster(&plan, todo);
-    let (counter, counts) = Counter::new(Counts::new(plan.queries.len(), reused));
+    let (counter, counts) = Counter::new(Counts::new(total, reused));
     // The monitors report to the supervisor, and the supervisor sends to the counter: the address comes first.
     let desk = Context::<Supervisor>::new();
     let supervisor = desk.address();

@@ -30,7 +30,7 @@ pub fn parse(text: &str, path: &Path, around: &Surroundings) -> Result<Lowered, 
         fault: Box::new(StructureError(fault)),
     })?;
     match lower(&job, around) {
-        Ok((Meaning { plan, whole }, warnings)) => Ok(Lowered { plan, whole, warnings, text: kept }),
+        Ok((Meaning { plan, chosen }, warnings)) => Ok(Lowered { plan, chosen, warnings, text: kept }),
         Err(problems) => Err(SpecError::Meaning { path: path.into(), text: kept, problems }),
     }
 }

@@ -96,14 +96,21 @@ pub struct Overrides {
 /// A job, ready to run.
 #[derive(Debug)]
 pub struct Lowered {
-    /// What runs.
+    /// The whole job.
     pub plan: Plan,
-    /// Every id of the job, also of the queries that `only` leaves out.
-    pub whole: Vec<Arc<str>>,
+    /// For each query of the plan whether it was asked for: all of them, unless `only` names some.
+    pub chosen: Vec<bool>,
     /// What looks wrong.
     pub warnings: Vec<Problem>,
     /// The spec, verbatim.
     pub text: Arc<str>,
+}
+
+impl Lowered {
+    /// The queries that were asked for, in the order of the plan.
+    pub fn chosen_queries(&self) -> impl Iterator<Item = &Query> {
+        self.plan.queries.iter().zip(&self.chosen).filter_map(|(query, chosen)| chosen.then_some(query))
+    }
 }
 
 /// The plan of a job and what looks wrong with it, or all that is wrong.
@@ -130,7 +137,7 @@ pub(crate) fn lower(job: &Job, around: &Surroundings) -> Result<(Meaning, Vec<Pr
 /// What a spec means.
 pub(crate) struct Meaning {
     pub(crate) plan: Plan,
-    pub(crate) whole: Vec<Arc<str>>,
+    pub(crate) chosen: Vec<bool>,
 }
 
 /// The state of one lowering.
@@ -159,8 +166,7 @@ impl<'e> Lowering<'e> {
         let mut queries = self.expand();
         self.warn_of_models();
         self.expect(&mut queries);
-        let whole = queries.iter().map(|query| Arc::clone(&query.id)).collect();
-        self.keep_only(&mut queries);
+        let chosen = self.choose(&queries);
         self.check_set();
         let plan = Plan {
             job: self.job.name.value.clone(),
@@ -170,7 +176,7 @@ impl<'e> Lowering<'e> {
             axes: self.axes.to_vec(),
             queries,
         };
-        Meaning { plan, whole }
+        Meaning { plan, chosen }
     }
 
     fn check_job(&mut self) {

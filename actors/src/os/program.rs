@@ -81,7 +81,7 @@ fn search(name: &str, path: &OsStr, cwd: &Path) -> Result<PathBuf, LaunchError> 
     }
     Err(permanent(match unusable {
         Some(file) => not_executable(&file),
-        None => format!("there is no program `{name}` in PATH ({})", path.display()),
+        None => format!("there is no program `{name}` in PATH"),
     }))
 }
 

@@ -1,38 +1,14 @@
 //! The way of every result to the disk: one transaction for a group of rows. This is the hot path; it must never look at
 //! more than the rows that it writes.
 
-use std::sync::Arc;
-
-use provisor_core::cause::Outcome;
 use provisor_core::plan::Query;
 use provisor_core::reuse::Fingerprint;
-use provisor_core::roster::Place;
 use provisor_core::verdict::Judgement;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::read::columns;
 use super::words::{self, EndWords};
-
-/// What became of an attempt, on its way to the disk.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// Whose attempt it was: a place in the plan that the run was begun with.
-    pub query: Place,
-    /// Its number, counted from 1 over all runs.
-    pub attempt: u32,
-    /// No further attempt follows in this run: this is the query's row.
-    pub last: bool,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// When it was started, in microseconds since 1970, if it was.
-    pub started_us: Option<i64>,
-    /// Its log, relative to the run directory, if it has one.
-    pub log: Option<Arc<str>>,
-    /// The log holds the whole output, with the streams told apart.
-    pub log_is_whole: bool,
-    /// By what its processes were held together.
-    pub containment: Arc<str>,
-}
+use crate::row::Row;
 
 /// What the plan knows of a row.
 pub(super) struct Planned<'a> {

@@ -12,6 +12,7 @@ mod schema;
 mod tables;
 mod words;
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +24,6 @@ use rusqlite::params;
 
 pub use self::begin::{Fate, Opening};
 pub use self::cells::{columns, signal_name};
-pub use self::commit::Row;
 pub use self::error::StoreError;
 pub use self::read::{PastRow, Reader, RunRow, Standing};
 
@@ -31,6 +31,8 @@ use self::cells::Line;
 use self::commit::Planned;
 use self::error::At;
 use self::tables::Tables;
+use crate::row::Commit;
+pub use crate::row::Row;
 
 /// The results of a job, for writing. One process at a time: the one that holds the run directory.
 #[derive(Debug)]
@@ -110,16 +112,20 @@ impl Store {
     /// Writes a group of rows. On return they are on the disk; after an error none of them is to be counted, and nothing
     /// more is written.
     pub fn commit(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        self.commit_all(rows)
+    }
+
+    fn commit_all<R: Borrow<Row>>(&mut self, rows: &[R]) -> Result<(), StoreError> {
         self.write(|store| {
             let path = &store.reader.path;
             let Some(current) = &mut store.current else {
                 return Err(StoreError::NoRun { path: path.clone() });
             };
             let last = current.plan.queries.len();
-            if rows.iter().any(|row| row.query as usize >= last) {
+            if rows.iter().any(|row| row.borrow().query as usize >= last) {
                 return Err(StoreError::Misfit { path: path.clone() });
             }
-            let planned = rows.iter().map(|row| (row, current.planned(row)));
+            let planned = rows.iter().map(Borrow::borrow).map(|row| (row, current.planned(row)));
             commit::commit(&mut store.reader.conn, current.run, planned).at(path)?;
             current.follow(rows, &store.dir, &store.reader)
         })
@@ -148,6 +154,12 @@ impl Store {
     }
 }
 
+impl Commit for Store {
+    fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Arc<str>> {
+        self.commit_all(rows).map_err(|error| error.to_string().into())
+    }
+}
+
 impl Current {
     /// What the plan knows of a row; the row's place has been looked at.
     fn planned(&self, row: &Row) -> Planned<'_> {
@@ -160,13 +172,13 @@ impl Current {
     }
 
     /// Lets the CSV files follow the database.
-    fn follow(&mut self, rows: &[Row], dir: &Path, reader: &Reader) -> Result<(), StoreError> {
+    fn follow<R: Borrow<Row>>(&mut self, rows: &[R], dir: &Path, reader: &Reader) -> Result<(), StoreError> {
         if self.tables.are_gone() {
             self.tables = Tables::rewrite(dir, reader, &self.plan.axes)?;
             return Ok(());
         }
         let plan = &self.plan;
-        let lines = rows.iter().filter(|row| row.last).map(|row| {
+        let lines = rows.iter().map(Borrow::borrow).filter(|row| row.last).map(|row| {
             let query = &plan.queries[row.query as usize];
             Line {
                 query: &query.id,

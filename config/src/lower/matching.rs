@@ -86,13 +86,10 @@ impl Lowering<'_> {
         }
     }
 
-    /// Keeps those queries that a pattern of the command line names, where there are such patterns.
-    pub(super) fn keep_only(&mut self, queries: &mut Vec<Query>) {
+    /// Which queries a pattern of the command line names; all of them, where there is no such pattern.
+    pub(super) fn choose(&mut self, queries: &[Query]) -> Vec<bool> {
         let only = &self.around.overrides.only;
-        if only.is_empty() {
-            return;
-        }
-        let mut kept = vec![false; queries.len()];
+        let mut kept = vec![only.is_empty(); queries.len()];
         for pattern in only {
             let matcher = match IdPattern::new(pattern) {
                 Ok(matcher) => matcher,
@@ -112,11 +109,10 @@ impl Lowering<'_> {
                 self.problems.warn_of_words(Fault::MatchesNothing { field: "--only", pattern });
             }
         }
-        let mut kept = kept.into_iter();
-        queries.retain(|_| kept.next().unwrap_or(false));
-        if queries.is_empty() && !self.problems.any() {
+        if !only.is_empty() && !kept.contains(&true) && !self.problems.any() {
             self.problems.fault_of_words(Fault::OnlyLeavesNothing);
         }
+        kept
     }
 
     pub(super) fn check_set(&mut self) {

@@ -83,7 +83,7 @@ pub(crate) fn warnings(lowered: &Lowered) -> String {
 }
 
 pub(crate) fn ids(lowered: &Lowered) -> Vec<&str> {
-    lowered.plan.queries.iter().map(|query| &*query.id).collect()
+    lowered.chosen_queries().map(|query| &*query.id).collect()
 }
 
 pub(crate) fn argv(query: &Query) -> Vec<&str> {

@@ -1,0 +1,186 @@
+//! What was typed. Nothing is decided here: `settings` says what it means.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs hundreds of external programs under supervision and writes one table of their verdicts.
+#[derive(Debug, Parser)]
+#[command(name = "provisor", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   every query ended well: it exited or was stopped by a rule, with the expected verdict or one that counts as ok
+  1   some did not
+  2   usage or spec error; nothing was started
+  3   interrupted or at the deadline; the rest can be resumed
+  4   the results could not be written
+  70  a bug in provisor";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a job, or take up what is missing of it
+    #[command(after_help = "Example:\n  provisor run nightly.ron -j 40 --wall 48h")]
+    Run(RunArgs),
+    /// Look for faults in a spec; start nothing
+    #[command(after_help = "Example:\n  provisor check nightly.ron")]
+    Check(SpecArgs),
+    /// Show what would run, one line a query
+    #[command(after_help = "Example:\n  provisor plan nightly.ron --only 'client/*'")]
+    Plan(PlanArgs),
+    /// Show how a run stands, while it runs and afterwards
+    #[command(after_help = "Example:\n  provisor status provisor-runs/nightly")]
+    Status(StatusArgs),
+    /// Play a recorded log as if it were the program that printed it
+    #[command(hide = true)]
+    PlayLog(PlayLogArgs),
+}
+
+/// A spec and what the command line puts over it.
+#[derive(Debug, Args)]
+pub(crate) struct SpecArgs {
+    /// The job spec
+    #[arg(value_name = "SPEC.ron")]
+    pub(crate) spec: PathBuf,
+    /// Only queries whose id matches; a glob without / is for the last part of an id
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) only: Vec<String>,
+    /// Set a variable of the spec's `vars`
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) set: Vec<(String, String)>,
+    /// How many queries may run at a time [default: the spec's, else one per CPU]
+    #[arg(short = 'j', long = "slots", value_name = "N")]
+    pub(crate) slots: Option<usize>,
+    /// Longest time for a query, such as 90s or 48h
+    #[arg(long, value_name = "D")]
+    pub(crate) wall: Option<String>,
+    /// Longest time without output
+    #[arg(long, value_name = "D")]
+    pub(crate) silence: Option<String>,
+    /// Time between SIGTERM and SIGKILL
+    #[arg(long, value_name = "D")]
+    pub(crate) grace: Option<String>,
+    /// Longest time for the whole run
+    #[arg(long, value_name = "D")]
+    pub(crate) deadline: Option<String>,
+    /// Most memory for a query; not enforced yet, and refused
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
+    /// Write the timing of all output beside the logs
+    #[arg(long)]
+    pub(crate) record: bool,
+}
+
+/// `provisor run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The spec.
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// The run directory [default: provisor-runs/ and the spec's name]
+    #[arg(short = 'o', long = "output", value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Run every query, whatever is known from before
+    #[arg(long, conflicts_with = "rerun")]
+    pub(crate) fresh: bool,
+    /// Run those that did not end well, or those that match, whatever is known from before
+    #[arg(long, value_name = "failed|GLOB")]
+    pub(crate) rerun: Option<String>,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    pub(crate) progress: Progress,
+    /// Only the results, and what is wrong
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Say more (-v: what happens to each query; -vv: everything)
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Write the diagnosis as JSON lines to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+    /// After a clean-up on SIGINT die by SIGINT, as a shell's loop expects [default: exit 3]
+    #[arg(long)]
+    pub(crate) exit_signal: bool,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    /// What fits the terminal; plain lines for now
+    Auto,
+    /// A line for each finished query, and one a minute
+    Plain,
+    /// Nothing
+    None,
+}
+
+/// `provisor plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The spec.
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = PlanFormat::Lines)]
+    pub(crate) format: PlanFormat,
+}
+
+/// How a plan is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// One line a query: its id, then its command as a shell would take it
+    Lines,
+    /// An array of objects with id, argv, cwd, limits and expect
+    Json,
+}
+
+/// `provisor status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The run directory
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+}
+
+/// `provisor play-log`.
+#[derive(Debug, Args)]
+pub(crate) struct PlayLogArgs {
+    /// The log; its timing stands beside it as .timing
+    #[arg(long, value_name = "FILE.log")]
+    pub(crate) log: PathBuf,
+    /// Play it so many times slower than it was recorded
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) stretch: f64,
+    /// Ignore SIGTERM
+    #[arg(long)]
+    pub(crate) ignore_term: bool,
+    /// Stay alive for so long after the end of the log
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    pub(crate) linger: f64,
+    /// What the recorded program was given; not looked at
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) ignored: Vec<String>,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, such as community=public")?;
+    if name.is_empty() { Err("the name is empty".into()) } else { Ok((name.into(), value.into())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

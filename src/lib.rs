@@ -1,0 +1,76 @@
+//! provisor runs hundreds of external programs under supervision and writes one table of their verdicts.
+//!
+//! The program in one screen: parse what was typed, load the spec, start the guardian before any thread exists, plan
+//! what has to run, run it, report. Embedders find the runtime, the plan and the store re-exported below.
+
+mod cli;
+mod diagnosis;
+mod failure;
+mod past;
+mod play;
+mod provenance;
+mod run;
+mod session;
+mod settings;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command, PlanArgs, PlanFormat, SpecArgs, StatusArgs};
+use failure::{Failure, code};
+pub use provisor_actors as actors;
+pub use provisor_config as config;
+pub use provisor_core as core;
+
+/// Does what the command line asks and says what to exit with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli.command) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            view::tell(&failure.text(view::stderr_has_colors()));
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check(&args),
+        Command::Plan(args) => plan(&args),
+        Command::Status(args) => status(&args),
+        Command::PlayLog(args) => play::play(&args).map_err(Failure::from).map(play::as_recorded),
+    }
+}
+
+fn check(args: &SpecArgs) -> Result<u8, Failure> {
+    let lowered = settings::load(args)?;
+    settings::warn(&lowered, &args.spec);
+    let text = format!(
+        "{}: {}, no faults\n",
+        args.spec.display(),
+        view::words::queries(lowered.chosen_queries().count())
+    );
+    print(&text)
+}
+
+fn plan(args: &PlanArgs) -> Result<u8, Failure> {
+    let lowered = settings::load(&args.spec)?;
+    settings::warn(&lowered, &args.spec.spec);
+    print(&match args.format {
+        PlanFormat::Lines => view::plan::lines(&lowered),
+        PlanFormat::Json => view::plan::json(&lowered),
+    })
+}
+
+fn status(args: &StatusArgs) -> Result<u8, Failure> {
+    print(&view::status::text(&args.dir)?)
+}
+
+fn print(text: &str) -> Result<u8, Failure> {
+    view::print(text).map_err(|source| Failure::System { what: "standard output", source })?;
+    Ok(code::WELL)
+}

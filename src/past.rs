@@ -1,0 +1,185 @@
+//! What earlier runs have left: which of it stands, which logs are judged again, and what has to be run.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use provisor_actors::fingerprint::{self, Hasher};
+use provisor_actors::rundir::RunDir;
+use provisor_actors::store::{Fate, PastRow, Store};
+use provisor_config::{IdPattern, Lowered};
+use provisor_core::Query;
+use provisor_core::lines::Reader;
+use provisor_core::plan::{Judging, Reuse};
+use provisor_core::process::Ear;
+use provisor_core::record::Recording;
+use provisor_core::reuse::{Asked, Decision, Fingerprint, Wanted, Why, decide};
+use provisor_core::rules::{Judge, Stream};
+use provisor_core::verdict::Judgement;
+
+use crate::cli::RunArgs;
+use crate::failure::Failure;
+
+/// Read in pieces of this size when a log is judged again.
+const PIECE: usize = 1 << 16;
+
+/// What is known before a run.
+pub(crate) struct Outlook {
+    /// For each query of the plan: of its command, and of its judging. Zeros where the run does not concern it.
+    pub(crate) prints: Vec<(Fingerprint, Fingerprint)>,
+    /// For each query of the plan.
+    pub(crate) fates: Vec<Fate>,
+    /// The rows that the fates speak of.
+    pub(crate) past: Vec<PastRow>,
+    /// Why queries are run that were done before, and how many.
+    pub(crate) reasons: BTreeMap<Why, usize>,
+}
+
+impl Outlook {
+    /// The places of the queries that are run.
+    pub(crate) fn todo(&self) -> impl Iterator<Item = usize> {
+        self.fates.iter().enumerate().filter(|(_, fate)| matches!(fate, Fate::Run)).map(|(place, _)| place)
+    }
+
+    /// The places of the queries that are asked for and not run.
+    pub(crate) fn reused(&self) -> impl Iterator<Item = usize> {
+        let stands = |fate: &Fate| matches!(fate, Fate::Keep(_) | Fate::Judge(..));
+        self.fates.iter().enumerate().filter(move |(_, fate)| stands(fate)).map(|(place, _)| place)
+    }
+
+    /// How many logs were judged again.
+    pub(crate) fn judged(&self) -> usize {
+        self.fates.iter().filter(|fate| matches!(fate, Fate::Judge(..))).count()
+    }
+}
+
+/// Looks at the store, the inputs and the logs, and decides.
+pub(crate) fn look(job: &Lowered, store: &Store, dir: &RunDir, args: &RunArgs) -> Result<Outlook, Failure> {
+    let past = store.past()?;
+    let prints = prints(job)?;
+    let asked = asked(job, &prints, &Wish::of(args)?);
+    let policy = if args.fresh { Reuse::Never } else { job.plan.reuse };
+    let complete = store.last_run_complete()? && args.rerun.is_none();
+    let rows: Vec<_> = past.iter().map(|row| row.past.clone()).collect();
+    let mut decisions = decide(policy, &asked, &rows, complete).into_iter();
+    let mut reasons = BTreeMap::new();
+    let mut fate = |(query, chosen): (&Query, &bool)| {
+        let decision = if *chosen { decisions.next() } else { None };
+        match decision {
+            None => Fate::Untouched,
+            Some(decision) => fate_of(decision, query, &past, dir, &mut reasons),
+        }
+    };
+    let fates = job.plan.queries.iter().zip(&job.chosen).map(&mut fate).collect();
+    Ok(Outlook { prints, fates, past, reasons })
+}
+
+fn asked<'a>(job: &'a Lowered, prints: &[(Fingerprint, Fingerprint)], wish: &Wish) -> Vec<Asked<'a>> {
+    let chosen = job.plan.queries.iter().zip(prints).zip(&job.chosen).filter(|(_, chosen)| **chosen);
+    let asked = chosen.map(|((query, (fingerprint, judging)), _)| Asked {
+        id: &query.id,
+        fingerprint: *fingerprint,
+        judging: *judging,
+        limits: query.limits,
+        wanted: wish.for_id(&query.id),
+    });
+    asked.collect()
+}
+
+/// A log that turns out to be gone makes its query run after all.
+fn fate_of(
+    decision: Decision,
+    query: &Query,
+    past: &[PastRow],
+    dir: &RunDir,
+    reasons: &mut BTreeMap<Why, usize>,
+) -> Fate {
+    let judged = match decision {
+        Decision::Keep(at) => return Fate::Keep(at),
+        Decision::Judge(at) => judge(&query.judging, dir.path(), &past[at]).map(|judgement| (at, judgement)),
+        Decision::Run(_) => None,
+    };
+    if let Some((at, judgement)) = judged {
+        return Fate::Judge(at, Box::new(judgement));
+    }
+    match decision {
+        Decision::Run(Why::New) => {}
+        Decision::Run(why) => *reasons.entry(why).or_default() += 1,
+        Decision::Keep(_) | Decision::Judge(_) => *reasons.entry(Why::RulesChanged).or_default() += 1,
+    }
+    Fate::Run
+}
+
+fn prints(job: &Lowered) -> Result<Vec<(Fingerprint, Fingerprint)>, Failure> {
+    let mut hasher = Hasher::new();
+    let path = std::env::var_os("PATH");
+    let mut judgings: BTreeMap<*const Judging, Fingerprint> = BTreeMap::new();
+    let mut print = |(query, chosen): (&Query, &bool)| {
+        if !chosen {
+            return Ok((Fingerprint([0; 32]), Fingerprint([0; 32])));
+        }
+        let input = |source| Failure::Input { query: Arc::clone(&query.id), source };
+        let command = hasher.query(query, path.as_deref()).map_err(input)?;
+        let judging = *judgings
+            .entry(Arc::as_ptr(&query.judging))
+            .or_insert_with(|| fingerprint::judging(&query.judging));
+        Ok((command, judging))
+    };
+    job.plan.queries.iter().zip(&job.chosen).map(&mut print).collect()
+}
+
+/// What `--rerun` asks for.
+enum Wish {
+    Nothing,
+    Failed,
+    Matching(IdPattern),
+}
+
+impl Wish {
+    fn of(args: &RunArgs) -> Result<Self, Failure> {
+        match args.rerun.as_deref() {
+            None => Ok(Self::Nothing),
+            Some("failed") => Ok(Self::Failed),
+            Some(glob) => {
+                let pattern = IdPattern::new(glob);
+                pattern.map(Self::Matching).map_err(|error| Failure::Usage(format!("--rerun: {error}")))
+            }
+        }
+    }
+
+    fn for_id(&self, id: &str) -> Wanted {
+        match self {
+            Self::Failed => Wanted::IfFailed,
+            Self::Matching(pattern) if pattern.matches(id) => Wanted::Always,
+            Self::Nothing | Self::Matching(_) => Wanted::AsUsual,
+        }
+    }
+}
+
+/// What the log of an earlier attempt says by today's rules.
+fn judge(judging: &Judging, dir: &Path, row: &PastRow) -> Option<Judgement> {
+    let log = dir.join(row.log.as_deref()?);
+    let bytes = fs::read(&log).ok()?;
+    let recording = fs::read(log.with_extension("timing")).ok().and_then(|text| Recording::parse(&text).ok());
+    let mut reader = Reader::new(Arc::new(Judge::compile(judging).ok()?));
+    let mut found = Vec::new();
+    match recording.filter(|recording| !recording.torn) {
+        Some(recording) => {
+            let mut rest = &bytes[..];
+            for read in &recording.reads {
+                let (piece, later) = rest.split_at_checked(usize::try_from(read.bytes).ok()?)?;
+                reader.hear(read.stream, piece, read.at, &mut found);
+                rest = later;
+            }
+        }
+        // A whole log without a timing holds standard output alone.
+        None => bytes.chunks(PIECE).for_each(|piece| {
+            reader.hear(Stream::Stdout, piece, row.wall, &mut found);
+        }),
+    }
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        reader.close(stream, row.wall, &mut found);
+    }
+    Some(reader.judge(row.cause, row.exit))
+}

@@ -1,0 +1,102 @@
+//! `run.json`: what a result was made with, for whoever has to make it again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use jiff::Zoned;
+use provisor_actors::fingerprint::Hasher;
+use provisor_core::Plan;
+use provisor_core::verdict::Preset;
+use serde_json::{Value, json};
+
+/// What is written at the start; `end` is added when the run is over.
+pub(crate) fn start(plan: &Plan, run: u64, containment: &str, guarantees: &str) -> Value {
+    json!({
+        "format": 1,
+        "run": run,
+        "job": plan.job,
+        "provisor": env!("CARGO_PKG_VERSION"),
+        "command_line": std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>(),
+        "started_at": now(),
+        "ended_at": null,
+        "queries": plan.queries.len(),
+        "slots": plan.slots,
+        "containment": containment,
+        "guarantees": guarantees,
+        "host": host(),
+        "tools": tools(plan),
+    })
+}
+
+/// Now, as RFC 3339 with the local offset.
+pub(crate) fn now() -> String {
+    Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+fn host() -> Value {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let field = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
+    };
+    let memory_kib = field(&read("/proc/meminfo"), "MemTotal")
+        .and_then(|text| text.split_whitespace().next().and_then(|number| number.parse::<u64>().ok()));
+    json!({
+        "name": read("/proc/sys/kernel/hostname").trim(),
+        "kernel": read("/proc/sys/kernel/osrelease").trim(),
+        "cpu": field(&read("/proc/cpuinfo"), "model name"),
+        "cpus": std::thread::available_parallelism().map_or(1, usize::from),
+        "memory_kib": memory_kib,
+    })
+}
+
+/// Each distinct program once: where it is, the hash of its bytes and, for ProVerif, what it says of its version.
+fn tools(plan: &Plan) -> Value {
+    let mut hasher = Hasher::default();
+    let mut tools: BTreeMap<String, Value> = BTreeMap::new();
+    for query in &plan.queries {
+        let Some(name) = query.command.argv.first() else { continue };
+        if tools.contains_key(&**name) {
+            continue;
+        }
+        let path = find(name, &query.command.cwd);
+        let hash = path.as_ref().and_then(|path| hasher.file(path).ok().flatten());
+        let is_proverif = matches!(query.judging.preset, Some(Preset::ProVerif(_)));
+        let version =
+            path.as_ref().filter(|path| is_proverif && may_be_asked(path)).and_then(|path| version(path));
+        let hash = hash.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        tools.insert(name.to_string(), json!({ "path": path, "blake3": hash, "version": version }));
+    }
+    json!(tools)
+}
+
+fn find(program: &str, cwd: &Path) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(cwd.join(program)).filter(|path| path.is_file());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| path.is_file())
+}
+
+/// Only ProVerif itself is asked: another program, or a script around it, might do anything when it is started.
+fn may_be_asked(path: &Path) -> bool {
+    let named = path.file_name().is_some_and(|name| name == "proverif");
+    named
+        && fs::File::open(path)
+            .and_then(|mut file| {
+                let mut magic = [0; 4];
+                std::io::Read::read_exact(&mut file, &mut magic)?;
+                Ok(magic == *b"\x7fELF")
+            })
+            .unwrap_or(false)
+}
+
+/// ProVerif has no `--version`; the first line of `-help` says it: `Proverif 2.05. Cryptographic ...`.
+fn version(path: &Path) -> Option<String> {
+    let output = Command::new(path).arg("-help").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (version, _) = text.lines().next()?.split_once(". ")?;
+    Some(version.to_owned())
+}

@@ -1,0 +1,274 @@
+//! `provisor run`, from what was typed to the exit code.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use provisor_actors::messages::{Ending, Failure as RunFailure};
+use provisor_actors::os::guardian::{self, GuardianHandle, GuardianOptions};
+use provisor_actors::os::listen::Signal;
+use provisor_actors::os::local::LocalLauncher;
+use provisor_actors::os::orphans::{self, Orphans};
+use provisor_actors::os::signals;
+use provisor_actors::rundir::{self, RunDir};
+use provisor_actors::runtime::{Job, Launcher, LauncherFactory, Ports};
+use provisor_actors::store::{Opening, Store};
+use provisor_config::Lowered;
+use provisor_core::reuse::Why;
+use provisor_core::roster::Place;
+use provisor_core::tally::{Class, Counts};
+use provisor_core::{Cause, Plan};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::cli::{Progress, RunArgs};
+use crate::diagnosis;
+use crate::failure::{Failure, code};
+use crate::past::{self, Outlook};
+use crate::provenance;
+use crate::session::{self, EVENTS, Parting, Show};
+use crate::settings;
+use crate::view::{self, summary, tell, words};
+
+/// How long a new run waits for the guardian of a dead one to finish its work.
+const GUARDIAN_FINISHES_IN: Duration = Duration::from_secs(5);
+/// How long the supervisor goes after what a dead guardian has left.
+const ORPHANS_DIE_IN: Duration = Duration::from_secs(2);
+/// What children are contained in, and what that promises.
+const CONTAINMENT: &str = "sweep";
+const GUARANTEES: &str = "a query's process group is killed, then every descendant that the leader had while it lived, \
+    and every orphan that carries the query's cookie in its environment; an orphan without the cookie is killed at the \
+    end of the run; work handed to a daemon of the system is out of reach";
+
+/// Runs the job.
+pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
+    diagnosis::start(args.verbose, args.log_file.as_deref())
+        .map_err(|source| Failure::System { what: "the log file", source })?;
+    let lowered = settings::load(&args.spec)?;
+    settings::warn(&lowered, &args.spec.spec);
+    let dir = Arc::new(RunDir::open(run_directory(args), GUARDIAN_FINISHES_IN)?);
+    let guardian = start_guardian(&dir)?;
+    let mut store = Store::open(dir.path(), &lowered.plan.job)?;
+    let outlook = past::look(&lowered, &store, &dir, args)?;
+    let Lowered { plan, text, .. } = lowered;
+    let plan = Arc::new(plan);
+    let prepared = prepare(&plan, &mut store, &outlook)?;
+    let run_dir = dir.new_run_dir(prepared.run)?;
+    let record = provenance::start(&plan, prepared.run, CONTAINMENT, GUARANTEES);
+    write(&run_dir.join("spec.ron"), text.as_bytes())?;
+    write_json(&run_dir.join("run.json"), &record)?;
+    let show = if args.quiet || args.progress == Progress::None { Show::Nothing } else { Show::Lines };
+    greet(show, &plan, &outlook, dir.path());
+    let Prepared { todo, reused, run } = prepared;
+    let token = format!("{}.{run}", std::process::id()).into();
+    let job = Job { plan: Arc::clone(&plan), todo, reused, token };
+    let (events, inbox) = mpsc::channel(EVENTS);
+    let ports = ports(guardian, store, &dir, events);
+    match session::run(job, ports, inbox, show, run_dir.join("status.json"))? {
+        Parting::Left => Ok(code::INTERRUPTED),
+        Parting::Ended { ending, store, counts, elapsed, interrupted_by } => {
+            let end = End { ending, counts, elapsed, interrupted_by };
+            finish(*store, record, &run_dir, &end)?;
+            report(args, &dir, &end)
+        }
+    }
+}
+
+/// How a run ended.
+struct End {
+    ending: Ending,
+    counts: Counts,
+    elapsed: Duration,
+    interrupted_by: Option<Signal>,
+}
+
+fn run_directory(args: &RunArgs) -> PathBuf {
+    let stem = || args.spec.spec.file_stem().unwrap_or_default();
+    args.output.clone().unwrap_or_else(|| Path::new("provisor-runs").join(stem()))
+}
+
+/// Before there is any thread: the guardian is a fork of this process.
+fn start_guardian(dir: &RunDir) -> Result<GuardianHandle, Failure> {
+    signals::reset_sigchld();
+    signals::close_all_on_exec().map_err(Failure::Guardian)?;
+    let open_files = signals::raise_open_files().ok();
+    let lock = dir.lock_file().try_clone().map_err(Failure::Guardian)?;
+    guardian::start(GuardianOptions { keep: vec![lock.into()], open_files }).map_err(Failure::Guardian)
+}
+
+struct Prepared {
+    todo: Vec<(Place, u32)>,
+    reused: Vec<Class>,
+    run: u64,
+}
+
+fn prepare(plan: &Arc<Plan>, store: &mut Store, outlook: &Outlook) -> Result<Prepared, Failure> {
+    let before = store.attempts_before()?;
+    let attempt = |place: usize| {
+        let attempts = before.get(&*plan.queries[place].id).copied().unwrap_or_default();
+        (Place::try_from(place).unwrap_or(Place::MAX), attempts)
+    };
+    let todo = outlook.todo().map(attempt).collect();
+    let run = store.begin(Opening {
+        plan: Arc::clone(plan),
+        prints: outlook.prints.clone(),
+        past: &outlook.past,
+        fates: &outlook.fates,
+    })?;
+    let stands: HashSet<usize> = outlook.reused().collect();
+    let standing = store.standing()?;
+    let reused = standing.iter().filter(|row| stands.contains(&(row.place as usize)));
+    Ok(Prepared { todo, reused: reused.map(summary::class).collect(), run })
+}
+
+fn ports(
+    guardian: GuardianHandle,
+    store: Store,
+    dir: &Arc<RunDir>,
+    events: mpsc::Sender<provisor_actors::messages::Event>,
+) -> Ports<Store> {
+    let logs = Arc::clone(dir);
+    Ports {
+        launcher: launcher(guardian),
+        store,
+        open_log: Box::new(move |name| logs.create_log(name)),
+        log_name: Box::new(rundir::log_name),
+        events: Some(events),
+    }
+}
+
+fn launcher(guardian: GuardianHandle) -> LauncherFactory {
+    Box::new(move || {
+        let (launch, driver) = LocalLauncher::new(guardian, std::env::vars_os());
+        tokio::task::spawn_local(driver);
+        let gone = launch.guardian_gone();
+        let closing = launch.clone();
+        Ok(Launcher {
+            launch: Arc::new(launch),
+            containment: CONTAINMENT.into(),
+            gone: Box::pin(async move {
+                gone.await;
+                orphans::kill_orphans(Orphans::All, ORPHANS_DIE_IN);
+            }),
+            close: Box::pin(async move {
+                let report = closing.close().await;
+                tracing::debug!(?report, "the guardian has left");
+            }),
+        })
+    })
+}
+
+/// What stands and what runs, before it runs.
+fn greet(show: Show, plan: &Plan, outlook: &Outlook, dir: &Path) {
+    if show == Show::Nothing {
+        return;
+    }
+    let reused = outlook.reused().count();
+    let queries = words::queries(reused + outlook.todo().count());
+    let mut line = format!("{}: {queries}, {} at a time, into {}", plan.job, plan.slots, dir.display());
+    if reused > 0 {
+        line.push_str(&format!("; {reused} reused from earlier runs"));
+        if outlook.judged() > 0 {
+            line.push_str(&format!(" ({} judged again by the changed rules)", outlook.judged()));
+        }
+    }
+    tell(&line);
+    for (why, n) in &outlook.reasons {
+        tell(&format!("  {} run again: {}", words::queries(*n), reason(*why)));
+    }
+}
+
+const fn reason(why: Why) -> &'static str {
+    match why {
+        Why::New => "new",
+        Why::Changed => "the command, its environment, an input or the tool has changed",
+        Why::Unsettled => "no verdict, or not ended by itself",
+        Why::LimitRaised => "the limit that stopped it was raised",
+        Why::RulesChanged => "the rules have changed and its log cannot be judged again",
+        Why::Complete => "the last run was complete",
+        Why::Asked => "asked for",
+    }
+}
+
+fn finish(mut store: Store, mut record: Value, run_dir: &Path, end: &End) -> Result<(), Failure> {
+    // After a failed write the store is not touched again; what is durable stays so.
+    if !matches!(end.ending.failure, Some(RunFailure::Results(_))) {
+        store.end(end.counts.left() == 0)?;
+    }
+    record["ended_at"] = provenance::now().into();
+    record["complete"] = (end.counts.left() == 0).into();
+    write_json(&run_dir.join("run.json"), &record)
+}
+
+/// The table, the closing lines, and what to exit with.
+fn report(args: &RunArgs, dir: &RunDir, end: &End) -> Result<u8, Failure> {
+    let End { ending, counts, elapsed, interrupted_by } = end;
+    let rows = Store::read(dir.path())?.standing()?;
+    if !args.quiet {
+        tell(&format!("{} in {}", words::queries(counts.done - counts.reused), words::duration(*elapsed)));
+    }
+    let text = summary::table(&rows, view::width()) + &summary::closing(counts, dir.path());
+    if let Err(error) = view::print(&text) {
+        // The results are safe in their files, and a terminal that has gone is no reason to say otherwise.
+        tell(&format!("the table could not be printed: {error}"));
+    }
+    if ending.missed_events > 0 {
+        tell(&format!("{} lines of progress were left out; the results are complete", ending.missed_events));
+    }
+    explain(ending, counts, args);
+    let code = exit_code(ending, counts);
+    if code == code::INTERRUPTED && args.exit_signal && *interrupted_by == Some(Signal::Interrupt) {
+        signals::die_by_sigint();
+    }
+    Ok(code)
+}
+
+fn explain(ending: &Ending, counts: &Counts, args: &RunArgs) {
+    match &ending.failure {
+        Some(RunFailure::Results(text)) => {
+            tell(&format!("error: {text}; what is in the table is safe, the rest can be run again"));
+        }
+        Some(RunFailure::Guardian) => {
+            tell("error: the guardian process died, and all queries with it; run it again to go on");
+        }
+        Some(RunFailure::Bug(text)) => {
+            tell(&format!("error: a bug in provisor: {text}; run it again to go on"))
+        }
+        None if counts.left() > 0 => {
+            let why = match ending.stopped {
+                Some(Cause::Deadline) => "the deadline was reached",
+                Some(_) => "interrupted",
+                None => "no slot was left",
+            };
+            let left = words::queries(counts.left());
+            tell(&format!("{why}; {left} not done: `provisor run {}` goes on", args.spec.spec.display()));
+        }
+        None => {}
+    }
+}
+
+const fn exit_code(ending: &Ending, counts: &Counts) -> u8 {
+    match (&ending.failure, ending.stopped) {
+        (Some(RunFailure::Results(_)), _) => code::RESULTS,
+        (Some(_), _) => code::BUG,
+        (None, Some(_)) => code::INTERRUPTED,
+        (None, None) if counts.well == counts.total => code::WELL,
+        (None, None) => code::NOT_WELL,
+    }
+}
+
+fn write_failed(path: &Path) -> impl FnOnce(io::Error) -> Failure + use<> {
+    let path = path.to_owned();
+    move |source| Failure::Write { path, source }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    fs::write(path, bytes).map_err(write_failed(path))
+}
+
+fn write_json(path: &Path, value: &Value) -> Result<(), Failure> {
+    write(path, format!("{value:#}\n").as_bytes())
+}

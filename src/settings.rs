@@ -1,0 +1,54 @@
+//! What is meant: the command line over the spec over the defaults.
+
+use std::path::Path;
+use std::time::Duration;
+
+use provisor_config::{Lowered, Overrides, Surroundings, human};
+
+use crate::cli::SpecArgs;
+use crate::failure::Failure;
+use crate::view::{stderr_has_colors, tell};
+
+/// Reads a spec with everything that was typed put over it.
+pub(crate) fn load(args: &SpecArgs) -> Result<Lowered, Failure> {
+    let mut around = Surroundings::of(&args.spec)
+        .map_err(|source| Failure::System { what: "the current directory", source })?;
+    around.overrides = overrides(args)?;
+    provisor_config::load(&args.spec, &around).map_err(Failure::Spec)
+}
+
+fn overrides(args: &SpecArgs) -> Result<Overrides, Failure> {
+    if args.memory.is_some() {
+        return Err(usage("--memory", "the memory limit is not enforced yet; leave it out"));
+    }
+    if args.slots == Some(0) {
+        return Err(usage("-j", "at least one query must be able to run; leave it out for one per CPU"));
+    }
+    Ok(Overrides {
+        slots: args.slots,
+        wall: duration("--wall", args.wall.as_deref())?,
+        silence: duration("--silence", args.silence.as_deref())?,
+        grace: duration("--grace", args.grace.as_deref())?,
+        total: duration("--deadline", args.deadline.as_deref())?,
+        set: args.set.clone(),
+        only: args.only.clone(),
+        record: args.record,
+    })
+}
+
+fn duration(option: &str, text: Option<&str>) -> Result<Option<Duration>, Failure> {
+    text.map(|text| human::duration(text).map_err(|error| usage(option, &error.to_string()))).transpose()
+}
+
+fn usage(option: &str, text: &str) -> Failure {
+    Failure::Usage(format!("{option}: {text}"))
+}
+
+/// Says what looks wrong in a spec that can be run all the same.
+pub(crate) fn warn(lowered: &Lowered, spec: &Path) {
+    if !lowered.warnings.is_empty() {
+        let text =
+            provisor_config::render_problems(&lowered.warnings, spec, &lowered.text, stderr_has_colors());
+        tell(text.trim_end());
+    }
+}

@@ -1,0 +1,36 @@
+//! What people look at. Only this folder prints results, and only here text is laid out.
+
+pub(crate) mod plain;
+pub(crate) mod plan;
+pub(crate) mod status;
+pub(crate) mod summary;
+pub(crate) mod words;
+
+use std::io::{self, IsTerminal, Write};
+
+/// Writes to standard output. A reader that has gone away (`| head`) is no error: there is nobody left to tell.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// Writes a line to standard error; if that fails there is nowhere to say so.
+pub(crate) fn tell(line: &str) {
+    let mut err = io::stderr().lock();
+    let _ = writeln!(err, "{line}");
+}
+
+/// Whether to colour what goes to standard error.
+#[must_use]
+pub(crate) fn stderr_has_colors() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The width of the terminal that standard output goes to, where it does.
+#[must_use]
+pub(crate) fn width() -> Option<u16> {
+    terminal_size::terminal_size_of(io::stdout()).map(|(terminal_size::Width(width), _)| width)
+}

@@ -1,0 +1,66 @@
+//! Progress in plain lines on stderr: one for each finished query, and one a minute that says how many are left.
+
+use std::time::Duration;
+
+use provisor_actors::row::Row;
+use provisor_core::Query;
+use provisor_core::cause::End;
+use provisor_core::tally::Counts;
+use provisor_core::text::clean;
+
+use super::words;
+
+/// A finished attempt: `  12/378    2.4s  true             client/secrecy`.
+#[must_use]
+pub(crate) fn finished(row: &Row, query: &Query, done: usize, total: usize) -> String {
+    let outcome = &row.outcome;
+    let width = total.to_string().len();
+    let done = format!("{done:>width$}/{total}");
+    let verdict = outcome.judgement.verdict.as_deref().map_or_else(|| "-".into(), clean);
+    let mut line = format!("{done}  {:>7}  {verdict:<16} {}", words::duration(outcome.wall), query.id);
+    let remark = remark(row, query);
+    if !remark.is_empty() {
+        line.push_str("  (");
+        line.push_str(&remark);
+        line.push(')');
+    }
+    line
+}
+
+/// What is out of the ordinary about it.
+fn remark(row: &Row, query: &Query) -> String {
+    let outcome = &row.outcome;
+    let mut parts = Vec::new();
+    match &outcome.end {
+        End::NotStarted(why) | End::Lost(why) => {
+            parts.push(format!("{}: {}", outcome.cause_word(), clean(why)))
+        }
+        _ if outcome.cause_word() != "exited" => parts.push(words::ending(outcome)),
+        _ if words::ending(outcome) != "exited" && outcome.judgement.verdict.is_none() => {
+            parts.push(words::ending(outcome));
+        }
+        _ => {}
+    }
+    match (&query.expect, &outcome.judgement.verdict) {
+        (Some(expected), Some(verdict)) if expected != verdict => parts.push(format!("expected {expected}")),
+        _ => {}
+    }
+    if outcome.leftovers > 0 {
+        parts.push(format!("{} left behind and killed", outcome.leftovers));
+    }
+    if !row.last {
+        parts.push("to be tried again".into());
+    }
+    parts.join(", ")
+}
+
+/// How the run stands: `42 left: 40 running, 2 waiting; 336 done (true 200, false 136); 1h 03m`.
+#[must_use]
+pub(crate) fn heartbeat(counts: &Counts, elapsed: Duration) -> String {
+    let mut line = format!("{} left: {} running, {} waiting", counts.left(), counts.running, counts.waiting);
+    if counts.done > 0 {
+        line.push_str(&format!("; {} done ({})", counts.done, words::classes(counts)));
+    }
+    line.push_str(&format!("; {}", words::duration(elapsed)));
+    line
+}

@@ -1,0 +1,107 @@
+//! The table at the end of a run: what a newcomer needs to see, on standard output.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use provisor_actors::store::Standing;
+use provisor_core::Outcome;
+use provisor_core::cause::End;
+use provisor_core::tally::{Class, Counts};
+use provisor_core::text::clean;
+
+use super::words;
+
+/// Rows in the table at most; beyond that only those that did not end well are shown.
+const MOST_ROWS: usize = 50;
+const NARROWEST: u16 = 60;
+const USUAL_WIDTH: u16 = 120;
+
+/// The table of all rows, or, where they are many, of those that did not end well.
+#[must_use]
+pub(crate) fn table(rows: &[Standing], width: Option<u16>) -> String {
+    let few = rows.len() <= MOST_ROWS;
+    let shown: Vec<&Standing> = rows.iter().filter(|row| few || !row.is_well()).take(MOST_ROWS).collect();
+    let mut text = String::new();
+    if !shown.is_empty() {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(width.unwrap_or(USUAL_WIDTH).max(NARROWEST));
+        table.set_header(["", "query", "verdict", "ended", "time", "cpu", "memory", "what decided it"]);
+        for row in &shown {
+            table.add_row(cells(row));
+        }
+        for column in [4, 5, 6] {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        for line in table.lines() {
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+    }
+    let hidden = rows.len() - shown.len();
+    if hidden > 0 {
+        let _ = writeln!(text, "… and {} more, all in results.csv", words::queries(hidden));
+    }
+    text
+}
+
+fn cells(row: &Standing) -> [String; 8] {
+    let outcome = &row.outcome;
+    let mark = if row.is_well() { "✓" } else { "✗" };
+    let verdict = outcome.judgement.verdict.as_deref();
+    let reaped = matches!(outcome.end, End::Reaped(_));
+    let of_process = |text: String| if reaped { text } else { String::new() };
+    [
+        mark.into(),
+        row.query.to_string(),
+        verdict.map_or_else(|| "-".into(), |verdict| clean(verdict).into_owned()),
+        words::ending(outcome),
+        words::duration(outcome.wall),
+        of_process(words::duration(outcome.usage.cpu)),
+        of_process(format!("{} MiB", outcome.usage.max_rss_kib.div_ceil(1024))),
+        decided(row),
+    ]
+}
+
+fn decided(row: &Standing) -> String {
+    let Outcome { end, judgement, .. } = &row.outcome;
+    if let End::NotStarted(why) | End::Lost(why) = end {
+        return clean(why).into_owned();
+    }
+    let mut text = String::new();
+    if let Some(expected) =
+        row.expected.as_deref().filter(|expected| judgement.verdict.as_deref() != Some(*expected))
+    {
+        let _ = write!(text, "expected {expected}; ");
+    }
+    let own = judgement.findings.iter().filter(|finding| finding.own);
+    let verdicts: Vec<_> = own.map(|finding| clean(&finding.verdict)).collect();
+    match verdicts.len() {
+        0 | 1 => text.push_str(&clean(judgement.line.as_deref().unwrap_or_default())),
+        results => drop(write!(text, "{results} results: {}", verdicts.join(", "))),
+    }
+    text
+}
+
+/// What a row counts as.
+pub(crate) fn class(row: &Standing) -> Class {
+    Class::of(&row.outcome, row.expected.as_deref())
+}
+
+/// The lines under the table: the counts, and where everything is.
+#[must_use]
+pub(crate) fn closing(counts: &Counts, dir: &Path) -> String {
+    let mut text = format!("{}: {} well", words::queries(counts.total), counts.well);
+    let not_well = counts.done - counts.well;
+    if not_well > 0 {
+        let _ = write!(text, ", {not_well} not");
+    }
+    if counts.left() > 0 {
+        let _ = write!(text, ", {} not done", counts.left());
+    }
+    let _ = writeln!(text, " ({})", words::classes(counts));
+    let _ = writeln!(text, "Results: {}", dir.join("results.csv").display());
+    text
+}

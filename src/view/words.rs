@@ -1,0 +1,71 @@
+//! Durations, counts and outcomes in words.
+
+use std::time::Duration;
+
+use provisor_core::cause::{End, Exit, Outcome};
+use provisor_core::tally::Counts;
+
+/// `0.3s`, `12.4s`, `3m 07s`, `5h 02m`, `2d 03h`: three digits at most, whatever the size.
+#[must_use]
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => format!("{:.1}s", time.as_secs_f64()),
+        60..3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        3600..86400 => format!("{}h {:02}m", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{}d {:02}h", seconds / 86400, seconds / 3600 % 24),
+    }
+}
+
+/// `1 query`, `2 queries`.
+#[must_use]
+pub(crate) fn queries(n: usize) -> String {
+    if n == 1 { "1 query".into() } else { format!("{n} queries") }
+}
+
+/// How it ended, for people: `exited`, `exit code 2`, `SIGSEGV`, `wall-limit, killed`.
+#[must_use]
+pub(crate) fn ending(outcome: &Outcome) -> String {
+    let word = outcome.cause_word();
+    match (word, &outcome.end, outcome.method) {
+        ("exited", End::Reaped(Exit::Code(0)), _) => word.into(),
+        ("exited", End::Reaped(Exit::Code(code)), _) => format!("exit code {code}"),
+        ("exited", End::Reaped(Exit::Signal(signal)), _) => provisor_actors::os::signals::name(*signal),
+        (_, _, Some(provisor_core::StopMethod::Kill)) => format!("{word}, killed"),
+        _ => word.into(),
+    }
+}
+
+/// `true 3, false 2, wall-limit 1`: what the done ones came to, the most frequent first.
+#[must_use]
+pub(crate) fn classes(counts: &Counts) -> String {
+    let mut words: Vec<(String, usize)> = Vec::new();
+    for (class, n) in &counts.classes {
+        let word = match (&*class.cause, &class.verdict) {
+            ("exited" | "concluded", Some(verdict)) => verdict.to_string(),
+            ("exited" | "concluded", None) => "no verdict".into(),
+            (cause, _) => cause.into(),
+        };
+        match words.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, sum)) => *sum += n,
+            None => words.push((word, *n)),
+        }
+    }
+    words.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    words.iter().map(|(word, n)| format!("{word} {n}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_keep_three_digits() {
+        let of = |seconds| duration(Duration::from_secs_f64(seconds));
+        assert_eq!(of(0.04), "0.0s");
+        assert_eq!(of(12.44), "12.4s");
+        assert_eq!(of(187.0), "3m 07s");
+        assert_eq!(of(18120.0), "5h 02m");
+        assert_eq!(of(183_600.0), "2d 03h");
+    }
+}

@@ -1,0 +1,209 @@
+//! A desk for each test: an empty folder, the program under test, and what it left behind.
+
+#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part of this")]
+#![expect(clippy::print_stdout, reason = "a skipped test says so, and `./test` counts it")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test calls it hung.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An empty folder that goes away with the test.
+pub(crate) struct Desk(PathBuf);
+
+impl Desk {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.file(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(&path, text).expect("written");
+        path
+    }
+
+    /// A program: a shell script with the execute bit.
+    pub(crate) fn script(&self, name: &str, text: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.write(name, format!("#!/bin/sh\n{text}\n"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
+        path
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        let path = self.file(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// A command of provisor, in this folder.
+    pub(crate) fn provisor<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_provisor"));
+        command.args(args).current_dir(&self.0).stdin(Stdio::null());
+        command.env_remove("RUST_LOG").env_remove("NO_COLOR");
+        command
+    }
+
+    /// `provisor run` of a spec with this text, into `out`, with further arguments.
+    pub(crate) fn run(&self, spec: &str, args: &[&str]) -> Ran {
+        self.write("spec.ron", spec);
+        let mut command = self.provisor(["run", "spec.ron", "-o", "out"]);
+        command.args(args);
+        self.finish(command)
+    }
+
+    pub(crate) fn finish(&self, mut command: Command) -> Ran {
+        let output = command.output().expect("provisor starts");
+        self.ran(output)
+    }
+
+    pub(crate) fn ran(&self, output: Output) -> Ran {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Starts it and goes on.
+    pub(crate) fn start(&self, spec: &str, args: &[&str]) -> Started<'_> {
+        self.write("spec.ron", spec);
+        let mut command = self.provisor(["run", "spec.ron", "-o", "out"]);
+        let child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Started { desk: self, child: child.expect("provisor starts") }
+    }
+
+    /// The rows of `out/results.csv` by their id, each by the names of its columns.
+    pub(crate) fn results(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        let mut rows = BTreeMap::new();
+        for row in table(&self.read("out/results.csv")) {
+            let id = row["query"].clone();
+            assert!(rows.insert(id.clone(), row).is_none(), "{id} has two rows");
+        }
+        rows
+    }
+
+    /// One column of every row.
+    pub(crate) fn column(&self, name: &str) -> BTreeMap<String, String> {
+        self.results().into_iter().map(|(id, row)| (id, row[name].clone())).collect()
+    }
+
+    /// The rows of `out/verdicts.csv` of this query: statement and verdict, in order.
+    pub(crate) fn verdicts(&self, query: &str) -> Vec<(String, String)> {
+        let rows = table(&self.read("out/verdicts.csv"));
+        let mine = rows.into_iter().filter(|row| row["query"] == query);
+        mine.map(|row| (row["statement"].clone(), row["verdict"].clone())).collect()
+    }
+
+    /// Waits until this file is there.
+    pub(crate) fn await_file(&self, name: &str) -> PathBuf {
+        let path = self.file(name);
+        wait_until(&format!("{} is there", path.display()), || path.exists());
+        path
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Records of a CSV file by the names of its columns.
+pub(crate) fn table(text: &str) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let names = reader.headers().expect("a header").clone();
+    let record = |record: Result<csv::StringRecord, csv::Error>| {
+        let record = record.expect("a record as long as the header");
+        names.iter().map(str::to_owned).zip(record.iter().map(str::to_owned)).collect()
+    };
+    reader.records().map(record).collect()
+}
+
+/// What a command of provisor did.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    #[track_caller]
+    pub(crate) fn with_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "exit code; it said:\n{}\n{}", self.err, self.out);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn says(self, words: &str) -> Self {
+        assert!(self.err.contains(words), "nothing about `{words}` in:\n{}", self.err);
+        self
+    }
+}
+
+/// A provisor at work.
+pub(crate) struct Started<'a> {
+    desk: &'a Desk,
+    pub(crate) child: Child,
+}
+
+impl Started<'_> {
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("a pid")
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args(["-s", signal, &self.pid().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    pub(crate) fn wait(self) -> Ran {
+        let output = self.child.wait_with_output().expect("it ends");
+        self.desk.ran(output)
+    }
+}
+
+/// Waits for something that nobody announces.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        std::thread::yield_now();
+    }
+}
+
+/// The processes that have this text in their environment: the children of a run whose spec sets it.
+pub(crate) fn alive_with(mark: &str) -> Vec<i32> {
+    let mut alive = Vec::new();
+    for entry in fs::read_dir("/proc").expect("this is Linux").flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
+            alive.push(pid);
+        }
+    }
+    alive
+}
+
+/// Whether this test has to be left out, with a line that `./test` counts.
+pub(crate) fn skip_unless(possible: bool, why: &str) -> bool {
+    if !possible {
+        println!("skipped: {why}");
+    }
+    !possible
+}
