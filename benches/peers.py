@@ -1,15 +1,13 @@
 """Rounds of the same work by provisor and its peers; see peers.sh. Prints medians and ratios, keeps every figure."""
-import csv
-import datetime
-import glob
 import os
-import platform
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+from machine import cpu_s, guardian_of, keep
 
 QUERIES, SLOTS, ROUNDS = (int(argument) for argument in sys.argv[1:4])
 PROVISOR = os.path.abspath("target/release/provisor")
@@ -36,31 +34,6 @@ def commands(scratch):
     return table
 
 
-def cpu_s(pid):
-    """CPU seconds of all threads of a process so far, without its children; 0 when it is gone."""
-    total = 0
-    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
-        try:
-            with open(path) as file:
-                total += int(file.read().split()[0])
-        except OSError:
-            pass
-    return total / 1e9
-
-
-def guardian_of(pid):
-    for path in glob.glob(f"/proc/{pid}/task/*/children"):
-        try:
-            with open(path) as file:
-                for child in file.read().split():
-                    with open(f"/proc/{child}/comm") as comm:
-                        if comm.read().strip() == "pv-guardian":
-                            return int(child)
-        except OSError:
-            pass
-    return None
-
-
 def measure(command):
     """Wall seconds, and for provisor the CPU seconds of it and its guardian, sampled until the end."""
     begin = time.perf_counter()
@@ -76,13 +49,6 @@ def measure(command):
     return time.perf_counter() - begin, own + guardian
 
 
-def machine():
-    with open("/proc/cpuinfo") as file:
-        model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    return model, commit
-
-
 def main():
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -94,17 +60,7 @@ def main():
                     shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.path.exists(path) and os.unlink(path)
                 wall, cpu = measure(command)
                 rows.append([number, tool, QUERIES, SLOTS, f"{wall:.3f}", f"{cpu:.3f}" if cpu else ""])
-    model, commit = machine()
-    date = datetime.date.today().isoformat()
-    folder = os.path.join("benches/runs", f"{date}-{platform.node()}")
-    os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, "peers.csv")
-    new = not os.path.exists(path)
-    with open(path, "a", newline="") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(["date", "cpu", "cpus", "commit", "round", "tool", "queries", "slots", "wall_s", "own_cpu_s"])
-        writer.writerows([date, model, os.cpu_count(), commit, *row] for row in rows)
+    keep("peers", ["round", "tool", "queries", "slots", "wall_s", "own_cpu_s"], rows)
     report(rows)
 
 
