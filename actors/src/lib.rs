@@ -3,5 +3,6 @@
 pub mod fingerprint;
 pub mod os;
 pub mod rundir;
+pub mod store;
 #[cfg(test)]
 mod testdir;

@@ -1,0 +1,131 @@
+//! The way of every result to the disk: one transaction for a group of rows. This is the hot path; it must never look at
+//! more than the rows that it writes.
+
+use std::sync::Arc;
+
+use provisor_core::cause::Outcome;
+use provisor_core::plan::Query;
+use provisor_core::reuse::Fingerprint;
+use provisor_core::roster::Place;
+use provisor_core::verdict::Judgement;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::read::columns;
+use super::words::{self, EndWords};
+
+/// What became of an attempt, on its way to the disk.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Whose attempt it was: a place in the plan that the run was begun with.
+    pub query: Place,
+    /// Its number, counted from 1 over all runs.
+    pub attempt: u32,
+    /// No further attempt follows in this run: this is the query's row.
+    pub last: bool,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// When it was started, in microseconds since 1970, if it was.
+    pub started_us: Option<i64>,
+    /// Its log, relative to the run directory, if it has one.
+    pub log: Option<Arc<str>>,
+    /// The log holds the whole output, with the streams told apart.
+    pub log_is_whole: bool,
+    /// By what its processes were held together.
+    pub containment: Arc<str>,
+}
+
+/// What the plan knows of a row.
+pub(super) struct Planned<'a> {
+    pub(super) query: &'a Query,
+    pub(super) query_row: i64,
+    pub(super) prints: (Fingerprint, Fingerprint),
+}
+
+/// Writes a group of rows; on return they are on the disk.
+pub(super) fn commit<'a>(
+    conn: &mut Connection,
+    run: i64,
+    rows: impl IntoIterator<Item = (&'a Row, Planned<'a>)>,
+) -> rusqlite::Result<()> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for (row, planned) in rows {
+        let attempt = insert_attempt(&tx, run, row, &planned)?;
+        insert_findings(&tx, attempt, &row.outcome.judgement)?;
+        if row.last {
+            tx.prepare_cached("UPDATE queries SET stands = ?2 WHERE id = ?1")?
+                .execute([planned.query_row, attempt])?;
+        }
+    }
+    tx.commit()
+}
+
+fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'_>) -> rusqlite::Result<i64> {
+    let (outcome, limits) = (&row.outcome, &planned.query.limits);
+    let (end, judgement) = (EndWords::of(&outcome.end), &outcome.judgement);
+    let insert = concat!(
+        "INSERT INTO attempts (",
+        columns!(),
+        ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ",
+        "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)"
+    );
+    tx.prepare_cached(insert)?.execute(params![
+        run,
+        planned.query.id,
+        row.attempt,
+        row.last,
+        planned.prints.0.0,
+        planned.prints.1.0,
+        limits.wall.map(words::limit_micros),
+        limits.silence.map(words::limit_micros),
+        words::limit_micros(limits.grace),
+        outcome.cause_word(),
+        end.ending,
+        outcome.cause.word(),
+        end.why,
+        end.code,
+        end.signal,
+        outcome.method.map(words::method_word),
+        words::micros(outcome.wall),
+        words::micros(outcome.usage.cpu),
+        words::number(outcome.usage.max_rss_kib),
+        outcome.leaked,
+        outcome.leftovers,
+        judgement.verdict,
+        words::counts_word(judgement.counts),
+        judgement.line,
+        judgement.value,
+        row.started_us,
+        row.log,
+        row.log_is_whole,
+        row.containment,
+    ])?;
+    Ok(tx.last_insert_rowid())
+}
+
+/// The result lines and notes of an attempt.
+pub(super) fn insert_findings(
+    tx: &Transaction<'_>,
+    attempt: i64,
+    judgement: &Judgement,
+) -> rusqlite::Result<()> {
+    for (place, finding) in (0_i64..).zip(&judgement.findings) {
+        tx.prepare_cached(
+            "INSERT INTO verdicts (attempt, place, statement, verdict, counts, own, at_us)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            attempt,
+            place,
+            finding.statement,
+            finding.verdict,
+            words::counts_word(finding.counts),
+            finding.own,
+            words::micros(finding.at),
+        ])?;
+    }
+    for (place, note) in (0_i64..).zip(&judgement.notes) {
+        tx.prepare_cached("INSERT INTO notes (attempt, place, note) VALUES (?1, ?2, ?3)")?
+            .execute(params![attempt, place, note])?;
+    }
+    Ok(())
+}

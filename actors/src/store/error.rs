@@ -1,0 +1,130 @@
+//! What can go wrong with the results, each with its file and what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+use thiserror::Error;
+
+/// Why the results cannot be kept or read.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// No run has been made there.
+    #[error("there is no {path}: nothing has been run in this directory")]
+    Missing {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The file is something else.
+    #[error("{path} is not a database of provisor: move it away, or choose another directory with -o")]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A later version wrote it.
+    #[error(
+        "{path} was written by a newer provisor: its format is {found}, this one knows up to {known}; use the \
+         newer one, or choose another directory with -o"
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// A directory holds one job.
+    #[error("{path} holds the job `{held}`, not `{asked}`: choose another directory with -o")]
+    OtherJob {
+        /// The run directory.
+        path: PathBuf,
+        /// The job that it holds.
+        held: Box<str>,
+        /// The job that was asked for.
+        asked: Box<str>,
+    },
+    /// It cannot be read as it should be.
+    #[error("{path} is damaged ({source}): move it away and run again, or put a copy in its place")]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        source: rusqlite::Error,
+    },
+    /// No room is left.
+    #[error("no room is left for {path}: make some and run again; what was written before is kept")]
+    Full {
+        /// The database.
+        path: PathBuf,
+    },
+    /// SQLite refuses.
+    #[error("cannot use {path}: {source}")]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// A file beside the database cannot be written.
+    #[error("cannot write {path}: {source}; it is made anew from provisor.db by the next run")]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// An earlier error left it in doubt what is on the disk.
+    #[error("nothing more is written to {path} after an earlier error: run again")]
+    GaveUp {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A bug: nothing is written before a run has begun.
+    #[error("no run has begun in {path}: this is a bug in provisor")]
+    NoRun {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A bug: what was given does not fit the plan.
+    #[error("the results for {path} do not fit the plan: this is a bug in provisor")]
+    Misfit {
+        /// The database.
+        path: PathBuf,
+    },
+}
+
+impl StoreError {
+    /// An error of the database at this path, by its kind.
+    pub(super) fn of(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source {
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..) => Self::Damaged { path, source },
+            _ => match source.sqlite_error_code() {
+                Some(ErrorCode::NotADatabase) => Self::NotOurs { path },
+                Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, source },
+                Some(ErrorCode::DiskFull) => Self::Full { path },
+                _ => Self::Database { path, source },
+            },
+        }
+    }
+
+    /// Whether the disk, not the content, is to blame: a fault of provisor or of its caller is never this.
+    #[must_use]
+    pub const fn is_of_the_disk(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::Database { .. } | Self::Table { .. } | Self::GaveUp { .. })
+    }
+}
+
+/// Turns an error of SQLite into one that names the file.
+pub(super) trait At<T> {
+    fn at(self, path: &Path) -> Result<T, StoreError>;
+}
+
+impl<T> At<T> for rusqlite::Result<T> {
+    fn at(self, path: &Path) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::of(path, source))
+    }
+}

@@ -1,0 +1,361 @@
+//! Reading the results: what earlier runs know, what stands now. This must never write, and works while another process
+//! does.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use provisor_core::cause::{Cause, Exit, Outcome, Usage};
+use provisor_core::plan::Limits;
+use provisor_core::reuse::{Fingerprint, Past};
+use provisor_core::roster::Place;
+use provisor_core::verdict::{Finding, Judgement};
+use rusqlite::{Connection, Row};
+
+use super::error::{At, StoreError};
+use super::schema;
+use super::words::{self, Columns};
+
+/// The columns of `attempts` but `id`, in the order in which they are read and written. A copy of an attempt has its own
+/// query and number.
+macro_rules! columns {
+    ($query:literal, $attempt:literal) => {
+        concat!(
+            "run, ",
+            $query,
+            ", ",
+            $attempt,
+            ", last, fingerprint, judging, wall_limit_us, silence_limit_us, grace_us, cause, ending, first_cause, ",
+            "why, exit_code, signal, method, wall_us, cpu_us, max_rss_kib, leaked, leftovers, verdict, counts, ",
+            "line, value, started_us, log, log_is_whole, containment"
+        )
+    };
+    () => {
+        columns!("query", "attempt")
+    };
+}
+pub(super) use columns;
+
+/// Every query with the attempt that is its row.
+macro_rules! rows {
+    ($rest:literal) => {
+        concat!(
+            "SELECT q.id, q.place, q.expected, a.id, ",
+            columns!("a.query", "attempt"),
+            " FROM queries q JOIN attempts a ON a.id = q.stands ",
+            $rest
+        )
+    };
+}
+
+/// The results of a run directory, for reading only.
+#[derive(Debug)]
+pub struct Reader {
+    pub(super) conn: Connection,
+    pub(super) path: PathBuf,
+}
+
+/// The row of a query in an earlier run.
+#[derive(Clone, Debug)]
+pub struct PastRow {
+    /// What decides whether it stands.
+    pub past: Past,
+    /// The number of its attempt.
+    pub attempt: u32,
+    /// Its log, relative to the run directory.
+    pub log: Option<Arc<str>>,
+    /// How its process left, where it did.
+    pub exit: Option<Exit>,
+    /// Why it ended.
+    pub cause: Cause,
+    /// How long it took.
+    pub wall: Duration,
+    /// Its place in the table of attempts.
+    pub(super) row: i64,
+}
+
+/// A row of the results: the attempt that stands for a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The query's id.
+    pub query: Arc<str>,
+    /// Its place in the plan.
+    pub place: Place,
+    /// The number of the attempt, counted from 1 over all runs.
+    pub attempt: u32,
+    /// The number of the run that made it.
+    pub run: u64,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// When it was started, in microseconds since 1970.
+    pub started_us: Option<i64>,
+    /// Its log, relative to the run directory.
+    pub log: Option<Arc<str>>,
+    /// The log holds the whole output, with the streams told apart.
+    pub log_is_whole: bool,
+    /// By what its processes were held together.
+    pub containment: Arc<str>,
+    /// The verdict that was expected.
+    pub expected: Option<Arc<str>>,
+    /// Its value on each axis of the job; shorter where it has none.
+    pub axes: Vec<Arc<str>>,
+}
+
+impl Standing {
+    /// Whether it ended as its asker hoped.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.outcome.ended_by_itself() && self.outcome.judgement.is_well(self.expected.as_deref())
+    }
+}
+
+/// A run, as far as it is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its number, from 1.
+    pub run: u64,
+    /// When it began, in microseconds since 1970.
+    pub started_us: i64,
+    /// When it ended; not yet, or it died.
+    pub ended_us: Option<i64>,
+    /// It left nothing undone of what it was asked.
+    pub complete: bool,
+}
+
+impl Reader {
+    /// Opens the results of a run directory, whether or not a run is writing them just now.
+    pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
+        let (conn, path) = schema::open_for_reading(dir)?;
+        Ok(Self { conn, path })
+    }
+
+    /// The job's name.
+    pub fn job(&self) -> Result<Box<str>, StoreError> {
+        schema::meta(&self.conn, "job").at(&self.path)
+    }
+
+    /// The names of the job's axes.
+    pub fn axes(&self) -> Result<Vec<Arc<str>>, StoreError> {
+        self.all("SELECT name FROM axes ORDER BY axis", |row| row.get(0))
+    }
+
+    /// The last run.
+    pub fn last_run(&self) -> Result<Option<RunRow>, StoreError> {
+        let sql = "SELECT run, started_us, ended_us, complete FROM runs ORDER BY run DESC LIMIT 1";
+        let mut runs = self.all(sql, |row| {
+            let mut columns = Columns::of(row);
+            Ok(RunRow {
+                run: columns.unsigned()?,
+                started_us: columns.take()?,
+                ended_us: columns.take()?,
+                complete: columns.take()?,
+            })
+        })?;
+        Ok(runs.pop())
+    }
+
+    /// Whether the last run was complete and every query of the plan has a row (it may have been a run of some only).
+    pub fn last_run_complete(&self) -> Result<bool, StoreError> {
+        let complete = self.last_run()?.is_some_and(|run| run.complete);
+        Ok(complete && self.waiting()?.is_empty())
+    }
+
+    /// The ids of the plan's queries that have no row, in the plan's order.
+    pub fn waiting(&self) -> Result<Vec<Arc<str>>, StoreError> {
+        let sql = "SELECT query FROM queries WHERE place IS NOT NULL AND stands IS NULL ORDER BY place";
+        self.all(sql, |row| row.get(0))
+    }
+
+    /// How many attempts each query has had, of this plan or not.
+    pub fn attempts_before(&self) -> Result<HashMap<String, u32>, StoreError> {
+        let sql = "SELECT query, max(attempt) FROM attempts GROUP BY query";
+        let counts = self.all(sql, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(counts.into_iter().collect())
+    }
+
+    /// The rows of earlier runs: first those of queries that were in an older plan only, then in the plan's order.
+    pub fn past(&self) -> Result<Vec<PastRow>, StoreError> {
+        self.all(rows!("ORDER BY q.place IS NOT NULL, q.place, q.id"), |row| {
+            let row = StoredRow::read(row)?;
+            Ok(row.past())
+        })
+    }
+
+    /// All rows that stand, in the plan's order.
+    pub fn standing(&self) -> Result<Vec<Standing>, StoreError> {
+        let mut rows = Vec::new();
+        self.each_standing(|row| {
+            rows.push(row);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Visits all rows that stand, in the plan's order, as they are at this moment.
+    pub fn each_standing(
+        &self,
+        mut visit: impl FnMut(Standing) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        // One transaction, so that a row and its verdicts are of the same moment.
+        let snapshot = self.conn.unchecked_transaction().at(&self.path)?;
+        let mut statement =
+            snapshot.prepare_cached(rows!("WHERE q.place IS NOT NULL ORDER BY q.place")).at(&self.path)?;
+        let mut rows = statement.query([]).at(&self.path)?;
+        while let Some(row) = rows.next().at(&self.path)? {
+            let row = StoredRow::read(row).and_then(|row| row.standing(&snapshot)).at(&self.path)?;
+            visit(row)?;
+        }
+        Ok(())
+    }
+
+    fn all<T>(
+        &self,
+        sql: &str,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let all = || self.conn.prepare(sql)?.query_map([], read)?.collect::<rusqlite::Result<_>>();
+        all().at(&self.path)
+    }
+}
+
+/// A query's row as it is stored, without the verdicts and notes.
+struct StoredRow {
+    query_row: i64,
+    place: Option<Place>,
+    expected: Option<Arc<str>>,
+    row: i64,
+    run: u64,
+    query: Arc<str>,
+    attempt: u32,
+    fingerprint: Fingerprint,
+    judging: Fingerprint,
+    limits: Limits,
+    outcome: Outcome,
+    started_us: Option<i64>,
+    log: Option<Arc<str>>,
+    log_is_whole: bool,
+    containment: Arc<str>,
+}
+
+impl StoredRow {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let mut columns = Columns::of(row);
+        let (query_row, place, expected) = (columns.take()?, columns.take()?, columns.take()?);
+        let (row, run, query, attempt) =
+            (columns.take()?, columns.unsigned()?, columns.take()?, columns.take()?);
+        columns.take::<bool>()?; // last
+        Ok(Self {
+            query_row,
+            place,
+            expected,
+            row,
+            run,
+            query,
+            attempt,
+            fingerprint: Fingerprint(columns.take()?),
+            judging: Fingerprint(columns.take()?),
+            limits: Limits {
+                wall: columns.optional_duration()?,
+                silence: columns.optional_duration()?,
+                grace: columns.duration()?,
+            },
+            outcome: read_outcome(&mut columns)?,
+            started_us: columns.take()?,
+            log: columns.take()?,
+            log_is_whole: columns.take()?,
+            containment: columns.take()?,
+        })
+    }
+
+    fn past(self) -> PastRow {
+        let Self { outcome, .. } = &self;
+        let judgement = &outcome.judgement;
+        let past = Past {
+            fingerprint: self.fingerprint,
+            judging: self.judging,
+            cause: outcome.cause_word().into(),
+            verdict: judgement.verdict.clone(),
+            counts: judgement.counts,
+            signalled: matches!(outcome.exit(), Some(Exit::Signal(_))),
+            well: outcome.ended_by_itself() && judgement.is_well(self.expected.as_deref()),
+            limits: self.limits,
+            log_is_whole: self.log_is_whole,
+            id: self.query,
+        };
+        PastRow {
+            past,
+            attempt: self.attempt,
+            log: self.log,
+            exit: self.outcome.exit(),
+            cause: self.outcome.cause,
+            wall: self.outcome.wall,
+            row: self.row,
+        }
+    }
+
+    fn standing(mut self, conn: &Connection) -> rusqlite::Result<Standing> {
+        self.outcome.judgement.findings = read_findings(conn, self.row)?;
+        let notes = "SELECT note FROM notes WHERE attempt = ?1 ORDER BY place";
+        self.outcome.judgement.notes = texts(conn, notes, self.row)?;
+        let axes = "SELECT value FROM axis_values WHERE query = ?1 ORDER BY axis";
+        Ok(Standing {
+            query: self.query,
+            place: self.place.unwrap_or_default(),
+            attempt: self.attempt,
+            run: self.run,
+            outcome: self.outcome,
+            started_us: self.started_us,
+            log: self.log,
+            log_is_whole: self.log_is_whole,
+            containment: self.containment,
+            expected: self.expected,
+            axes: texts(conn, axes, self.query_row)?,
+        })
+    }
+}
+
+fn read_outcome(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Outcome> {
+    columns.take::<Box<str>>()?; // the word of the cause follows from the rest
+    let ending: Box<str> = columns.take()?;
+    let cause = columns.word(words::cause)?;
+    let (why, code, signal) = (columns.take()?, columns.take()?, columns.take()?);
+    let end = words::end(&ending, why, code, signal).ok_or_else(|| columns.unknown(ending))?;
+    Ok(Outcome {
+        end,
+        cause,
+        method: columns.optional_word(words::method)?,
+        wall: columns.duration()?,
+        usage: Usage { cpu: columns.duration()?, max_rss_kib: columns.unsigned()? },
+        leaked: columns.take()?,
+        leftovers: columns.take()?,
+        judgement: Judgement {
+            verdict: columns.take()?,
+            counts: columns.word(words::counts)?,
+            line: columns.take()?,
+            value: columns.take()?,
+            ..Judgement::default()
+        },
+    })
+}
+
+fn read_findings(conn: &Connection, attempt: i64) -> rusqlite::Result<Vec<Finding>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT statement, verdict, counts, own, at_us FROM verdicts WHERE attempt = ?1 ORDER BY place",
+    )?;
+    let findings = statement.query_map([attempt], |row| {
+        let mut columns = Columns::of(row);
+        Ok(Finding {
+            statement: columns.take()?,
+            verdict: columns.take()?,
+            counts: columns.word(words::counts)?,
+            own: columns.take()?,
+            at: columns.duration()?,
+        })
+    })?;
+    findings.collect()
+}
+
+fn texts(conn: &Connection, sql: &str, key: i64) -> rusqlite::Result<Vec<Arc<str>>> {
+    conn.prepare_cached(sql)?.query_map([key], |row| row.get(0))?.collect()
+}

@@ -1,0 +1,214 @@
+//! The database file: how it is opened, how its version is told, and its tables. This must never change a database that
+//! is not ours.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::statfs::{
+    BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC,
+    XFS_SUPER_MAGIC, statfs,
+};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
+
+use super::error::{At, StoreError};
+
+/// The file's name.
+pub(super) const DATABASE: &str = "provisor.db";
+/// `Prov`: how SQLite's header says whose file it is.
+const APPLICATION: i64 = 0x5072_6f76;
+/// The format of the tables. Raised by every change that an older provisor could not live with.
+const FORMAT: i64 = 1;
+/// How long a lock of a reader or writer is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Durations and times are in microseconds. `attempts` is the history; `queries.stands` says which attempt is a
+/// query's row now, and `queries.place` where the query is in the plan; without a place it is no longer asked.
+const TABLES: &str = "
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE axes (axis INTEGER PRIMARY KEY, name TEXT NOT NULL);
+    CREATE TABLE runs (
+        run INTEGER PRIMARY KEY, started_us INTEGER NOT NULL, ended_us INTEGER,
+        complete INTEGER NOT NULL DEFAULT 0, provisor TEXT NOT NULL);
+    CREATE TABLE queries (
+        id INTEGER PRIMARY KEY, query TEXT NOT NULL UNIQUE, place INTEGER, expected TEXT, stands INTEGER);
+    CREATE TABLE axis_values (
+        query INTEGER NOT NULL, axis INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (query, axis)) WITHOUT ROWID;
+    CREATE TABLE attempts (
+        id INTEGER PRIMARY KEY, run INTEGER NOT NULL, query TEXT NOT NULL, attempt INTEGER NOT NULL,
+        last INTEGER NOT NULL, fingerprint BLOB NOT NULL, judging BLOB NOT NULL,
+        wall_limit_us INTEGER, silence_limit_us INTEGER, grace_us INTEGER NOT NULL,
+        cause TEXT NOT NULL, ending TEXT NOT NULL, first_cause TEXT NOT NULL, why TEXT,
+        exit_code INTEGER, signal INTEGER, method TEXT,
+        wall_us INTEGER NOT NULL, cpu_us INTEGER NOT NULL, max_rss_kib INTEGER NOT NULL,
+        leaked INTEGER NOT NULL, leftovers INTEGER NOT NULL,
+        verdict TEXT, counts TEXT NOT NULL, line TEXT, value TEXT,
+        started_us INTEGER, log TEXT, log_is_whole INTEGER NOT NULL, containment TEXT NOT NULL,
+        UNIQUE (query, attempt));
+    CREATE TABLE verdicts (
+        attempt INTEGER NOT NULL, place INTEGER NOT NULL, statement TEXT NOT NULL, verdict TEXT NOT NULL,
+        counts TEXT NOT NULL, own INTEGER NOT NULL, at_us INTEGER NOT NULL,
+        PRIMARY KEY (attempt, place)) WITHOUT ROWID;
+    CREATE TABLE notes (
+        attempt INTEGER NOT NULL, place INTEGER NOT NULL, note TEXT NOT NULL,
+        PRIMARY KEY (attempt, place)) WITHOUT ROWID;
+";
+
+/// Opens a run directory's database for writing and makes it where it is missing.
+pub(super) fn open(dir: &Path, job: &str) -> Result<(Connection, PathBuf), StoreError> {
+    let path = path_in(dir)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let mut conn = connect(&path, flags).at(&path)?;
+    let identity = identify(&conn).at(&path)?;
+    if identity != Identity::Empty {
+        check(&conn, identity, &path)?;
+    }
+    prepare(&conn, dir).at(&path)?;
+    if identity == Identity::Empty {
+        create(&mut conn, job).at(&path)?;
+        // The name of a new file is on the disk only when its directory is.
+        let synced = File::open(dir).and_then(|dir| dir.sync_all());
+        synced.map_err(|source| StoreError::Table { path: dir.to_owned(), source })?;
+    }
+    let held = meta(&conn, "job").at(&path)?;
+    if &*held == job {
+        Ok((conn, path))
+    } else {
+        Err(StoreError::OtherJob { path: dir.to_owned(), held, asked: job.into() })
+    }
+}
+
+/// Opens a run directory's database for reading only, while another process writes it or where nothing can be written.
+pub(super) fn open_for_reading(dir: &Path) -> Result<(Connection, PathBuf), StoreError> {
+    let path = path_in(dir)?;
+    if !path.exists() {
+        return Err(StoreError::Missing { path });
+    }
+    let read_only = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .and_then(|conn| identify(&conn).map(|identity| (conn, identity)));
+    let (conn, identity) = match read_only {
+        Err(error) if needs_to_write(&error) => {
+            let conn = connect_to_what_cannot_change(&path).at(&path)?;
+            let identity = identify(&conn).at(&path)?;
+            (conn, identity)
+        }
+        other => other.at(&path)?,
+    };
+    check(&conn, identity, &path)?;
+    Ok((conn, path))
+}
+
+/// A value of the table `meta`.
+pub(super) fn meta(conn: &Connection, key: &str) -> rusqlite::Result<Box<str>> {
+    conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+}
+
+/// SQLite's own refusal of symlinks looks at the whole path: the directory may well be reached through one.
+fn path_in(dir: &Path) -> Result<PathBuf, StoreError> {
+    match dir.canonicalize() {
+        Ok(dir) => Ok(dir.join(DATABASE)),
+        Err(_) => Err(StoreError::Missing { path: dir.join(DATABASE) }),
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(PATIENCE)?;
+    Ok(conn)
+}
+
+/// Reading a WAL database takes a file of shared memory. Where it cannot be made nobody writes either.
+fn needs_to_write(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+fn connect_to_what_cannot_change(path: &Path) -> rusqlite::Result<Connection> {
+    let mut uri = String::from("file:");
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'_' | b'-' => uri.push(char::from(byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(byte)),
+            byte => uri.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    connect(Path::new(&uri), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Identity {
+    /// Nothing was ever written to it.
+    Empty,
+    Ours {
+        format: i64,
+    },
+    Foreign,
+}
+
+fn identify(conn: &Connection) -> rusqlite::Result<Identity> {
+    let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(match (pragma("application_id")?, pragma("user_version")?) {
+        (APPLICATION, format) => Identity::Ours { format },
+        (0, 0) if tables == 0 => Identity::Empty,
+        _ => Identity::Foreign,
+    })
+}
+
+fn check(conn: &Connection, identity: Identity, path: &Path) -> Result<(), StoreError> {
+    let path = path.to_owned();
+    match identity {
+        Identity::Ours { format } if format > FORMAT => {
+            Err(StoreError::Newer { path, found: format, known: FORMAT })
+        }
+        Identity::Ours { format: FORMAT } => match meta(conn, "job").optional().at(&path)? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::NotOurs { path }),
+        },
+        Identity::Empty => Err(StoreError::Missing { path }),
+        Identity::Ours { .. } | Identity::Foreign => Err(StoreError::NotOurs { path }),
+    }
+}
+
+fn create(conn: &mut Connection, job: &str) -> rusqlite::Result<()> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute_batch(TABLES)?;
+    tx.execute("INSERT INTO meta (key, value) VALUES ('job', ?1)", [job])?;
+    tx.pragma_update(None, "application_id", APPLICATION)?;
+    tx.pragma_update(None, "user_version", FORMAT)?;
+    tx.commit()
+}
+
+/// What holds for this connection: every commit is on the disk when it returns.
+fn prepare(conn: &Connection, dir: &Path) -> rusqlite::Result<()> {
+    let mode = if is_local(dir) { "WAL" } else { "TRUNCATE" };
+    let set = |mode| conn.pragma_update_and_check(None, "journal_mode", mode, |row| row.get::<_, String>(0));
+    if mode == "WAL" && set(mode)? != "wal" {
+        set("TRUNCATE")?;
+    } else if mode == "TRUNCATE" {
+        set(mode)?;
+    }
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "foreign_keys", false)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    conn.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}
+
+/// A write-ahead log is shared through memory: on a disk that another machine may read at the same time (NFS, Lustre,
+/// 9p, FUSE, whatever is not known here) it is not safe, and the slower rollback journal is.
+fn is_local(dir: &Path) -> bool {
+    const ZFS: i64 = 0x2fc1_2fc1;
+    const LOCAL: [nix::sys::statfs::FsType; 6] = [
+        BTRFS_SUPER_MAGIC,
+        EXT4_SUPER_MAGIC,
+        F2FS_SUPER_MAGIC,
+        OVERLAYFS_SUPER_MAGIC,
+        TMPFS_MAGIC,
+        XFS_SUPER_MAGIC,
+    ];
+    let Ok(there) = statfs(dir) else { return false };
+    let kind = there.filesystem_type();
+    LOCAL.contains(&kind) || kind.0 == ZFS
+}

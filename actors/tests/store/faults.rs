@@ -1,0 +1,292 @@
+//! What goes wrong, and what is left then.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use provisor_actors::store::{Fate, Opening, Store, StoreError};
+use provisor_core::verdict::Finding;
+use rusqlite::Connection;
+
+use crate::support::*;
+
+fn refusal(dir: &Path, job: &str) -> StoreError {
+    Store::open(dir, job).expect_err("it is refused")
+}
+
+fn some_results(dir: &Path) {
+    let mut store = begin_anew(dir, plan(&["a", "b"]));
+    store.commit(&[row(0, 1, outcome("true")), row(1, 1, outcome("false"))]).unwrap();
+    store.end(true).unwrap();
+}
+
+#[test]
+fn a_directory_holds_one_job() {
+    let temp = TestDir::new();
+    some_results(temp.path());
+    let told = refusal(temp.path(), "other").to_string();
+    let dir = temp.path().display();
+    assert_eq!(told, format!("{dir} holds the job `job`, not `other`: choose another directory with -o"));
+    Store::open(temp.path(), "job").unwrap();
+}
+
+#[test]
+fn a_newer_database_is_left_alone() {
+    let temp = TestDir::new();
+    some_results(temp.path());
+    let db = temp.path().join("provisor.db");
+    Connection::open(&db).unwrap().pragma_update(None, "user_version", 7).unwrap();
+    let before = fs::read(&db).unwrap();
+    for refused in [refusal(temp.path(), "job"), Store::read(temp.path()).unwrap_err()] {
+        assert!(matches!(&refused, StoreError::Newer { found: 7, known: 1, .. }), "{refused}");
+        assert!(refused.to_string().contains("its format is 7, this one knows up to 1"), "{refused}");
+    }
+    assert_eq!(fs::read(&db).unwrap(), before);
+}
+
+#[test]
+fn what_is_not_ours_is_left_alone() {
+    let garbage: [&[u8]; 3] = [b"precious", &[0x5a; 10_000], b"SQLite format 3\0 but no more"];
+    for bytes in garbage {
+        let temp = TestDir::new();
+        let db = temp.path().join("provisor.db");
+        fs::write(&db, bytes).unwrap();
+        for refused in [refusal(temp.path(), "job"), Store::read(temp.path()).unwrap_err()] {
+            let told = refused.to_string();
+            assert!(told.contains("provisor.db") && !told.contains('\n'), "{told}");
+        }
+        assert_eq!(fs::read(&db).unwrap(), bytes);
+    }
+    let temp = TestDir::new();
+    let db = temp.path().join("provisor.db");
+    Connection::open(&db).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+    assert!(matches!(refusal(temp.path(), "job"), StoreError::NotOurs { .. }));
+    let temp = TestDir::new();
+    fs::create_dir(temp.path().join("provisor.db")).unwrap();
+    assert!(matches!(refusal(temp.path(), "job"), StoreError::Database { .. }));
+}
+
+#[test]
+fn an_empty_file_is_a_beginning() {
+    let temp = TestDir::new();
+    fs::write(temp.path().join("provisor.db"), "").unwrap();
+    assert!(matches!(Store::read(temp.path()), Err(StoreError::Missing { .. })));
+    some_results(temp.path());
+}
+
+#[test]
+fn no_database_is_opened_through_a_symlink_and_every_directory_is() {
+    let temp = TestDir::new();
+    some_results(temp.path());
+    let other = TestDir::new();
+    symlink(temp.path().join("provisor.db"), other.path().join("provisor.db")).unwrap();
+    assert!(Store::open(other.path(), "job").is_err() && Store::read(other.path()).is_err());
+    symlink(temp.path(), other.path().join("dir")).unwrap();
+    Store::open(&other.path().join("dir"), "job").unwrap();
+    assert_eq!(Store::read(&other.path().join("dir")).unwrap().standing().unwrap().len(), 2);
+}
+
+/// Flips bytes all over the database: it is read as it was, or refused with a sentence; never a panic, never a hang.
+#[test]
+fn a_damaged_database_is_refused_or_read() {
+    let temp = TestDir::new();
+    some_results(temp.path());
+    let db = temp.path().join("provisor.db");
+    let good = fs::read(&db).unwrap();
+    let mut refused = 0;
+    for at in (0..good.len()).step_by(37) {
+        let mut bad = good.clone();
+        bad[at] ^= 0xff;
+        fs::write(&db, &bad).unwrap();
+        let read = Store::open(temp.path(), "job").and_then(|store| {
+            store.past()?;
+            store.attempts_before()?;
+            store.standing()
+        });
+        if let Err(error) = read {
+            refused += 1;
+            assert!(
+                error.to_string().contains("provisor.db") || error.to_string().contains("job"),
+                "{error}"
+            );
+        }
+        for name in ["provisor.db-wal", "provisor.db-shm"] {
+            let _ = fs::remove_file(temp.path().join(name));
+        }
+    }
+    assert!(refused > 10, "{refused}");
+}
+
+#[test]
+fn an_unknown_word_is_damage() {
+    let temp = TestDir::new();
+    some_results(temp.path());
+    let db = Connection::open(temp.path().join("provisor.db")).unwrap();
+    db.execute("UPDATE attempts SET first_cause = 'boredom'", []).unwrap();
+    let told = Store::open(temp.path(), "job").unwrap().past().unwrap_err();
+    assert!(matches!(told, StoreError::Damaged { .. }), "{told}");
+    assert!(told.to_string().contains("`boredom` is not known here"), "{told}");
+}
+
+/// A crash after the commit and within the append: the next run heals the files.
+#[test]
+fn torn_files_are_healed() {
+    let temp = TestDir::new();
+    some_results(temp.path());
+    let file = |name| temp.path().join(name);
+    let whole = ["results.csv", "verdicts.csv"].map(|name| fs::read(file(name)).unwrap());
+    let torn = &whole[0][..whole[0].len() - 20];
+    fs::write(file("results.csv"), torn).unwrap();
+    fs::remove_file(file("verdicts.csv")).unwrap();
+    fs::write(file(".results.csv.new"), "half a").unwrap();
+    begin(temp.path(), plan(&["a", "b"]), &[], &[Fate::Untouched, Fate::Untouched]);
+    assert_eq!(["results.csv", "verdicts.csv"].map(|name| fs::read(file(name)).unwrap()), whole);
+    assert!(!file(".results.csv.new").exists());
+}
+
+/// The process dies without a word: what was committed is there.
+#[test]
+fn a_crash_loses_nothing_that_was_acknowledged() {
+    let temp = TestDir::new();
+    let mut store = begin_anew(temp.path(), plan(&["a", "b"]));
+    store.commit(&[row(0, 1, outcome("true"))]).unwrap();
+    // What a second process would find if this one died now: no checkpoint, no end.
+    let copy = TestDir::new();
+    for entry in fs::read_dir(temp.path()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    let again = Store::open(copy.path(), "job").unwrap();
+    assert_eq!(again.standing().unwrap().len(), 1);
+    assert!(!again.last_run_complete().unwrap());
+    assert_eq!(again.reader().last_run().unwrap().unwrap().ended_us, None);
+}
+
+#[test]
+fn removed_files_are_made_anew() {
+    let temp = TestDir::new();
+    let mut store = begin_anew(temp.path(), plan(&["a", "b"]));
+    store.commit(&[row(0, 1, outcome("true"))]).unwrap();
+    fs::remove_file(temp.path().join("results.csv")).unwrap();
+    store.commit(&[row(1, 1, outcome("false"))]).unwrap();
+    assert_eq!(verdicts(temp.path()).len(), 2);
+    fs::write(temp.path().join("mine.csv"), "edited").unwrap();
+    fs::rename(temp.path().join("mine.csv"), temp.path().join("verdicts.csv")).unwrap();
+    store.commit(&[row(0, 2, outcome("true"))]).unwrap();
+    assert_eq!(csv(temp.path(), "verdicts.csv").1.len(), 2);
+}
+
+#[test]
+fn a_reader_sees_a_run_at_work_and_does_not_hold_it_up() {
+    let temp = TestDir::new();
+    let mut store = begin_anew(temp.path(), plan(&["a", "b"]));
+    store.commit(&[row(0, 1, outcome("true"))]).unwrap();
+    let reader = Store::read(temp.path()).unwrap();
+    let mut seen = 0;
+    reader
+        .each_standing(|_| {
+            seen += 1;
+            store.commit(&[row(1, 1, outcome("true"))])
+        })
+        .unwrap();
+    assert_eq!(seen, 1, "a snapshot");
+    assert_eq!(reader.standing().unwrap().len(), 2);
+}
+
+#[test]
+fn mistakes_of_the_caller_are_errors() {
+    let temp = TestDir::new();
+    let mut store = Store::open(temp.path(), "job").unwrap();
+    assert!(matches!(store.commit(&[]), Err(StoreError::NoRun { .. })));
+    assert!(matches!(store.commit(&[]), Err(StoreError::GaveUp { .. })));
+    let mut store = begin_anew(temp.path(), plan(&["a"]));
+    assert!(matches!(store.commit(&[row(1, 1, outcome("true"))]), Err(StoreError::Misfit { .. })));
+    let mut store = Store::open(temp.path(), "job").unwrap();
+    for fates in [vec![], vec![Fate::Keep(0)]] {
+        let opening = Opening {
+            plan: Arc::new(plan(&["a"])),
+            prints: vec![(print(1), print(2))],
+            past: &[],
+            fates: &fates,
+        };
+        assert!(store.begin(opening).is_err());
+    }
+}
+
+/// A file system of one megabyte, gone with its value.
+struct SmallDisk(TestDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let dir = TestDir::new();
+        let options = ["-t", "tmpfs", "-o", "size=1m", "tmpfs"];
+        let mounted = Command::new("mount").args(options).arg(dir.path()).output().ok()?;
+        mounted.status.success().then_some(Self(dir))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() {
+    let Some(disk) = SmallDisk::mount() else {
+        return eprintln!("skipped: only root can mount a small disk");
+    };
+    let dir = disk.0.path();
+    let ids: Vec<String> = (0..1000).map(|place| format!("q{place}")).collect();
+    let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
+    let mut store = begin_anew(dir, plan(&ids));
+    let ballast = dir.join("ballast");
+    fs::write(&ballast, vec![b'x'; 300_000]).unwrap();
+    let long: Vec<Finding> = vec![finding(&"x".repeat(500), "true")];
+    let mut acknowledged = 0;
+    let error = loop {
+        let mut outcome = outcome("true");
+        outcome.judgement.findings = long.clone();
+        match store.commit(&[row(acknowledged, 1, outcome)]) {
+            Ok(()) => acknowledged += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(acknowledged > 10, "{acknowledged}");
+    assert!(error.is_of_the_disk(), "{error}");
+    assert!(error.to_string().contains(&*dir.to_string_lossy()), "{error}");
+    assert!(matches!(store.commit(&[]), Err(StoreError::GaveUp { .. })));
+    assert!(matches!(store.end(true), Err(StoreError::GaveUp { .. })));
+    for name in ["results.csv", "verdicts.csv"] {
+        let text = fs::read_to_string(dir.join(name)).unwrap();
+        assert!(text.ends_with('\n'), "{name} ends in half a line");
+        csv(dir, name);
+    }
+    drop(store);
+    fs::remove_file(&ballast).unwrap();
+    let store = begin(dir, plan(&ids), &[], &vec![Fate::Untouched; ids.len()]);
+    let standing = store.standing().unwrap().len();
+    // The database may hold the row whose line did not fit into a CSV file.
+    assert!(standing == acknowledged as usize || standing == acknowledged as usize + 1, "{standing}");
+    assert_eq!(verdicts(dir).len(), standing);
+}
+
+#[test]
+fn a_csv_file_that_cannot_take_more_keeps_whole_lines() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let dir = disk.0.path();
+    let mut store = begin_anew(dir, plan(&["a", "b"]));
+    store.commit(&[row(0, 1, outcome("true"))]).unwrap();
+    // Room for the database, which has its pages already, but not for the lines.
+    let mut ballast = OpenOptions::new().create(true).append(true).open(dir.join("ballast")).unwrap();
+    while ballast.write_all(&[b'x'; 4096]).is_ok() {}
+    let mut big = outcome("true");
+    big.judgement.findings = vec![finding("y", "true"); 100];
+    let error = store.commit(&[row(1, 1, big)]).unwrap_err();
+    assert!(error.is_of_the_disk(), "{error}");
+    assert_eq!(verdicts(dir).len(), 1);
+    assert_eq!(csv(dir, "verdicts.csv").1.len(), 1);
+}

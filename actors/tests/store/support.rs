@@ -1,0 +1,148 @@
+//! Plans, rows and directories for these tests.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use provisor_actors::store::{Fate, Opening, PastRow, Row, Store};
+use provisor_core::cause::{Cause, End, Exit, Outcome, Usage};
+use provisor_core::plan::{
+    Command, Environment, Inputs, Judging, Limits, Logs, Plan, Query, Retry, Reuse, Stdin,
+};
+use provisor_core::reuse::Fingerprint;
+use provisor_core::roster::Place;
+use provisor_core::verdict::{Counts, Finding, Judgement};
+
+pub(crate) struct TestDir(PathBuf);
+
+impl TestDir {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("provisor-store-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap();
+        Self(path.canonicalize().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TestDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(crate) fn query(id: &str) -> Query {
+    Query {
+        id: id.into(),
+        command: Command {
+            argv: ["true".into()].into(),
+            env: Arc::new(Environment::default()),
+            cwd: Path::new("/").into(),
+            stdin: Stdin::Null,
+        },
+        limits: Limits { wall: Some(Duration::from_secs(10)), ..Limits::default() },
+        judging: Arc::new(Judging { rules: Vec::new(), preset: None }),
+        retry: Arc::new(Retry::default()),
+        expect: None,
+        inputs: Arc::new(Inputs::default()),
+        axes: [].into(),
+        logs: Logs::Keep,
+        record: false,
+    }
+}
+
+pub(crate) fn plan(ids: &[&str]) -> Plan {
+    Plan {
+        job: "job".into(),
+        slots: 1,
+        total: None,
+        reuse: Reuse::Conclusive,
+        axes: Vec::new(),
+        queries: ids.iter().map(|id| query(id)).collect(),
+    }
+}
+
+pub(crate) fn print(n: u8) -> Fingerprint {
+    Fingerprint([n; 32])
+}
+
+/// Opens the store of job `job` and begins a run with these fates.
+pub(crate) fn begin(dir: &Path, plan: Plan, past: &[PastRow], fates: &[Fate]) -> Store {
+    let mut store = Store::open(dir, "job").unwrap();
+    let prints = vec![(print(1), print(2)); plan.queries.len()];
+    store.begin(Opening { plan: Arc::new(plan), prints, past, fates }).unwrap();
+    store
+}
+
+/// Begins a run that runs all.
+pub(crate) fn begin_anew(dir: &Path, plan: Plan) -> Store {
+    let fates = vec![Fate::Run; plan.queries.len()];
+    begin(dir, plan, &[], &fates)
+}
+
+/// What earlier runs know.
+pub(crate) fn past(dir: &Path) -> Vec<PastRow> {
+    Store::open(dir, "job").unwrap().past().unwrap()
+}
+
+pub(crate) fn finding(statement: &str, verdict: &str) -> Finding {
+    Finding {
+        statement: statement.into(),
+        verdict: verdict.into(),
+        counts: Counts::Ok,
+        own: true,
+        at: Duration::from_millis(1500),
+    }
+}
+
+pub(crate) fn outcome(verdict: &str) -> Outcome {
+    Outcome {
+        end: End::Reaped(Exit::Code(0)),
+        cause: Cause::Exited,
+        method: None,
+        wall: Duration::from_micros(12_345_678),
+        usage: Usage { cpu: Duration::from_millis(11_002), max_rss_kib: 2048 },
+        leaked: false,
+        leftovers: 0,
+        judgement: Judgement {
+            verdict: Some(verdict.into()),
+            counts: Counts::Ok,
+            line: Some(format!("RESULT x is {verdict}.").into()),
+            value: None,
+            findings: vec![finding("x", verdict)],
+            notes: Vec::new(),
+        },
+    }
+}
+
+pub(crate) fn row(query: Place, attempt: u32, outcome: Outcome) -> Row {
+    Row {
+        query,
+        attempt,
+        last: true,
+        outcome,
+        started_us: Some(1_700_000_000_123_456),
+        log: Some(format!("logs/{query}.{attempt}.log").into()),
+        log_is_whole: true,
+        containment: "sweep".into(),
+    }
+}
+
+/// A CSV file's header and records.
+pub(crate) fn csv(dir: &Path, name: &str) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut reader = csv::Reader::from_path(dir.join(name)).unwrap();
+    let strings = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
+    let header = strings(reader.headers().unwrap());
+    (header, reader.records().map(|record| strings(&record.unwrap())).collect())
+}
+
+/// The ids and verdicts in results.csv.
+pub(crate) fn verdicts(dir: &Path) -> Vec<(String, String)> {
+    let (_, records) = csv(dir, "results.csv");
+    records.into_iter().map(|record| (record[0].clone(), record[2].clone())).collect()
+}
