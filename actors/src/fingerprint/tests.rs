@@ -143,6 +143,20 @@ fn only_regular_files_are_read() {
 }
 
 #[test]
+fn a_program_that_may_only_be_executed_is_told_by_its_size_and_times() {
+    let temp = TestDir::new();
+    let query = query(temp.path());
+    let tool = temp.path().join("tool");
+    let readable = print(&query);
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o111)).unwrap();
+    if fs::read(&tool).is_ok() {
+        return; // as root, who may read everything
+    }
+    assert_ne!(print(&query), readable);
+    assert_eq!(print(&query), print(&query));
+}
+
+#[test]
 fn words_that_are_no_paths_do_no_harm() {
     let temp = TestDir::new();
     let mut query = query(temp.path());

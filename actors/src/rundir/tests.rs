@@ -72,6 +72,18 @@ fn a_holder_on_another_machine_is_believed() {
 }
 
 #[test]
+fn a_lock_that_was_removed_is_worth_nothing() {
+    let temp = TestDir::new();
+    let path = temp.path().join(LOCK);
+    let lock = open_lock(&path).unwrap();
+    assert!(is_still_there(&lock, &path));
+    fs::remove_file(&path).unwrap();
+    assert!(!is_still_there(&lock, &path));
+    let _another = open_lock(&path).unwrap();
+    assert!(!is_still_there(&lock, &path));
+}
+
+#[test]
 fn a_zombie_is_not_alive() {
     let mut child = Command::new("true").spawn().unwrap();
     let pid = child.id();

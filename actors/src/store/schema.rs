@@ -212,3 +212,26 @@ fn is_local(dir: &Path) -> bool {
     let kind = there.filesystem_type();
     LOCAL.contains(&kind) || kind.0 == ZFS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testdir::TestDir;
+
+    #[test]
+    fn every_commit_is_on_the_disk_when_it_returns() {
+        let temp = TestDir::new();
+        for _ in 0..2 {
+            let (conn, _) = open(temp.path(), "job").unwrap();
+            let synchronous: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+            assert_eq!(synchronous, 2, "FULL");
+            let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+            assert_eq!(mode, if is_local(temp.path()) { "wal" } else { "truncate" });
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_local_is_not() {
+        assert!(!is_local(Path::new("/proc")) && !is_local(Path::new("/nowhere")));
+    }
+}

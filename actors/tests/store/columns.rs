@@ -154,6 +154,38 @@ fn what_never_ran_says_why() {
 }
 
 #[test]
+fn a_row_has_a_cell_in_each_column() {
+    let temp = TestDir::new();
+    let mut plan = with_axes();
+    plan.queries[0].axes = ["1".into(), "2".into(), "3".into()].into();
+    plan.queries[1].axes = [].into();
+    begin_anew(temp.path(), plan).commit(&[row(0, 1, outcome("true")), row(1, 1, outcome("true"))]).unwrap();
+    let (_, records) = csv(temp.path(), "results.csv");
+    assert_eq!(
+        (&records[0][17..], &records[1][17..]),
+        (&["1".into(), "2".into()][..], &["".into(), "".into()][..])
+    );
+}
+
+/// A limit that is kept as less than it was would look raised for ever.
+#[test]
+fn a_limit_never_comes_back_lower() {
+    let temp = TestDir::new();
+    let mut plan = plan(&["a"]);
+    let limits = Limits {
+        wall: Some(Duration::from_nanos(1_000_000_001)),
+        silence: Some(Duration::MAX),
+        ..Limits::default()
+    };
+    plan.queries[0].limits = limits;
+    let mut store = begin_anew(temp.path(), plan);
+    store.commit(&[row(0, 1, outcome("true"))]).unwrap();
+    let then = store.past().unwrap()[0].past.limits;
+    assert!(then.wall >= limits.wall && then.wall < Some(Duration::from_millis(1001)));
+    assert!(then.silence > Some(Duration::from_secs(3_000_000_000)), "a hundred years are for ever");
+}
+
+#[test]
 fn only_the_last_attempt_is_the_row() {
     let temp = TestDir::new();
     let mut store = begin_anew(temp.path(), plan(&["a"]));

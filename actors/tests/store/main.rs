@@ -1,6 +1,11 @@
 //! The results on the disk: what is written is what is read, whatever happens in between.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, their helpers too")]
+#![expect(clippy::print_stderr, reason = "a measurement, a skipped test and a victim have something to say")]
+
 mod columns;
+mod cost;
 mod faults;
+mod killed;
 mod resume;
 mod support;

@@ -121,14 +121,14 @@ fn a_name_that_was_another_querys_gets_a_new_number() {
 fn what_is_no_longer_asked_does_not_stand_but_a_verdict_is_remembered() {
     let temp = TestDir::new();
     first_run(&temp, &["a", "b"]);
-    let store = begin(temp.path(), plan(&["b"]), &past(temp.path()), &[Fate::Keep(1)]);
-    assert_eq!(ids(&temp), ["b"]);
+    let store = begin(temp.path(), plan(&["a"]), &past(temp.path()), &[Fate::Keep(0)]);
+    assert_eq!(ids(&temp), ["a"]);
     assert_eq!(store.standing().unwrap().len(), 1);
     drop(store);
     let past = past(temp.path());
     let known: Vec<_> = past.iter().map(|row| &*row.past.id).collect();
-    assert_eq!(known, ["a", "b"], "those of the plan come last");
-    begin(temp.path(), plan(&["a", "b"]), &past, &[Fate::Keep(0), Fate::Keep(1)]);
+    assert_eq!(known, ["b", "a"], "those of the plan come last");
+    begin(temp.path(), plan(&["a", "b"]), &past, &[Fate::Keep(1), Fate::Keep(0)]);
     assert_eq!(ids(&temp), ["a", "b"]);
 }
 
