@@ -45,12 +45,15 @@ const GUARANTEES: &str = "a query's process group is killed, then every descenda
 
 /// Runs the job.
 pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
+    // The first thing of all: the guardian is a fork of this process, and the smaller that is, the smaller it stays.
+    let guardian = start_guardian()?;
     diagnosis::start(args.verbose, args.log_file.as_deref())
         .map_err(|source| Failure::System { what: "the log file", source })?;
     let lowered = settings::load(&args.spec)?;
     settings::warn(&lowered, &args.spec.spec);
     let dir = Arc::new(RunDir::open(run_directory(args), GUARDIAN_FINISHES_IN)?);
-    let guardian = start_guardian(&dir)?;
+    let lock = dir.lock_file().try_clone().map_err(Failure::Guardian)?;
+    guardian.hold(lock.into()).map_err(Failure::Guardian)?;
     let mut store = Store::open(dir.path(), &lowered.plan.job)?;
     let outlook = past::look(&lowered, &store, &dir, args)?;
     let Lowered { plan, text, .. } = lowered;
@@ -90,13 +93,12 @@ fn run_directory(args: &RunArgs) -> PathBuf {
     args.output.clone().unwrap_or_else(|| Path::new("provisor-runs").join(stem()))
 }
 
-/// Before there is any thread: the guardian is a fork of this process.
-fn start_guardian(dir: &RunDir) -> Result<GuardianHandle, Failure> {
+/// Before there is any thread.
+fn start_guardian() -> Result<GuardianHandle, Failure> {
     signals::reset_sigchld();
     signals::close_all_on_exec().map_err(Failure::Guardian)?;
     let open_files = signals::raise_open_files().ok();
-    let lock = dir.lock_file().try_clone().map_err(Failure::Guardian)?;
-    guardian::start(GuardianOptions { keep: vec![lock.into()], open_files }).map_err(Failure::Guardian)
+    guardian::start(GuardianOptions { open_files }).map_err(Failure::Guardian)
 }
 
 struct Prepared {

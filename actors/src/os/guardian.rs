@@ -23,7 +23,7 @@ use super::keeper::Keeper;
 use super::packet::{self, Inbox, Outbox};
 use super::signals::OpenFiles;
 use super::tree;
-use super::wire::Reply;
+use super::wire::{Reply, Request};
 
 /// How the guardian's process is called: not by the program's name, so that `killall` of that spares it.
 pub const PROCESS_NAME: &str = "pv-guardian";
@@ -31,10 +31,6 @@ pub const PROCESS_NAME: &str = "pv-guardian";
 /// What the guardian is given on its way.
 #[derive(Debug, Default)]
 pub struct GuardianOptions {
-    /// Descriptors that it keeps open until it leaves: duplicates of the run's lock, so that a free lock means that
-    /// nothing of the old run lives. (A lock by `flock` belongs to all duplicates: it is free when the last is closed,
-    /// or when *any* is unlocked. So never unlock, only close.)
-    pub keep: Vec<OwnedFd>,
     /// The limit of open files that children get, where the supervisor has changed its own: what
     /// [`raise_open_files`](super::signals::raise_open_files) returned.
     pub open_files: Option<OpenFiles>,
@@ -53,6 +49,15 @@ impl GuardianHandle {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid.as_raw().unsigned_abs()
+    }
+
+    /// Has it hold a descriptor open until it leaves: a duplicate of the run's lock, so that a free lock means that
+    /// nothing of the old run lives. (A lock by `flock` belongs to all duplicates: it is free when the last is closed,
+    /// or when *any* is unlocked. So never unlock, only close.)
+    pub fn hold(&self, descriptor: OwnedFd) -> io::Result<()> {
+        let mut outbox = Outbox::default();
+        outbox.send(self.socket.as_fd(), &Request::Hold.encode_small(), vec![descriptor])?;
+        if outbox.is_empty() { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
 }
 
@@ -100,7 +105,7 @@ fn await_ready(socket: &OwnedFd) -> io::Result<()> {
 /// The whole life of the guardian process. Returns its exit code.
 fn live(supervisors: OwnedFd, socket: OwnedFd, options: GuardianOptions) -> c_int {
     drop(supervisors);
-    let mut keeper = match settle(&socket, &options.keep) {
+    let mut keeper = match settle(&socket) {
         Ok(()) => match Keeper::new(socket, options.open_files.map(Into::into)) {
             Ok(keeper) => keeper,
             Err(_) => return 1,
@@ -122,13 +127,13 @@ fn live(supervisors: OwnedFd, socket: OwnedFd, options: GuardianOptions) -> c_in
     }
 }
 
-fn settle(socket: &OwnedFd, keep: &[OwnedFd]) -> io::Result<()> {
+fn settle(socket: &OwnedFd) -> io::Result<()> {
     settle_signals();
     setsid()?;
     prctl::set_child_subreaper(true)?;
     prctl::set_name(c"pv-guardian")?;
     rename_command_line();
-    settle_descriptors(socket, keep)?;
+    settle_descriptors(socket)?;
     // Its working directory would keep a file system from being unmounted.
     chdir("/")?;
     // No core files of children (they inherit this); the hard limit is theirs to use.
@@ -155,25 +160,18 @@ fn settle_signals() {
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
 
-/// /dev/null for 0, 1 and 2 (else `$(provisor run ...)` would wait for the guardian), the socket and what is to be
-/// kept, all close-on-exec but the first three; nothing else.
-fn settle_descriptors(socket: &OwnedFd, keep: &[OwnedFd]) -> io::Result<()> {
+/// /dev/null for 0, 1 and 2 (else `$(provisor run ...)` would wait for the guardian) and the socket, close-on-exec;
+/// nothing else.
+fn settle_descriptors(socket: &OwnedFd) -> io::Result<()> {
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     dup2_stdin(&null)?;
     dup2_stdout(&null)?;
     dup2_stderr(&null)?;
-    let mut kept: Vec<RawFd> = keep.iter().map(AsRawFd::as_raw_fd).collect();
-    kept.push(socket.as_raw_fd());
-    kept.retain(|fd| *fd > 2);
-    kept.sort_unstable();
-    let mut from = 3;
-    for fd in kept {
-        close_between(from, fd - 1)?;
-        from = fd + 1;
-    }
     // Closed with all the others.
     std::mem::forget(null);
-    close_between(from, RawFd::MAX)?;
+    let socket = socket.as_raw_fd();
+    close_between(3, socket - 1)?;
+    close_between(socket + 1, RawFd::MAX)?;
     super::signals::close_all_on_exec()
 }
 

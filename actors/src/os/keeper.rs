@@ -62,6 +62,8 @@ pub(super) struct Keeper {
     outbox: Outbox,
     awaits_room: bool,
     scratch: Vec<u8>,
+    /// Held until the end, and never looked at: the lock of the run.
+    held: Vec<OwnedFd>,
 }
 
 impl Keeper {
@@ -82,6 +84,7 @@ impl Keeper {
             outbox: Outbox::default(),
             awaits_room: false,
             scratch: Vec::new(),
+            held: Vec::new(),
         })
     }
 
@@ -155,15 +158,16 @@ impl Keeper {
         }
     }
 
-    fn on_request(&mut self, bytes: &[u8], stdin: Option<OwnedFd>) -> io::Result<()> {
+    fn on_request(&mut self, bytes: &[u8], descriptor: Option<OwnedFd>) -> io::Result<()> {
         match Request::decode(bytes) {
-            Ok(Request::Spawn(spawn)) => return self.spawn(&spawn, stdin),
+            Ok(Request::Spawn(spawn)) => return self.spawn(&spawn, descriptor),
             Ok(Request::Signal { id, kill }) => self.signal(id, kill),
             Ok(Request::Sweep { id }) => self.end(id, Ending::Swept),
             Ok(Request::Forget { id }) => {
                 self.signal(id, true);
                 self.end(id, Ending::Forgotten);
             }
+            Ok(Request::Hold) => self.held.extend(descriptor),
             Ok(Request::Pause { stopped }) => self.pause(stopped),
             Ok(Request::Large { .. }) => {}
             Err(_) => {

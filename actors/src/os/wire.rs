@@ -35,6 +35,8 @@ pub(super) enum Request<'a> {
         /// The child.
         id: u64,
     },
+    /// Hold the descriptor that comes along until the end.
+    Hold,
     /// Stop or continue every child.
     Pause {
         /// Stop, in place of continue.
@@ -171,6 +173,7 @@ impl<'a> Request<'a> {
             b'K' => Self::Signal { id: rest.u64()?, kill: rest.flag()? },
             b'W' => Self::Sweep { id: rest.u64()? },
             b'F' => Self::Forget { id: rest.u64()? },
+            b'H' => Self::Hold,
             b'P' => Self::Pause { stopped: rest.flag()? },
             b'L' => Self::Large { id: rest.u64()?, length: rest.u64()? },
             _ => return Err(WireError::Kind),
@@ -192,6 +195,7 @@ impl<'a> Request<'a> {
             Self::Signal { id, kill } => put(&mut bytes, b'K', &[&id.to_le_bytes(), &[u8::from(kill)]]),
             Self::Sweep { id } => put(&mut bytes, b'W', &[&id.to_le_bytes()]),
             Self::Forget { id } => put(&mut bytes, b'F', &[&id.to_le_bytes()]),
+            Self::Hold => put(&mut bytes, b'H', &[]),
             Self::Pause { stopped } => put(&mut bytes, b'P', &[&[u8::from(stopped)]]),
             Self::Large { id, length } => put(&mut bytes, b'L', &[&id.to_le_bytes(), &length.to_le_bytes()]),
             Self::Spawn(_) => {}

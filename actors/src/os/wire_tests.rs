@@ -95,6 +95,7 @@ fn small_requests_are_read_as_written() {
         Request::Signal { id: 9, kill: true },
         Request::Sweep { id: u64::MAX },
         Request::Forget { id: 0 },
+        Request::Hold,
         Request::Pause { stopped: false },
         Request::Large { id: 5, length: 77 },
     ] {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use provisor_actors::os::guardian::{self, GuardianOptions};
+use provisor_actors::os::guardian::{self, GuardianHandle, GuardianOptions};
 use provisor_actors::os::local::{CloseReport, LocalLauncher};
 use provisor_actors::os::{
     ExitReport, Launch, LaunchError, LaunchRequest, Launched, LocalStream, Output, SweepReport,
@@ -152,16 +152,20 @@ pub(crate) struct Rig {
 
 /// Starts a guardian, a runtime and a launcher, runs `work`, and closes all of it.
 pub(crate) fn with_rig<F: Future<Output = ()>>(work: impl FnOnce(std::rc::Rc<Rig>) -> F) -> CloseReport {
-    with_rig_over(GuardianOptions::default(), std::env::vars_os().collect(), work)
+    with_rig_over(new_guardian(), std::env::vars_os().collect(), work)
 }
 
-/// The same, with options and a base environment.
+/// A guardian as usual.
+pub(crate) fn new_guardian() -> GuardianHandle {
+    guardian::start(GuardianOptions::default()).expect("a guardian")
+}
+
+/// The same with a guardian and a base environment of one's own.
 pub(crate) fn with_rig_over<F: Future<Output = ()>>(
-    options: GuardianOptions,
+    handle: GuardianHandle,
     base: Vec<(std::ffi::OsString, std::ffi::OsString)>,
     work: impl FnOnce(std::rc::Rc<Rig>) -> F,
 ) -> CloseReport {
-    let handle = guardian::start(options).expect("a guardian");
     let guardian = handle.pid();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let local = tokio::task::LocalSet::new();

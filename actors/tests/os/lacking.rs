@@ -5,13 +5,12 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use provisor_actors::os::guardian::GuardianOptions;
 use provisor_actors::os::{Launch, Transience};
 use provisor_core::cause::{Exit, StopMethod};
 use provisor_core::plan::{Command, Stdin};
 
 use crate::harness::{
-    COOKIE, Case, Rig, command, finish, marked, shell, soon, until, with_rig, with_rig_over,
+    COOKIE, Case, Rig, command, finish, marked, new_guardian, shell, soon, until, with_rig, with_rig_over,
 };
 
 pub(crate) const CASES: &[Case] = &[
@@ -51,7 +50,7 @@ async fn exhaust(rig: &Rig, stdin: Stdin, relieve: impl FnOnce()) {
 fn shortage_is_transient() {
     for limit in 24..30 {
         let was = limit_open_files(limit);
-        with_rig_over(GuardianOptions::default(), Vec::new(), async |rig| {
+        with_rig_over(new_guardian(), Vec::new(), async |rig| {
             limit_open_files(was);
             exhaust(&rig, Stdin::Null, || ()).await;
             // The guardian cannot even take the descriptor over.

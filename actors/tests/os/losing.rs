@@ -14,7 +14,8 @@ use provisor_actors::os::orphans::{Orphans, kill_orphans};
 use provisor_actors::os::{GuardianGone, Launch, LaunchRequest, signals};
 
 use crate::harness::{
-    COOKIE, Case, line, marked, python, read_all, shell, soon, state_of, until, with_rig, with_rig_over,
+    COOKIE, Case, line, marked, new_guardian, python, read_all, shell, soon, state_of, until, with_rig,
+    with_rig_over,
 };
 use crate::starting::Folder;
 
@@ -55,8 +56,9 @@ fn supervisor(lock: &str) {
     let lock = File::open(lock).expect("the lock");
     lock.try_lock().expect("nobody else has it");
     let kept = lock.try_clone().expect("a duplicate");
-    let options = GuardianOptions { keep: vec![kept.into()], ..Default::default() };
-    with_rig_over(options, std::env::vars_os().collect(), async |rig| {
+    let guardian = new_guardian();
+    guardian.hold(kept.into()).expect("it has room");
+    with_rig_over(guardian, std::env::vars_os().collect(), async |rig| {
         let mut families = Vec::new();
         for _ in 0..10 {
             let mut family = rig.start(python(FAMILY)).await;

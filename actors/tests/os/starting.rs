@@ -11,7 +11,9 @@ use provisor_actors::os::{Launch, Transience};
 use provisor_core::cause::Exit;
 use provisor_core::plan::{Command, Environment, Inherit, Stdin};
 
-use crate::harness::{Case, Rig, command, marked, pairs, python, shell, until, with_rig, with_rig_over};
+use crate::harness::{
+    Case, Rig, command, marked, new_guardian, pairs, python, shell, until, with_rig, with_rig_over,
+};
 
 pub(crate) const CASES: &[Case] = &[
     Case("environment_is_exactly_that", environment_is_exactly_that),
@@ -46,7 +48,7 @@ fn environment_is_exactly_that() {
         ("SECRET", "s"),
         ("PROVISOR_ATTEMPT", "outer"),
     ]);
-    with_rig_over(GuardianOptions::default(), base, async |rig| {
+    with_rig_over(new_guardian(), base, async |rig| {
         let run = async |inherit, set: &[(&str, &str)]| {
             let done =
                 rig.run(Command { env: environment(inherit, set), ..command(&["/usr/bin/env"]) }).await;
@@ -115,10 +117,14 @@ fn session_of_its_own() {
 
 fn limits_are_the_users() {
     let was = signals::raise_open_files().expect("a limit");
-    let options = GuardianOptions { open_files: Some(OpenFiles { soft: 123, ..was }), ..Default::default() };
-    with_rig_over(options, Vec::new(), async |rig| {
-        assert_eq!(rig.run(shell("ulimit -Sn; ulimit -Sc")).await.text(), "123\n0\n");
-    });
+    let options = GuardianOptions { open_files: Some(OpenFiles { soft: 123, ..was }) };
+    with_rig_over(
+        provisor_actors::os::guardian::start(options).expect("a guardian"),
+        Vec::new(),
+        async |rig| {
+            assert_eq!(rig.run(shell("ulimit -Sn; ulimit -Sc")).await.text(), "123\n0\n");
+        },
+    );
 }
 
 fn stdin_null_text_file() {
@@ -145,7 +151,7 @@ fn programs_are_found() {
     let folder = Folder::new();
     folder.file("tool", b"#!/bin/sh\necho tool $0\n", 0o755);
     let path = format!("/nowhere:{}:/usr/bin:/bin", folder.0.display());
-    with_rig_over(GuardianOptions::default(), base(&[("PATH", "/usr/bin:/bin")]), async |rig| {
+    with_rig_over(new_guardian(), base(&[("PATH", "/usr/bin:/bin")]), async |rig| {
         assert_eq!(rig.run(command(&["echo", "hi"])).await.text(), "hi\n");
         let here = |argv: &[&str]| Command { cwd: folder.0.as_path().into(), ..command(argv) };
         let full = format!("tool {}\n", folder.0.join("tool").display());
@@ -177,7 +183,7 @@ fn failures_in_words() {
     symlink("/gone/away", folder.0.join("dangling")).expect("a link");
     let at = |name: &str| folder.0.join(name).display().to_string();
     let base = base(&[("PATH", "/usr/bin:/bin")]);
-    with_rig_over(GuardianOptions::default(), base, async |rig| {
+    with_rig_over(new_guardian(), base, async |rig| {
         refused(&rig, command(&["nosuchtool"]), "there is no program `nosuchtool` in PATH").await;
         refused(&rig, command(&["/a/b"]), "the program /a/b does not exist").await;
         let words = format!("{0} is not executable: chmod +x {0}", at("plain"));
@@ -271,8 +277,9 @@ fn threads_are_refused() {
 fn guardian_is_apart() {
     let lock = fs::File::open("/etc/passwd").expect("a file");
     let kept = lock.try_clone().expect("a duplicate");
-    let options = GuardianOptions { keep: vec![kept.into()], ..Default::default() };
-    with_rig_over(options, Vec::new(), async |rig| {
+    let guardian = new_guardian();
+    guardian.hold(kept.into()).expect("it has room");
+    with_rig_over(guardian, Vec::new(), async |rig| {
         assert_eq!(rig.run(shell("exit 6")).await.report.exit, Exit::Code(6));
         let read = |name: &str| fs::read(format!("/proc/{}/{name}", rig.guardian)).expect("readable");
         assert_eq!(read("comm"), b"pv-guardian\n");
