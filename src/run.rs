@@ -196,12 +196,14 @@ const fn reason(why: Why) -> &'static str {
 }
 
 fn finish(mut store: Store, mut record: Value, run_dir: &Path, end: &End) -> Result<(), Failure> {
+    // An interruption may leave a row for every query, and yet there is something to take up.
+    let complete = end.counts.left() == 0 && end.ending.stopped.is_none() && end.ending.failure.is_none();
     // After a failed write the store is not touched again; what is durable stays so.
     if !matches!(end.ending.failure, Some(RunFailure::Results(_))) {
-        store.end(end.counts.left() == 0)?;
+        store.end(complete)?;
     }
     record["ended_at"] = provenance::now().into();
-    record["complete"] = (end.counts.left() == 0).into();
+    record["complete"] = complete.into();
     write_json(&run_dir.join("run.json"), &record)
 }
 
@@ -239,7 +241,7 @@ fn explain(ending: &Ending, counts: &Counts, args: &RunArgs) {
         Some(RunFailure::Bug(text)) => {
             tell(&format!("error: a bug in provisor: {text}; run it again to go on"))
         }
-        None if counts.left() > 0 => {
+        None if counts.left() > 0 || ending.stopped.is_some() => {
             let why = match ending.stopped {
                 Some(Cause::Deadline) => "the deadline was reached",
                 Some(_) => "interrupted",

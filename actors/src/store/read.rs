@@ -155,10 +155,17 @@ impl Reader {
         Ok(runs.pop())
     }
 
-    /// Whether the last run was complete and every query of the plan has a row (it may have been a run of some only).
+    /// Whether the last run was complete and every query of the plan has a row that no interruption has cut short (it
+    /// may have been a run of some only).
     pub fn last_run_complete(&self) -> Result<bool, StoreError> {
         let complete = self.last_run()?.is_some_and(|run| run.complete);
-        Ok(complete && self.waiting()?.is_empty())
+        Ok(complete && self.waiting()?.is_empty() && !self.any_cut_short()?)
+    }
+
+    fn any_cut_short(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM queries q JOIN attempts a ON a.id = q.stands
+                   WHERE q.place IS NOT NULL AND a.cause IN ('cancelled', 'deadline', 'lost') LIMIT 1";
+        Ok(!self.all(sql, |row| row.get::<_, i64>(0))?.is_empty())
     }
 
     /// The ids of the plan's queries that have no row, in the plan's order.
