@@ -4,7 +4,6 @@
 #![expect(clippy::print_stderr, reason = "a measurement, a skipped test and a victim have something to say")]
 
 mod columns;
-mod cost;
 mod faults;
 mod killed;
 mod resume;
