@@ -104,8 +104,12 @@ impl Failure {
         let mut text = format!("error: {self}");
         let mut source = self.source();
         while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
+            let words = error.to_string();
+            // Many a sentence holds its cause already, and goes on after it with what to do.
+            if !text.contains(&words) {
+                text.push_str(": ");
+                text.push_str(&words);
+            }
             source = error.source();
         }
         text

@@ -72,9 +72,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let ports = ports(guardian, store, &dir, events);
     match session::run(job, ports, inbox, show, run_dir.join("status.json"))? {
         Parting::Left => Ok(code::INTERRUPTED),
-        Parting::Ended { ending, store, counts, elapsed, interrupted_by } => {
+        Parting::Ended { ending, mut store, counts, elapsed, interrupted_by } => {
             let end = End { ending, counts, elapsed, interrupted_by };
-            finish(*store, record, &run_dir, &end)?;
+            finish(&mut store, record, &run_dir, &end)?;
+            // The store is closed after the last reader: who may write leaves no file of SQLite's behind.
             report(args, &dir, &end)
         }
     }
@@ -195,7 +196,7 @@ const fn reason(why: Why) -> &'static str {
     }
 }
 
-fn finish(mut store: Store, mut record: Value, run_dir: &Path, end: &End) -> Result<(), Failure> {
+fn finish(store: &mut Store, mut record: Value, run_dir: &Path, end: &End) -> Result<(), Failure> {
     // An interruption may leave a row for every query, and yet there is something to take up.
     let complete = end.counts.left() == 0 && end.ending.stopped.is_none() && end.ending.failure.is_none();
     // After a failed write the store is not touched again; what is durable stays so.

@@ -103,7 +103,7 @@ enum Order {
         log: Arc<LogSpec>,
         end: Option<(Duration, Departure)>,
     },
-    Barrier(SyncSender<()>),
+    Barrier(SyncSender<Vec<Arc<str>>>),
     End,
 }
 
@@ -117,7 +117,7 @@ impl Logs {
         let served = Arc::clone(&tray);
         let thread = std::thread::Builder::new()
             .name("provisor-logs".into())
-            .spawn(move || Desk { open, logs: HashMap::new() }.serve(&served))?;
+            .spawn(move || Desk { open, logs: HashMap::new(), broken: Vec::new() }.serve(&served))?;
         let last = Arc::new(HangUp(Arc::clone(&tray)));
         Ok((Self { tray, in_flight: Arc::new(Semaphore::new(IN_FLIGHT as usize)), _last: last }, thread))
     }
@@ -136,12 +136,13 @@ impl Logs {
         self.tray.put(Order::Close { log: Arc::clone(log), end });
     }
 
-    /// Blocks until everything that was handed over before is in its file.
-    pub fn barrier(&self) {
+    /// Blocks until everything that was handed over before is in its file. Returns the names of those logs, closed since
+    /// the last time, that are incomplete because they could not be written.
+    pub fn barrier(&self) -> Vec<Arc<str>> {
         let (done, wait) = sync_channel(1);
         self.tray.put(Order::Barrier(done));
         self.tray.ring.notify_one();
-        let _ = wait.recv();
+        wait.recv().unwrap_or_default()
     }
 }
 
@@ -149,6 +150,8 @@ impl Logs {
 struct Desk {
     open: OpenLog,
     logs: HashMap<Arc<LogSpec>, OpenedLog>,
+    /// Closed logs that could not be written, until somebody asks.
+    broken: Vec<Arc<str>>,
 }
 
 impl Desk {
@@ -162,10 +165,14 @@ impl Desk {
                         self.opened(&log).write(stream, &bytes, at)
                     }
                     Order::Close { log, end } => {
-                        self.opened(&log).close(end);
+                        let opened = self.opened(&log);
+                        opened.close(end);
+                        if opened.broken {
+                            self.broken.push(Arc::clone(&log.name));
+                        }
                         self.logs.remove(&log);
                     }
-                    Order::Barrier(done) => drop(done.send(())),
+                    Order::Barrier(done) => drop(done.send(std::mem::take(&mut self.broken))),
                     Order::End => return,
                 }
             }
@@ -173,7 +180,7 @@ impl Desk {
     }
 
     fn opened(&mut self, log: &Arc<LogSpec>) -> &mut OpenedLog {
-        let Self { open, logs } = self;
+        let Self { open, logs, .. } = self;
         logs.entry(Arc::clone(log)).or_insert_with_key(|log| OpenedLog::new(open, log))
     }
 }
@@ -185,6 +192,8 @@ struct OpenedLog {
     /// `None` once it could not be written: said once, then given up.
     file: Option<File>,
     timing: Option<File>,
+    /// One of the two could not be written.
+    broken: bool,
     /// What `Tail` keeps, so far.
     tail: Vec<u8>,
     /// Timing lines that are not written yet.
@@ -203,7 +212,8 @@ impl OpenedLog {
         let timing = timing.and_then(|name| open(&name).inspect_err(|error| complain(&name, error)).ok());
         let mut lines = String::new();
         record::write_head(&mut lines);
-        Self { name: Arc::clone(&log.name), keep: log.keep, file, timing, tail: Vec::new(), lines }
+        let broken = (log.is_kept() && file.is_none()) || (log.record && timing.is_none());
+        Self { name: Arc::clone(&log.name), keep: log.keep, file, timing, broken, tail: Vec::new(), lines }
     }
 
     fn write(&mut self, stream: Stream, bytes: &[u8], at: Duration) {
@@ -245,7 +255,7 @@ impl OpenedLog {
         let Some(file) = &mut self.file else { return };
         if let Err(error) = file.write_all(bytes) {
             complain(&self.name, &error);
-            self.file = None;
+            (self.file, self.broken) = (None, true);
         }
     }
 
@@ -253,7 +263,7 @@ impl OpenedLog {
         let Some(file) = &mut self.timing else { return };
         if let Err(error) = file.write_all(self.lines.as_bytes()) {
             complain(&self.name, &error);
-            self.timing = None;
+            (self.timing, self.broken) = (None, true);
         }
         self.lines.clear();
     }

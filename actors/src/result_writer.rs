@@ -1,6 +1,7 @@
 //! The ResultWriter: owns the way to the result files. Rows go to a thread of its own that commits them in groups
 //! (commit when idle, gather while busy), and it tells the Supervisor when they are durable.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -60,13 +61,19 @@ fn commit_groups<S: Commit>(
     outbox: &UnboundedSender<Ack>,
 ) -> S {
     let mut last_commit = None::<Instant>;
+    let mut broken = HashSet::new();
     while let Ok(first) = inbox.recv() {
         let since_last = last_commit.map_or(GATHER, |at| at.elapsed());
         std::thread::sleep(GATHER.saturating_sub(since_last));
         let mut group = vec![first];
         group.extend(inbox.try_iter().take(GROUP - 1));
-        // A durable row must never name a log that is still on its way to the file.
-        logs.barrier();
+        // A durable row must never name a log that is still on its way to the file, nor call one whole that is not.
+        broken.extend(logs.barrier());
+        for row in &mut group {
+            if row.log.as_ref().is_some_and(|log| broken.remove(log)) {
+                Arc::make_mut(row).log_is_whole = false;
+            }
+        }
         let ack = store.commit(&group).map(|()| group.len());
         last_commit = Some(Instant::now());
         let failed = ack.is_err();

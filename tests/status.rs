@@ -1,0 +1,229 @@
+//! What can be seen of a run from outside: its status, its diagnosis, its progress; and that a loud child costs no memory.
+
+mod common;
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use common::{Desk, Ran, Started, skip_unless, wait_until};
+use serde_json::Value;
+
+/// One that is done, one that is at work until the file `go` is there, one that waits for a slot.
+const SPEC: &str = r#"Job(name: "seen", slots: 1, commands: [
+    (id: "done", run: ["true"]),
+    (id: "working", run: ["sh", "-c", "touch ready; while ! test -e go; do sleep 0.01; done"]),
+    (id: "waiting", run: ["true"]),
+])"#;
+
+fn status(desk: &Desk, dir: &str) -> Ran {
+    desk.finish(desk.provisor(["status", dir]))
+}
+
+fn start<'a>(desk: &'a Desk, args: &[&str]) -> Started<'a> {
+    let started = desk.start(SPEC, args);
+    desk.await_file("ready");
+    started
+}
+
+/// Waits until the status says this.
+fn await_status(desk: &Desk, words: &str) -> Ran {
+    let mut last = None;
+    wait_until(&format!("the status says `{words}`"), || {
+        let ran = status(desk, "out").with_code(0);
+        let so = ran.out.contains(words);
+        last = Some(ran);
+        so
+    });
+    last.expect("asked")
+}
+
+#[test]
+fn status_says_what_runs_and_what_became_of_it() {
+    let desk = Desk::new("status");
+    let started = start(&desk, &[]);
+    let pid = started.pid();
+    let ran = await_status(&desk, "  working");
+    let lines: Vec<_> = ran.out.lines().collect();
+    assert_eq!(lines[0], "seen: 1 of 3 queries done, 1 well (ok 1)");
+    assert_eq!(lines[1], format!("running (pid {pid}): 1 at work, 1 waiting"));
+    let (time, id) = lines[2].trim().split_once("  ").expect("a time and an id");
+    assert!(id == "working" && time.ends_with('s'), "{}", lines[2]);
+    assert_eq!((lines.len(), ran.err.as_str()), (3, ""));
+
+    // A run that does not answer is no reason not to.
+    started.signal("STOP");
+    assert!(status(&desk, "out").with_code(0).out.contains("  working"));
+    started.signal("CONT");
+
+    desk.write("go", "");
+    started.wait().with_code(0);
+    let ran = status(&desk, "out").with_code(0);
+    assert_eq!(ran.out, "seen: 3 of 3 queries done, 3 well (ok 3)\nnot running; complete\n");
+    assert_eq!(status(&desk, desk.file("out").to_str().expect("UTF-8")).with_code(0).out, ran.out);
+}
+
+#[test]
+fn status_of_a_run_that_was_killed_says_what_is_left() {
+    let desk = Desk::new("status-killed");
+    let started = start(&desk, &[]);
+    await_status(&desk, "  working");
+    started.signal("KILL");
+    started.wait();
+    let ran = await_status(&desk, "not running");
+    let expected =
+        "seen: 1 of 3 queries done, 1 well (ok 1)\nnot running; 2 queries not done: run it again to go on\n";
+    assert_eq!(ran.out, expected);
+    let rows = desk.read("out/results.csv");
+    status(&desk, "out");
+    assert_eq!(desk.read("out/results.csv"), rows, "looking changes nothing");
+}
+
+#[test]
+fn status_where_nothing_was_run_is_a_sentence() {
+    let desk = Desk::new("status-nothing");
+    fs::create_dir(desk.file("empty")).expect("made");
+    desk.write("file", "");
+    for dir in ["empty", "gone", "file"] {
+        let ran = status(&desk, dir).with_code(2).says(dir).says("nothing has been run");
+        assert_eq!((ran.out.as_str(), ran.err.lines().count()), ("", 1), "{}", ran.err);
+    }
+    assert_eq!(fs::read_dir(desk.file("empty")).expect("there").count(), 0, "nor is anything made");
+    desk.finish(desk.provisor(["status"])).with_code(2);
+}
+
+const TALKING: &str = r#"Job(name: "talk", slots: 1, rules: [(on: Contains("stop"), verdict: "stopped", stop: true)], commands: [
+    (id: "talk/first", run: ["sh", "-c", "echo please stop; exec sleep 60"]),
+    (id: "talk/second", run: ["echo", "stop"]),
+])"#;
+
+#[test]
+fn the_diagnosis_goes_to_stderr_as_far_as_it_was_asked_for() {
+    let desk = Desk::new("diagnosis");
+    let silent = desk.run(TALKING, &["--fresh"]).with_code(0);
+    assert!(!silent.err.contains("query{") && !silent.err.contains("INFO"), "{}", silent.err);
+    let told = desk.run(TALKING, &["--fresh", "-v"]).with_code(0);
+    let of = |err: &str, words: &str| {
+        err.lines().any(|line| line.contains("talk/first") && line.contains(words) && line.contains("query{"))
+    };
+    assert!(of(&told.err, "stopping") && of(&told.err, "finished"), "{}", told.err);
+    assert!(!told.err.contains("DEBUG"), "{}", told.err);
+    let more = desk.run(TALKING, &["--fresh", "-vv"]).with_code(0);
+    assert!(of(&more.err, "DEBUG") && of(&more.err, "started"), "{}", more.err);
+    let mut command = desk.provisor(["run", "spec.ron", "-o", "out", "--fresh"]);
+    command.env("RUST_LOG", "debug");
+    let by_variable = desk.finish(command).with_code(0);
+    assert!(of(&by_variable.err, "DEBUG"), "{}", by_variable.err);
+    for ran in [&silent, &told, &more, &by_variable] {
+        assert!(
+            !ran.out.contains("INFO") && !ran.out.contains("DEBUG") && !ran.out.contains("query{"),
+            "{}",
+            ran.out
+        );
+    }
+}
+
+#[test]
+fn the_diagnosis_in_a_file_is_json_with_the_querys_id() {
+    let desk = Desk::new("log-file");
+    let ran = desk.run(TALKING, &["--log-file", "diagnosis.jsonl"]).with_code(0);
+    let events: Vec<Value> =
+        desk.read("diagnosis.jsonl").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    for id in ["talk/first", "talk/second"] {
+        let mine = events.iter().filter(|event| event["span"]["id"] == id || event["spans"][0]["id"] == id);
+        let messages: Vec<_> =
+            mine.map(|event| event["fields"]["message"].as_str().unwrap_or_default()).collect();
+        assert!(messages.contains(&"started") && messages.contains(&"finished"), "{id}: {messages:?}");
+    }
+    assert!(!ran.out.contains("\"fields\"") && !ran.err.contains("\"fields\""), "{}{}", ran.out, ran.err);
+    // A second run writes after the first one.
+    desk.run(TALKING, &["--log-file", "diagnosis.jsonl", "--fresh"]).with_code(0);
+    assert!(desk.read("diagnosis.jsonl").lines().count() > events.len());
+    desk.run(TALKING, &["--log-file", "no/such/folder/x"]).says("log file");
+}
+
+#[test]
+fn progress_is_shown_as_it_was_asked_for() {
+    let desk = Desk::new("progress");
+    let with = |args: &[&str]| desk.run(TALKING, &[&["--fresh"], args].concat()).with_code(0);
+    let line =
+        |ran: &Ran| ran.err.lines().any(|line| line.starts_with("2/2 ") && line.contains("talk/second"));
+    assert!(
+        line(&with(&[])) && line(&with(&["--progress", "plain"])) && line(&with(&["--progress", "auto"]))
+    );
+    let none = with(&["--progress", "none"]);
+    assert!(!line(&none) && !none.err.contains("talk"), "{}", none.err);
+    let quiet = with(&["-q"]);
+    assert_eq!(quiet.err, "");
+    for ran in [none, quiet] {
+        assert!(
+            ran.out.contains("talk/second") && ran.out.contains("2 queries: 2 well (stopped 2)\n"),
+            "{}",
+            ran.out
+        );
+    }
+    desk.run(TALKING, &["--progress", "loud"]).with_code(2).says("loud");
+    // What is wrong is said even then.
+    let failed = desk.run("Job(name: \"talk\", commands: [])", &["-q"]).with_code(2);
+    assert!(failed.err.starts_with("error: "), "{}", failed.err);
+}
+
+/// The most memory that this process has had, in KiB.
+fn peak_kib(pid: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("its peak");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
+#[test]
+fn a_loud_child_costs_no_memory_and_loses_no_byte() {
+    const LOUD: u64 = 200 << 20;
+    let desk = Desk::new("loud");
+    let spec = format!(
+        r#"Job(name: "loud", slots: 2, rules: [(on: Contains("needle"), verdict: "found")], commands: [
+            (id: "lines", run: ["sh", "-c", "yes some line of output | head -c {LOUD}; {wait}; echo; echo needle"]),
+            (id: "zeros", run: ["sh", "-c", "head -c {half} /dev/zero; {wait}; echo; echo needle"]),
+        ])"#,
+        half = LOUD / 2,
+        wait = "while ! test -e go; do sleep 0.01; done",
+    );
+    let started = desk.start(&spec, &[]);
+    let length = |name: &str| {
+        let logs = fs::read_dir(desk.file("out/logs")).into_iter().flatten().flatten();
+        let mut mine = logs.filter(|log| log.file_name().to_string_lossy().starts_with(name));
+        mine.next().map_or(0, |log| log.metadata().expect("there").len())
+    };
+    wait_until("all is in the logs", || length("lines") == LOUD && length("zeros") == LOUD / 2);
+    let peak = peak_kib(started.pid());
+    desk.write("go", "");
+    started.wait().with_code(0);
+    assert!(peak < 64 << 10, "{peak} KiB");
+    let end = "\nneedle\n".len() as u64;
+    assert_eq!((length("lines"), length("zeros")), (LOUD + end, LOUD / 2 + end));
+    let log = desk.file(&format!("out/{}", desk.column("log")["lines"]));
+    let check = format!("yes some line of output | head -c {LOUD} | cmp -n {LOUD} - \"$1\"");
+    if !skip_unless(Command::new("cmp").arg("--version").stdout(Stdio::null()).status().is_ok(), "no cmp") {
+        let status = Command::new("sh").args(["-c", &check, "sh"]).arg(log).status();
+        assert!(status.expect("sh runs").success(), "every byte in its place");
+    }
+}
+
+#[test]
+fn the_bytes_of_a_child_are_kept_whatever_they_are() {
+    let desk = Desk::new("bytes");
+    let spec = r#"Job(name: "bytes", rules: [(on: Regex("^RESULT (.*)$"), verdict: "seen", value: Group(1))], commands: [
+        (id: "long", run: ["sh", "-c", "head -c 10000000 /dev/zero | tr '\\0' x; echo; echo RESULT long"]),
+        (id: "endless", run: ["sh", "-c", "echo RESULT first; head -c 10000000 /dev/zero | tr '\\0' y"]),
+        (id: "binary", run: ["printf", "a\\000b\\377\\376\\r\\nRESULT \\351\\001x\\000y"]),
+    ])"#;
+    desk.run(spec, &[]).with_code(0);
+    let logs = desk.column("log");
+    let log = |id: &str| fs::read(desk.file(&format!("out/{}", logs[id]))).expect("a log");
+    assert!(log("long") == [&[b'x'; 10_000_000][..], b"\nRESULT long\n"].concat());
+    assert!(log("endless") == [b"RESULT first\n", &[b'y'; 10_000_000][..]].concat());
+    assert_eq!(log("binary"), b"a\0b\xff\xfe\r\nRESULT \xe9\x01x\0y");
+    let values = desk.column("value");
+    assert_eq!((values["long"].as_str(), values["endless"].as_str()), ("long", "first"));
+    let table = desk.read("out/results.csv");
+    assert!(!table.contains(['\0', '\x01']), "what stands in the table is clean");
+    assert!(values["binary"].ends_with("xy") || values["binary"].ends_with('y'), "{:?}", values["binary"]);
+}
