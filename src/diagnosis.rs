@@ -2,27 +2,29 @@
 //! file with --log-file. Never mixed into the results.
 
 use std::fs::OpenOptions;
-use std::io;
 use std::path::Path;
 use std::sync::Mutex;
 
+use crate::failure::Failure;
+use crate::view::screen;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Sets it up; to be called once.
-pub(crate) fn start(verbose: u8, log_file: Option<&Path>) -> io::Result<()> {
+pub(crate) fn start(verbose: u8, log_file: Option<&Path>) -> Result<(), Failure> {
     let usual = match verbose {
         0 => "warn",
         1 => "info",
         _ => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    let to_stderr = fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(false);
+    let to_stderr = fmt::layer().with_writer(|| screen::Events).with_target(false).with_ansi(false);
     let to_file = match log_file {
         Some(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path)?;
+            let failed = |source| Failure::LogFile { path: path.to_owned(), source };
+            let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
             let layer = fmt::layer().json().with_writer(Mutex::new(file));
             Some(layer.with_filter(EnvFilter::new("debug")))
         }

@@ -50,6 +50,17 @@ pub(crate) enum Failure {
         /// Why.
         source: std::io::Error,
     },
+    /// The file for the diagnosis cannot be written.
+    #[error("the log file {} cannot be written", path.display())]
+    LogFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no current directory, or no path of this program.
+    #[error("the current directory cannot be used: change to one that exists")]
+    Surroundings(#[source] std::io::Error),
     /// An input of a query cannot be read.
     #[error("an input of the query {query} cannot be read")]
     Input {
@@ -85,6 +96,7 @@ impl Failure {
     #[must_use]
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
+            Self::LogFile { .. } | Self::Surroundings(_) => code::USAGE,
             Self::Spec(_) | Self::Usage(_) | Self::RunDir(_) | Self::Input { .. } | Self::Play(_) => {
                 code::USAGE
             }

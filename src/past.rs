@@ -58,7 +58,9 @@ impl Outlook {
 pub(crate) fn look(job: &Lowered, store: &Store, dir: &RunDir, args: &RunArgs) -> Result<Outlook, Failure> {
     let past = store.past()?;
     let prints = prints(job)?;
-    let asked = asked(job, &prints, &Wish::of(args)?);
+    let wish = Wish::of(args)?;
+    wish.check(job)?;
+    let asked = asked(job, &prints, &wish);
     let policy = if args.fresh { Reuse::Never } else { job.plan.reuse };
     let complete = store.last_run_complete()? && args.rerun.is_none();
     let rows: Vec<_> = past.iter().map(|row| row.past.clone()).collect();
@@ -82,6 +84,7 @@ fn asked<'a>(job: &'a Lowered, prints: &[(Fingerprint, Fingerprint)], wish: &Wis
         fingerprint: *fingerprint,
         judging: *judging,
         limits: query.limits,
+        expect: query.expect.as_deref(),
         wanted: wish.for_id(&query.id),
     });
     asked.collect()
@@ -145,6 +148,16 @@ impl Wish {
                 let pattern = IdPattern::new(glob);
                 pattern.map(Self::Matching).map_err(|error| Failure::Usage(format!("--rerun: {error}")))
             }
+        }
+    }
+
+    /// A pattern that matches nothing is a slip of the pen, and nothing is run for it.
+    fn check(&self, job: &Lowered) -> Result<(), Failure> {
+        match self {
+            Self::Matching(pattern) if !job.chosen_queries().any(|query| pattern.matches(&query.id)) => {
+                Err(Failure::Usage("--rerun: no query matches; `provisor plan` shows their ids".into()))
+            }
+            _ => Ok(()),
         }
     }
 

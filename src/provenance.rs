@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use jiff::Zoned;
-use provisor_actors::fingerprint::Hasher;
+use provisor_actors::fingerprint::{self, Hasher};
 use provisor_core::Plan;
 use provisor_core::verdict::Preset;
 use serde_json::{Value, json};
+
+/// How long ProVerif may take to say its version.
+const VERSION_IN: Duration = Duration::from_secs(2);
 
 /// What is written at the start; `end` is added when the run is over.
 pub(crate) fn start(plan: &Plan, run: u64, containment: &str, guarantees: &str) -> Value {
@@ -54,14 +58,14 @@ fn host() -> Value {
 
 /// Each distinct program once: where it is, the hash of its bytes and, for ProVerif, what it says of its version.
 fn tools(plan: &Plan) -> Value {
-    let mut hasher = Hasher::default();
+    let (mut hasher, path_var) = (Hasher::new(), std::env::var_os("PATH"));
     let mut tools: BTreeMap<String, Value> = BTreeMap::new();
     for query in &plan.queries {
         let Some(name) = query.command.argv.first() else { continue };
         if tools.contains_key(&**name) {
             continue;
         }
-        let path = find(name, &query.command.cwd);
+        let path = fingerprint::resolve(&query.command, path_var.as_deref());
         let hash = path.as_ref().and_then(|path| hasher.file(path).ok().flatten());
         let is_proverif = matches!(query.judging.preset, Some(Preset::ProVerif(_)));
         let version =
@@ -70,14 +74,6 @@ fn tools(plan: &Plan) -> Value {
         tools.insert(name.to_string(), json!({ "path": path, "blake3": hash, "version": version }));
     }
     json!(tools)
-}
-
-fn find(program: &str, cwd: &Path) -> Option<PathBuf> {
-    if program.contains('/') {
-        return Some(cwd.join(program)).filter(|path| path.is_file());
-    }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| path.is_file())
 }
 
 /// Only ProVerif itself is asked: another program, or a script around it, might do anything when it is started.
@@ -93,9 +89,19 @@ fn may_be_asked(path: &Path) -> bool {
             .unwrap_or(false)
 }
 
-/// ProVerif has no `--version`; the first line of `-help` says it: `Proverif 2.05. Cryptographic ...`.
+/// ProVerif has no `--version`; the first line of `-help` says it: `Proverif 2.05. Cryptographic ...`. The one process
+/// that the guardian does not make: it is over before the run begins, and killed if it is not.
 fn version(path: &Path) -> Option<String> {
-    let output = Command::new(path).arg("-help").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let mut command = Command::new(path);
+    command.arg("-help").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().ok()?;
+    let deadline = Instant::now() + VERSION_IN;
+    // It fits a pipe, so that the program need not be read to end.
+    while child.try_wait().ok()?.is_none() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let _ = child.kill();
+    let output = child.wait_with_output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let (version, _) = text.lines().next()?.split_once(". ")?;
     Some(version.to_owned())

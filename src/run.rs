@@ -1,7 +1,6 @@
 //! `provisor run`, from what was typed to the exit code.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,8 +46,7 @@ const GUARANTEES: &str = "a query's process group is killed, then every descenda
 pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     // The first thing of all: the guardian is a fork of this process, and the smaller that is, the smaller it stays.
     let guardian = start_guardian()?;
-    diagnosis::start(args.verbose, args.log_file.as_deref())
-        .map_err(|source| Failure::System { what: "the log file", source })?;
+    diagnosis::start(args.verbose, args.log_file.as_deref())?;
     let lowered = settings::load(&args.spec)?;
     settings::warn(&lowered, &args.spec.spec);
     let dir = Arc::new(RunDir::open(run_directory(args), GUARDIAN_FINISHES_IN)?);
@@ -66,6 +64,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let show = if args.quiet || args.progress == Progress::None { Show::Nothing } else { Show::Lines };
     greet(show, &plan, &outlook, dir.path());
     let Prepared { todo, reused, run } = prepared;
+    let asked =
+        outlook.todo().chain(outlook.reused()).filter_map(|place| Place::try_from(place).ok()).collect();
     let token = format!("{}.{run}", std::process::id()).into();
     let job = Job { plan: Arc::clone(&plan), todo, reused, token };
     let (events, inbox) = mpsc::channel(EVENTS);
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     match session::run(job, ports, inbox, show, run_dir.join("status.json"))? {
         Parting::Left => Ok(code::INTERRUPTED),
         Parting::Ended { ending, mut store, counts, elapsed, interrupted_by } => {
-            let end = End { ending, counts, elapsed, interrupted_by };
+            let end = End { ending, counts, elapsed, interrupted_by, asked };
             finish(&mut store, record, &run_dir, &end)?;
             // The store is closed after the last reader: who may write leaves no file of SQLite's behind.
             report(args, &dir, &end)
@@ -87,6 +87,8 @@ struct End {
     counts: Counts,
     elapsed: Duration,
     interrupted_by: Option<Signal>,
+    /// The places of the queries that were asked for: all of them, but with `--only`.
+    asked: HashSet<Place>,
 }
 
 fn run_directory(args: &RunArgs) -> PathBuf {
@@ -210,12 +212,13 @@ fn finish(store: &mut Store, mut record: Value, run_dir: &Path, end: &End) -> Re
 
 /// The table, the closing lines, and what to exit with.
 fn report(args: &RunArgs, dir: &RunDir, end: &End) -> Result<u8, Failure> {
-    let End { ending, counts, elapsed, interrupted_by } = end;
+    let End { ending, counts, elapsed, interrupted_by, .. } = end;
     let rows = Store::read(dir.path())?.standing()?;
     if !args.quiet {
         tell(&format!("{} in {}", words::queries(counts.done - counts.reused), words::duration(*elapsed)));
     }
-    let text = summary::table(&rows, view::width()) + &summary::closing(counts, dir.path());
+    let asked: Vec<_> = rows.into_iter().filter(|row| end.asked.contains(&row.place)).collect();
+    let text = summary::table(&asked, view::width()) + &summary::closing(counts, dir.path());
     if let Err(error) = view::print(&text) {
         // The results are safe in their files, and a terminal that has gone is no reason to say otherwise.
         tell(&format!("the table could not be printed: {error}"));
@@ -271,7 +274,7 @@ fn write_failed(path: &Path) -> impl FnOnce(io::Error) -> Failure + use<> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    fs::write(path, bytes).map_err(write_failed(path))
+    rundir::replace(path, bytes).map_err(write_failed(path))
 }
 
 fn write_json(path: &Path, value: &Value) -> Result<(), Failure> {

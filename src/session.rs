@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::failure::Failure;
-use crate::view::{plain, status, tell, words};
+use crate::view::{plain, screen, status, tell, words};
 
 /// Events that may wait for the screen; what comes on top is counted and left out.
 pub(crate) const EVENTS: usize = 16_384;
@@ -68,6 +68,7 @@ pub(crate) fn run(
         let plan = Arc::clone(&job.plan);
         let done = job.reused.len();
         let total = done + job.todo.len();
+        screen::open().map_err(system("the system's threads"))?;
         let runtime = Runtime::start(job, ports).await?;
         let session = Session {
             plan,
@@ -94,7 +95,8 @@ struct Session {
     /// How many queries are done, as far as the screen has come.
     done: usize,
     total: usize,
-    last_state: Option<Counts>,
+    /// What was last written for `status`: the counts, and who ran.
+    last_state: Option<(Counts, Vec<(Place, u32)>)>,
     interruptions: u32,
     interrupted_by: Option<Signal>,
 }
@@ -116,11 +118,13 @@ impl Session {
                 ended = &mut ended => break ended?,
                 signal = signals.next() => {
                     if self.obey(signal) {
+                        screen::close();
                         return Ok(Parting::Left);
                     }
                 }
                 _ = look.tick() => self.take_all(&mut events),
                 _ = beat.tick() => {
+                    self.take_all(&mut events);
                     self.beat(beats);
                     beats += 1;
                 }
@@ -128,6 +132,8 @@ impl Session {
         };
         self.take_all(&mut events);
         self.write_state();
+        let left_out = screen::close();
+        tell_left_out(left_out);
         let counts = self.handle.counts().borrow().clone();
         let elapsed = self.handle.now() - Tick::ZERO;
         let interrupted_by = self.interrupted_by;
@@ -145,8 +151,12 @@ impl Session {
             Event::Started { query, attempt } => {
                 self.running.insert(query, (attempt, self.handle.now()));
             }
+            Event::Ended { query, attempt } => {
+                if self.running.get(&query).is_some_and(|(running, _)| *running == attempt) {
+                    self.running.remove(&query);
+                }
+            }
             Event::Done(row) => {
-                self.running.remove(&row.query);
                 self.done += usize::from(row.last);
                 self.say(|session| {
                     let plan = &session.plan;
@@ -155,7 +165,6 @@ impl Session {
                 });
             }
             Event::Returned { query, why } => {
-                self.running.remove(&query);
                 let id = &self.plan.queries[query as usize].id;
                 tracing::warn!(query = %id, %why, "short of something: fewer at once for a while");
             }
@@ -184,12 +193,12 @@ impl Session {
         let running = words::queries(self.handle.counts().borrow().running);
         match interruption(self.interruptions) {
             Some(StopMethod::Term) => {
-                tell(&format!("interrupted: ending {running}; once more kills them at once"));
                 self.handle.interrupt(Cause::Cancelled, false);
+                tell(&format!("interrupted: ending {running}; once more kills them at once"));
             }
             Some(StopMethod::Kill) => {
-                tell(&format!("interrupted again: killing {running}; once more leaves at once"));
                 self.handle.interrupt(Cause::Cancelled, true);
+                tell(&format!("interrupted again: killing {running}; once more leaves at once"));
             }
             None => {
                 tell("interrupted a third time: leaving; the guardian kills what is left");
@@ -203,6 +212,7 @@ impl Session {
     fn pause(&self) {
         self.handle.pause(true);
         tell("stopped, and all queries with it; `fg` goes on");
+        screen::settle(LOOK_EVERY);
         if let Err(error) = signals::stop_self() {
             tracing::warn!(%error, "this process cannot be stopped");
         }
@@ -242,18 +252,26 @@ impl Session {
 
     fn write_state(&mut self) {
         let counts = self.handle.counts().borrow().clone();
-        if self.last_state.as_ref() == Some(&counts) {
+        let running = self.running.iter().map(|(query, (attempt, _))| (*query, *attempt)).collect();
+        let state = (counts, running);
+        if self.last_state.as_ref() == Some(&state) {
             return;
         }
-        if let Err(error) = status::write(&self.state_file, &counts, &self.running()) {
+        if let Err(error) = status::write(&self.state_file, &state.0, &self.running()) {
             tracing::debug!(%error, "the state for `status` cannot be written");
         }
-        self.last_state = Some(counts);
+        self.last_state = Some(state);
     }
 
     fn say(&self, line: impl FnOnce(&Self) -> String) {
         if self.show == Show::Lines {
             tell(&line(self));
         }
+    }
+}
+
+fn tell_left_out(left_out: Option<u64>) {
+    if let Some(lines @ 1..) = left_out {
+        tell(&format!("{lines} lines of progress found no room on the screen; the results are complete"));
     }
 }

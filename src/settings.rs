@@ -11,8 +11,7 @@ use crate::view::{stderr_has_colors, tell};
 
 /// Reads a spec with everything that was typed put over it.
 pub(crate) fn load(args: &SpecArgs) -> Result<Lowered, Failure> {
-    let mut around = Surroundings::of(&args.spec)
-        .map_err(|source| Failure::System { what: "the current directory", source })?;
+    let mut around = Surroundings::of(&args.spec).map_err(Failure::Surroundings)?;
     around.overrides = overrides(args)?;
     provisor_config::load(&args.spec, &around).map_err(Failure::Spec)
 }

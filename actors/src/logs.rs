@@ -58,24 +58,39 @@ pub struct Logs {
     _last: Arc<HangUp>,
 }
 
-/// What lies on the thread's desk.
-#[derive(Debug, Default)]
+/// What lies on the thread's desk; `None` when nobody sits there any more.
+#[derive(Debug)]
 struct Tray {
-    orders: Mutex<Vec<Order>>,
+    orders: Mutex<Option<Vec<Order>>>,
     ring: Condvar,
 }
 
 impl Tray {
     fn put(&self, order: Order) {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner).push(order);
+        // An order that nobody takes is dropped, and with it the permit or the answer that somebody waits for.
+        if let Some(orders) = &mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner) {
+            orders.push(order);
+        }
     }
 
     /// Waits for the bell, then takes all there is.
     fn take(&self, taken: &mut Vec<Order>) {
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        let quiet = |orders: &mut Vec<Order>| orders.iter().all(|order| matches!(order, Order::Close { .. }));
+        let is_quiet = |order: &Order| matches!(order, Order::Close { .. });
+        let quiet = |orders: &mut Option<Vec<Order>>| orders.iter().flatten().all(is_quiet);
         let mut orders = self.ring.wait_while(orders, quiet).unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut *orders, taken);
+        if let Some(orders) = &mut *orders {
+            std::mem::swap(orders, taken);
+        }
+    }
+}
+
+/// Leaves the desk for good, on a panic too: whoever waits for an order hears at once that it is in vain.
+struct Leave<'a>(&'a Tray);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        *self.0.orders.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -113,7 +128,7 @@ impl Logs {
     /// # Errors
     /// If the system gives no thread.
     pub fn start(open: OpenLog) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let tray = Arc::new(Tray::default());
+        let tray = Arc::new(Tray { orders: Mutex::new(Some(Vec::new())), ring: Condvar::new() });
         let served = Arc::clone(&tray);
         let thread = std::thread::Builder::new()
             .name("provisor-logs".into())
@@ -157,6 +172,7 @@ struct Desk {
 impl Desk {
     fn serve(mut self, tray: &Tray) {
         let mut orders = Vec::new();
+        let _leave = Leave(tray);
         loop {
             tray.take(&mut orders);
             for order in orders.drain(..) {

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
-use actix::Message;
+use actix::{Addr, Message};
 use provisor_core::process::Fact;
 use provisor_core::roster::Place;
 use provisor_core::tally::Change;
 use provisor_core::{Cause, StopMethod, Tick};
 use tokio::sync::oneshot;
 
+use crate::result_writer::ResultWriter;
 use crate::row::Row;
 
 /// Supervisor -> ProcessActor: you have a slot, start.
@@ -163,12 +164,21 @@ pub enum Event {
         /// Which attempt.
         attempt: u32,
     },
-    /// A result line was read.
+    /// Result lines were read.
     Verdict {
         /// Which query.
         query: Place,
-        /// The word.
+        /// The word of the last one.
         verdict: Arc<str>,
+        /// How many there were at once.
+        of: usize,
+    },
+    /// An attempt is over; its row is on its way.
+    Ended {
+        /// Which query.
+        query: Place,
+        /// Which attempt.
+        attempt: u32,
     },
     /// The end of a query has begun.
     Stopping {
@@ -189,3 +199,13 @@ pub enum Event {
         why: Arc<str>,
     },
 }
+
+/// Runtime -> Supervisor: here is your writer; begin.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Open(pub Addr<ResultWriter>);
+
+/// Runtime -> Supervisor: the guardian died, and all children with it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct GuardianDied;

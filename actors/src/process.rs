@@ -44,6 +44,7 @@ pub struct ProcessActor {
     attempt: u32,
     request: Option<LaunchRequest>,
     log: Arc<LogSpec>,
+    log_is_closed: bool,
     machine: Process<Reader>,
     around: Surroundings,
     seq: u32,
@@ -72,6 +73,7 @@ impl ProcessActor {
             attempt,
             request: Some(request),
             log,
+            log_is_closed: false,
             machine,
             around,
             seq: 0,
@@ -184,6 +186,7 @@ impl ProcessActor {
         // What never ran has no log.
         if matches!(fact, Fact::Finished(_)) && self.child.is_some() {
             self.around.logs.close(&self.log, self.departure);
+            self.log_is_closed = true;
         }
         let report = Report {
             query: self.query,
@@ -201,6 +204,15 @@ impl ProcessActor {
     fn woken(&mut self, ctx: &mut Context<Self>) {
         self.alarm.rang();
         self.feed(Event::Wake, ctx);
+    }
+}
+
+impl Drop for ProcessActor {
+    /// A panic, too, leaves a log that is closed.
+    fn drop(&mut self) {
+        if self.child.is_some() && !self.log_is_closed {
+            self.around.logs.close(&self.log, None);
+        }
     }
 }
 
@@ -243,8 +255,8 @@ impl StreamHandler<Output> for ProcessActor {
 fn diagnose(fact: &Fact) {
     match fact {
         Fact::Started => tracing::debug!("started"),
-        Fact::Verdict(finding) => {
-            tracing::debug!(verdict = %finding.verdict, statement = %finding.statement, "verdict")
+        Fact::Verdict { last, of } => {
+            tracing::debug!(verdict = %last.verdict, statement = %last.statement, of, "verdict");
         }
         Fact::Stopping { cause, method } => tracing::info!(cause = cause.word(), ?method, "stopping"),
         Fact::Returned(why) => tracing::info!(%why, "back to the queue"),

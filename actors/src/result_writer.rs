@@ -77,7 +77,9 @@ fn commit_groups<S: Commit>(
         let ack = store.commit(&group).map(|()| group.len());
         last_commit = Some(Instant::now());
         let failed = ack.is_err();
-        if outbox.send(ack).is_err() || failed {
+        // Nobody may listen any more: what is there is written all the same.
+        let _ = outbox.send(ack);
+        if failed {
             break;
         }
     }
@@ -111,5 +113,8 @@ impl StreamHandler<Ack> for ResultWriter {
         }
     }
 
-    fn finished(&mut self, _: &mut Self::Context) {}
+    /// The thread is gone while rows may still come: after a failure that was told already, or by a panic.
+    fn finished(&mut self, _: &mut Self::Context) {
+        self.failed.do_send(WriteFailed { text: "the thread that writes the results has died".into() });
+    }
 }

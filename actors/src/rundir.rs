@@ -97,6 +97,20 @@ pub enum RunDirError {
     },
 }
 
+/// Writes a file anew: all of it or nothing, and never through a symlink, for a rename replaces the link itself.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let fresh = path.with_file_name(name);
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&fresh)?;
+    file.write_all(bytes)?;
+    fs::rename(fresh, path)
+}
+
 /// The directory of the last run in this run directory.
 #[must_use]
 pub fn last_run_dir(path: &Path) -> Option<PathBuf> {

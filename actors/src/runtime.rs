@@ -19,12 +19,12 @@ use tracing::Span;
 use crate::clock::RunClock;
 use crate::counter::Counter;
 use crate::logs::{Logs, OpenLog};
-use crate::messages::{Down, Drain, Ending, Event, Interrupt, Reason, Subject};
+use crate::messages::{Down, Drain, Ending, Event, GuardianDied, Interrupt, Open, Reason, Subject};
 use crate::monitor::{run_monitored, start_monitored};
 use crate::os::{Launch, LocalFuture};
 use crate::result_writer::ResultWriter;
 use crate::row::Commit;
-use crate::supervisor::{GuardianDied, LogName, Office, Open, Supervisor};
+use crate::supervisor::{LogName, Office, Supervisor};
 
 /// Rows that may wait for the disk before nothing new is started.
 const UNWRITTEN: usize = 4096;

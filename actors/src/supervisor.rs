@@ -20,8 +20,8 @@ use crate::clock::RunClock;
 use crate::counter::Counter;
 use crate::logs::{LogSpec, Logs};
 use crate::messages::{
-    Abort, Begin, Down, Drain, Durable, Ending, Event, Failure, Interrupt, Note, Reason, Report, Subject,
-    Write, WriteFailed,
+    Abort, Begin, Down, Drain, Durable, Ending, Event, Failure, GuardianDied, Interrupt, Note, Open, Reason,
+    Report, Subject, Write, WriteFailed,
 };
 use crate::monitor::start_monitored;
 use crate::os::{Launch, LaunchRequest};
@@ -67,6 +67,8 @@ pub struct Supervisor {
     /// Events that a slow subscriber has missed.
     missed: u64,
     failure: Option<Failure>,
+    /// Nobody writes rows any more: the run does not wait for them.
+    cannot_write: bool,
     waiting: Vec<oneshot::Sender<Ending>>,
     alarm: Alarm,
     orders: Vec<Order>,
@@ -93,6 +95,7 @@ impl Supervisor {
             unwritten: VecDeque::new(),
             missed: 0,
             failure: None,
+            cannot_write: false,
             waiting: Vec::new(),
             alarm: Alarm::default(),
             orders: Vec::new(),
@@ -209,7 +212,7 @@ impl Supervisor {
     }
 
     fn answer_if_over(&mut self) {
-        let over = self.roster.is_over() || (self.failure.is_some() && self.roster.running() == 0);
+        let over = self.roster.is_over() || (self.cannot_write && self.roster.running() == 0);
         if !over {
             return;
         }
@@ -250,11 +253,6 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 }
 
-/// Runtime -> Supervisor: here is your writer; begin.
-#[derive(actix::Message)]
-#[rtype(result = "()")]
-pub struct Open(pub Addr<ResultWriter>);
-
 impl Handler<Open> for Supervisor {
     type Result = ();
 
@@ -278,13 +276,14 @@ impl Handler<Report> for Supervisor {
                 self.roster.started(query);
                 self.tell(Event::Started { query, attempt });
             }
-            Fact::Verdict(finding) => self.tell(Event::Verdict { query, verdict: finding.verdict }),
+            Fact::Verdict { last, of } => self.tell(Event::Verdict { query, verdict: last.verdict, of }),
             Fact::Stopping { cause, method } => self.tell(Event::Stopping { query, cause, method }),
             Fact::Returned(why) => {
                 self.tell(Event::Returned { query, why: Arc::clone(&why) });
                 self.consult(ctx, |roster, orders| roster.returned(at, query, why, orders));
             }
             Fact::Finished(outcome) => {
+                self.tell(Event::Ended { query, attempt });
                 self.consult(ctx, |roster, orders| roster.finished(at, query, *outcome, orders));
             }
         }
@@ -311,6 +310,7 @@ impl Handler<Down> for Supervisor {
                 }
             }
             Subject::Counter | Subject::ResultWriter => {
+                self.cannot_write |= subject == Subject::ResultWriter;
                 self.fail(Failure::Bug(format!("{subject:?}: {how}").into()), ctx);
             }
         }
@@ -331,6 +331,7 @@ impl Handler<WriteFailed> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, WriteFailed { text }: WriteFailed, ctx: &mut Self::Context) {
+        self.cannot_write = true;
         self.fail(Failure::Results(text), ctx);
     }
 }
@@ -342,11 +343,6 @@ impl Handler<Interrupt> for Supervisor {
         self.consult(ctx, |roster, orders| roster.abort(cause, forced, orders));
     }
 }
-
-/// Launcher -> Supervisor: the guardian died, and all children with it.
-#[derive(actix::Message)]
-#[rtype(result = "()")]
-pub struct GuardianDied;
 
 impl Handler<GuardianDied> for Supervisor {
     type Result = ();

@@ -2,6 +2,7 @@
 
 pub(crate) mod plain;
 pub(crate) mod plan;
+pub(crate) mod screen;
 pub(crate) mod status;
 pub(crate) mod summary;
 pub(crate) mod words;
@@ -17,10 +18,9 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Writes a line to standard error; if that fails there is nowhere to say so.
+/// Writes a line to standard error.
 pub(crate) fn tell(line: &str) {
-    let mut err = io::stderr().lock();
-    let _ = writeln!(err, "{line}");
+    screen::put(format!("{line}\n").into_bytes());
 }
 
 /// Whether to colour what goes to standard error.

@@ -38,9 +38,7 @@ struct State {
 pub(crate) fn write(path: &Path, counts: &Counts, running: &[Running]) -> io::Result<()> {
     let state =
         State { at_s: now_s(), total: counts.total, waiting: counts.waiting, running: running.to_vec() };
-    let temporary = path.with_extension("json.new");
-    fs::write(&temporary, serde_json::to_vec(&state)?)?;
-    fs::rename(temporary, path)
+    rundir::replace(path, &serde_json::to_vec(&state)?)
 }
 
 /// What `provisor status DIR` says.

@@ -14,6 +14,8 @@ use super::words;
 
 /// Rows in the table at most; beyond that only those that did not end well are shown.
 const MOST_ROWS: usize = 50;
+/// Verdicts of one query in the table at most.
+const MOST_VERDICTS: usize = 8;
 const NARROWEST: u16 = 60;
 const USUAL_WIDTH: u16 = 120;
 
@@ -74,13 +76,14 @@ fn decided(row: &Standing) -> String {
     if let Some(expected) =
         row.expected.as_deref().filter(|expected| judgement.verdict.as_deref() != Some(*expected))
     {
-        let _ = write!(text, "expected {expected}; ");
+        let _ = write!(text, "expected {expected}. ");
     }
     let own = judgement.findings.iter().filter(|finding| finding.own);
     let verdicts: Vec<_> = own.map(|finding| clean(&finding.verdict)).collect();
     match verdicts.len() {
         0 | 1 => text.push_str(&clean(judgement.line.as_deref().unwrap_or_default())),
-        results => drop(write!(text, "{results} results: {}", verdicts.join(", "))),
+        results @ 2..=MOST_VERDICTS => drop(write!(text, "{results} results: {}", verdicts.join(", "))),
+        results => drop(write!(text, "{results} results: {}, …", verdicts[..MOST_VERDICTS].join(", "))),
     }
     text
 }

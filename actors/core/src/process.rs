@@ -208,7 +208,8 @@ impl<E: Ear> Process<E> {
 
     /// Findings are evidence in every phase; a wish to stop counts only while nothing else ends the query.
     fn heard(&mut self, now: Tick, found: Vec<Finding>, wish: Option<StopMethod>, out: &mut Vec<Effect>) {
-        out.extend(found.into_iter().map(|finding| Effect::Report(Fact::Verdict(finding))));
+        let of = found.len();
+        out.extend(found.into_iter().next_back().map(|last| Effect::Report(Fact::Verdict { last, of })));
         if let (Some(method), State::Running { live, .. }) = (wish, &self.state) {
             let abort = Abort { cause: Cause::Concluded, forced: method == StopMethod::Kill };
             self.stop(now, *live, abort, out);

@@ -24,6 +24,8 @@ pub struct Asked<'a> {
     pub judging: Fingerprint,
     /// Its limits now.
     pub limits: Limits,
+    /// The verdict that is expected of it now.
+    pub expect: Option<&'a str>,
     /// The user wants it to be run whatever is known (`--rerun`).
     pub wanted: Wanted,
 }
@@ -56,12 +58,24 @@ pub struct Past {
     pub counts: Counts,
     /// It was killed by a signal.
     pub signalled: bool,
-    /// It ended as its asker hoped.
-    pub well: bool,
     /// Its limits then.
     pub limits: Limits,
     /// Its whole output is kept, with the streams told apart.
     pub log_is_whole: bool,
+}
+
+impl Past {
+    /// Whether it ended as one hopes who expects this: what was hoped for then does not matter.
+    #[must_use]
+    pub fn is_well(&self, expected: Option<&str>) -> bool {
+        let ended_by_itself = matches!(&*self.cause, "exited" | "concluded");
+        let as_hoped = match (&self.verdict, expected) {
+            (None, _) => false,
+            (Some(verdict), Some(expected)) => **verdict == *expected,
+            (Some(_), None) => self.counts == Counts::Ok,
+        };
+        ended_by_itself && as_hoped
+    }
 }
 
 /// Why a query is run.
@@ -117,7 +131,7 @@ pub fn decide(policy: Reuse, asked: &[Asked<'_>], past: &[Past], complete: bool)
 fn decide_one(policy: Reuse, query: &Asked<'_>, past: &Past, at: usize) -> Decision {
     let asked_for = match query.wanted {
         Wanted::Always => true,
-        Wanted::IfFailed => !past.well,
+        Wanted::IfFailed => !past.is_well(query.expect),
         Wanted::AsUsual => policy == Reuse::Never,
     };
     if asked_for {
@@ -189,7 +203,6 @@ mod tests {
             verdict: verdict.map(Into::into),
             counts: Counts::Ok,
             signalled: false,
-            well: true,
             limits: Limits { wall: Some(Duration::from_secs(10)), ..Limits::default() },
             log_is_whole: true,
         }
@@ -197,7 +210,7 @@ mod tests {
 
     fn asked(id: &str) -> Asked<'_> {
         let limits = Limits { wall: Some(Duration::from_secs(10)), ..Limits::default() };
-        Asked { id, fingerprint: print(1), judging: print(2), limits, wanted: Wanted::AsUsual }
+        Asked { id, fingerprint: print(1), judging: print(2), limits, expect: None, wanted: Wanted::AsUsual }
     }
 
     fn one(policy: Reuse, asked: Asked<'_>, past: Past) -> Decision {
@@ -290,13 +303,18 @@ mod tests {
 
     #[test]
     fn whoever_asks_gets_it() {
-        let wanted = |wanted, well| {
-            let row = Past { well, ..past("q", "exited", Some("true")) };
-            one(Reuse::Conclusive, Asked { wanted, ..asked("q") }, row)
+        let wanted = |wanted, expect| {
+            let query = Asked { wanted, expect, ..asked("q") };
+            one(Reuse::Conclusive, query, past("q", "exited", Some("true")))
         };
-        assert_eq!(wanted(Wanted::Always, true), Decision::Run(Why::Asked));
-        assert_eq!(wanted(Wanted::IfFailed, false), Decision::Run(Why::Asked));
-        assert_eq!(wanted(Wanted::IfFailed, true), Decision::Keep(0));
+        assert_eq!(wanted(Wanted::Always, None), Decision::Run(Why::Asked));
+        assert_eq!(wanted(Wanted::IfFailed, None), Decision::Keep(0));
+        assert_eq!(wanted(Wanted::IfFailed, Some("true")), Decision::Keep(0));
+        assert_eq!(
+            wanted(Wanted::IfFailed, Some("false")),
+            Decision::Run(Why::Asked),
+            "by what is expected now"
+        );
         assert_eq!(
             one(Reuse::Never, asked("q"), past("q", "exited", Some("true"))),
             Decision::Run(Why::Asked)

@@ -285,7 +285,6 @@ impl StoredRow {
             verdict: judgement.verdict.clone(),
             counts: judgement.counts,
             signalled: matches!(outcome.exit(), Some(Exit::Signal(_))),
-            well: outcome.ended_by_itself() && judgement.is_well(self.expected.as_deref()),
             limits: self.limits,
             log_is_whole: self.log_is_whole,
             id: self.query,

@@ -68,7 +68,10 @@ fn every_column_comes_back() {
         (Some(Exit::Signal(9)), Cause::WallLimit, written.outcome.wall)
     );
     assert_eq!((past.past.fingerprint, past.past.judging), (print(1), print(2)));
-    assert_eq!((&*past.past.cause, past.past.counts, past.past.well), ("wall-limit", Counts::Open, false));
+    assert_eq!(
+        (&*past.past.cause, past.past.counts, past.past.is_well(None)),
+        ("wall-limit", Counts::Open, false)
+    );
     assert_eq!(past.past.limits, Limits { wall: Some(Duration::from_secs(10)), ..Limits::default() });
     assert!(past.past.signalled && past.past.log_is_whole);
 }

@@ -183,6 +183,7 @@ fn the_cores_decisions_are_done() {
             fingerprint: if &*query.id == "a" { print(1) } else { print(8) },
             judging: print(2),
             limits: query.limits,
+            expect: query.expect.as_deref(),
             wanted: Wanted::AsUsual,
         })
         .collect();

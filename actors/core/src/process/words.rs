@@ -99,8 +99,13 @@ pub enum Effect {
 pub enum Fact {
     /// The process is there.
     Started,
-    /// A result line was read.
-    Verdict(Finding),
+    /// Result lines were read.
+    Verdict {
+        /// The last of them.
+        last: Finding,
+        /// How many came at once. One fact a chunk, however many lines it holds: the outcome has them all.
+        of: usize,
+    },
     /// Its end has begun.
     Stopping {
         /// Why.

@@ -174,7 +174,8 @@ fn laws<M: Machine>() -> Vec<Law<M>> {
         ("every finding is reported", |m, _| {
             let live = (Phase::Running..Phase::Done).contains(&m.before.phase());
             let heard = live && matches!(m.event, Event::Chunk(..));
-            let told = m.effects.iter().any(|effect| matches!(effect, Effect::Report(Fact::Verdict(_))));
+            let told =
+                m.effects.iter().any(|effect| matches!(effect, Effect::Report(Fact::Verdict { of: 1, .. })));
             heard == told
         }),
         ("open pipes are closed at the end", |m, w| {
