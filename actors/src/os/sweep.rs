@@ -4,11 +4,12 @@
 //! until its sweep is done a leader's zombie pins the numbers of its process, its group and its session.
 
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getsid};
 
-use super::tree::{self, Proc, Reaped};
+use super::tree::{self, Mark, Proc, Reaped};
 
 /// The children that the guardian has made and not reaped: what is its child and not here is an orphan.
 #[derive(Default)]
@@ -57,18 +58,24 @@ struct Orphan {
 pub(super) struct Orphans {
     proc: Proc,
     known: HashMap<i32, Orphan>,
+    /// On their way out or amid an exec, so that they show no mark just now, and since when: whose they are, the next
+    /// looks will tell, or what they leave behind.
+    veiled: HashMap<i32, Instant>,
     listing: Vec<i32>,
 }
+
+/// For so long a sweep waits for what is on its way out or amid an exec: much longer than either takes.
+const UNVEILED_IN: Duration = Duration::from_millis(200);
 
 impl Orphans {
     /// None yet.
     pub(super) fn new() -> Self {
-        Self { proc: Proc::new(), known: HashMap::new(), listing: Vec::new() }
+        Self { proc: Proc::new(), known: HashMap::new(), veiled: HashMap::new(), listing: Vec::new() }
     }
 
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        self.known.is_empty() && self.veiled.is_empty()
     }
 
     /// How many are known that belong to no query.
@@ -83,36 +90,62 @@ impl Orphans {
         leaders: &Leaders,
         sweeps: impl Iterator<Item = (u64, &'a Sweep)> + Clone,
     ) {
+        // What was reaped has left its own children to us just before: they are not on the list that it was on.
+        while self.look_once(leaders, sweeps.clone()) {}
+    }
+
+    /// Whether something was reaped.
+    fn look_once<'a>(
+        &mut self,
+        leaders: &Leaders,
+        sweeps: impl Iterator<Item = (u64, &'a Sweep)> + Clone,
+    ) -> bool {
+        let mut reaped = false;
         self.proc.own_children(&mut self.listing);
         for pid in &self.listing {
             if leaders.by_pid.contains_key(pid) {
                 continue;
             }
             if tree::reap(*pid) != Reaped::Lives {
+                reaped = true;
                 self.known.remove(pid);
+                self.veiled.remove(pid);
             } else if !self.known.contains_key(pid) {
                 let victim_of = sweeps.clone().find(|(_, sweep)| sweep.victims.contains(pid));
-                let owner = victim_of.map(|(id, _)| id).or_else(|| owner(*pid, leaders));
-                self.known.insert(*pid, Orphan { owner, killed: false });
+                let owner = victim_of.map_or_else(|| owner(*pid, leaders), |(id, _)| Owner::Query(id));
+                if owner == Owner::Veiled && may_wait_for(&mut self.veiled, *pid) {
+                    continue;
+                }
+                self.veiled.remove(pid);
+                self.known.insert(*pid, Orphan { owner: owner.query(), killed: false });
             }
         }
+        reaped
     }
 
-    /// Kills the orphans of a query, and what is below them. True: there were none, as of the last look.
+    /// Kills the orphans of a query, and what is below them. True: there were none, as of the last look, and none was
+    /// seen whose owner could not be told.
     pub(super) fn kill_of(&mut self, id: u64, sweep: &mut Sweep) -> bool {
-        let mut none = true;
+        let mut none = self.veiled.is_empty();
+        let mut fresh = Vec::new();
         for (pid, orphan) in self.known.iter_mut().filter(|(_, orphan)| orphan.owner == Some(id)) {
             none = false;
             if !std::mem::replace(&mut orphan.killed, true) {
-                // What is leaving by itself has outlived nobody.
-                if tree::stat(*pid).is_some_and(|stat| !stat.leaving) {
-                    sweep.victims.insert(*pid);
-                }
-                self.proc.signal_below(*pid, Signal::SIGKILL, &mut |victim| {
-                    sweep.victims.insert(victim);
-                });
-                tree::signal_own(*pid, Signal::SIGKILL);
+                fresh.push(*pid);
             }
+        }
+        // All are counted before the first is killed: a group may hold several of them, and who is killed with it
+        // looks as if it were leaving by itself, and that has outlived nobody.
+        for pid in &fresh {
+            self.proc.count_alive(*pid, &mut |victim| {
+                sweep.victims.insert(victim);
+            });
+        }
+        for pid in fresh {
+            self.proc.signal_below(pid, Signal::SIGKILL, &mut |victim| {
+                sweep.victims.insert(victim);
+            });
+            tree::signal_own(pid, Signal::SIGKILL);
         }
         none
     }
@@ -139,13 +172,42 @@ impl Orphans {
     }
 }
 
-/// Whose an orphan is: by its session, which nobody can enter from outside; else by its environment, which is what a
-/// process that made a session of its own still has of its leader.
-fn owner(pid: i32, leaders: &Leaders) -> Option<u64> {
-    let session = getsid(Some(Pid::from_raw(pid))).ok()?;
-    leaders
-        .by_pid
-        .get(&session.as_raw())
-        .or_else(|| leaders.by_cookie.get(tree::cookie_of(pid)?.as_slice()))
-        .copied()
+/// Whether there is still time to see whose this is.
+fn may_wait_for(veiled: &mut HashMap<i32, Instant>, pid: i32) -> bool {
+    veiled.entry(pid).or_insert_with(Instant::now).elapsed() < UNVEILED_IN
+}
+
+/// Whose an orphan is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Query(u64),
+    Nobody,
+    /// It cannot be told just now.
+    Veiled,
+}
+
+impl Owner {
+    const fn query(self) -> Option<u64> {
+        match self {
+            Self::Query(id) => Some(id),
+            Self::Nobody | Self::Veiled => None,
+        }
+    }
+}
+
+/// By its session, which nobody can enter from outside; else by its environment, which is what a process that made a
+/// session of its own still has of its leader.
+fn owner(pid: i32, leaders: &Leaders) -> Owner {
+    let session =
+        getsid(Some(Pid::from_raw(pid))).ok().and_then(|session| leaders.by_pid.get(&session.as_raw()));
+    if let Some(id) = session {
+        return Owner::Query(*id);
+    }
+    match tree::mark_of(pid) {
+        Mark::Veiled => Owner::Veiled,
+        Mark::None => Owner::Nobody,
+        Mark::Cookie(cookie) => {
+            leaders.by_cookie.get(cookie.as_slice()).map_or(Owner::Nobody, |id| Owner::Query(*id))
+        }
+    }
 }

@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "waiting with resource usage, and pidfds")]
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -97,6 +97,19 @@ impl Proc {
         }
     }
 
+    /// Tells `count` of our own child `root` and of everything below it that is not leaving by itself. For counting only:
+    /// a number may come to mean another process at any time.
+    pub(super) fn count_alive(&self, root: i32, count: &mut dyn FnMut(i32)) {
+        let (mut todo, mut children) = (vec![root], Vec::new());
+        while let Some(pid) = todo.pop() {
+            if stat(pid).is_some_and(|stat| !stat.leaving) {
+                count(pid);
+            }
+            self.children_of(pid, &mut children);
+            todo.append(&mut children);
+        }
+    }
+
     /// Sends a signal to every descendant of our own child `root` (not to itself) and to the groups that they lead;
     /// `hit` hears of each that was not leaving by itself.
     ///
@@ -135,13 +148,35 @@ pub(super) fn signal_own(pid: i32, signal: Signal) {
     let _ = kill(pid, signal);
 }
 
-/// The entry of a process's environment that marks its tree, whole.
-pub(super) fn cookie_of(pid: i32) -> Option<Vec<u8>> {
-    let mut environment = Vec::new();
-    File::open(format!("/proc/{pid}/environ")).ok()?.read_to_end(&mut environment).ok()?;
+/// What a process's environment says of whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// The entry that marks its tree, whole.
+    Cookie(Vec<u8>),
+    /// It has an environment, and no mark in it.
+    None,
+    /// Nothing to be seen just now: on its way out the environment is gone, and amid an exec the new one is not there yet.
+    Veiled,
+}
+
+/// Looks once: between two looks an exec may end.
+pub(super) fn mark_of(pid: i32) -> Mark {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    if environment.is_empty() {
+        return Mark::Veiled;
+    }
     let is_cookie =
         |entry: &&[u8]| entry.strip_prefix(COOKIE.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));
-    environment.split(|byte| *byte == 0).find(is_cookie).map(<[u8]>::to_vec)
+    let cookie = environment.split(|byte| *byte == 0).find(is_cookie);
+    cookie.map_or(Mark::None, |cookie| Mark::Cookie(cookie.to_vec()))
+}
+
+/// The mark, if there is one to be seen.
+pub(super) fn cookie_of(pid: i32) -> Option<Vec<u8>> {
+    match mark_of(pid) {
+        Mark::Cookie(cookie) => Some(cookie),
+        Mark::None | Mark::Veiled => None,
+    }
 }
 
 /// How a child left, and what it cost.
