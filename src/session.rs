@@ -94,7 +94,8 @@ struct Session {
     /// How many queries are done, as far as the screen has come.
     done: usize,
     total: usize,
-    last_state: Option<Counts>,
+    /// What the file says: it has to be written anew as soon as something else is so.
+    last_state: Option<(Counts, Vec<Place>)>,
     interruptions: u32,
     interrupted_by: Option<Signal>,
 }
@@ -121,6 +122,7 @@ impl Session {
                 }
                 _ = look.tick() => self.take_all(&mut events),
                 _ = beat.tick() => {
+                    self.take_all(&mut events);
                     self.beat(beats);
                     beats += 1;
                 }
@@ -242,13 +244,14 @@ impl Session {
 
     fn write_state(&mut self) {
         let counts = self.handle.counts().borrow().clone();
-        if self.last_state.as_ref() == Some(&counts) {
+        let state = (counts, self.running.keys().copied().collect());
+        if self.last_state.as_ref() == Some(&state) {
             return;
         }
-        if let Err(error) = status::write(&self.state_file, &counts, &self.running()) {
+        if let Err(error) = status::write(&self.state_file, &state.0, &self.running()) {
             tracing::debug!(%error, "the state for `status` cannot be written");
         }
-        self.last_state = Some(counts);
+        self.last_state = Some(state);
     }
 
     fn say(&self, line: impl FnOnce(&Self) -> String) {
