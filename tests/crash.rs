@@ -4,6 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::Command;
 
 use common::{Desk, Started, alive_with, wait_until};
@@ -77,9 +78,13 @@ fn assert_complete(desk: &Desk) {
     }
 }
 
-fn kill(pid: i32) {
-    let status = Command::new("kill").args(["-s", "KILL", &pid.to_string()]).status();
+fn send(signal: &str, pid: i32) {
+    let status = Command::new("kill").args(["-s", signal, &pid.to_string()]).status();
     assert!(status.expect("kill runs").success());
+}
+
+fn kill(pid: i32) {
+    send("KILL", pid);
 }
 
 fn assert_none_survives(mark: &str) {
@@ -241,6 +246,30 @@ fn provisor_and_guardian_killed_together_leave_no_query() {
     desk.write("go", "");
     desk.run(&half_done(&mark), &[]).with_code(1).says("2 reused");
     assert_eq!(desk.results().len(), 5);
+}
+
+#[test]
+fn who_interrupts_a_third_time_does_not_wait_and_the_guardian_cleans_up() {
+    let (desk, mark) = (Desk::new("third"), mark("third"));
+    let mut started = start_half_done(&desk, &mark);
+    // A guardian that does nothing for a while, so that there is something to be impatient about.
+    let guardian = guardian_of(&started);
+    send("STOP", guardian);
+    let mut told = BufReader::new(started.child.stderr.take().expect("a pipe")).lines();
+    for answer in ["once more kills them at once", "once more leaves at once", "leaving"] {
+        started.signal("INT");
+        let heard = told.by_ref().any(|line| line.expect("UTF-8").contains(answer));
+        assert!(heard, "nothing about `{answer}`");
+    }
+    started.wait().with_code(3);
+    let before = lines(&desk);
+    send("CONT", guardian);
+    desk.write("go", "");
+    desk.run(&half_done(&mark), &[]).with_code(1).says("2 reused");
+    assert_eq!(alive_with(&format!("MARK={mark}")), [0; 0], "survivors");
+    let after = lines(&desk);
+    assert!(before.iter().all(|(id, line)| after.get(id) == Some(line)), "{before:?}\n{after:?}");
+    assert_eq!(after.len(), 5);
 }
 
 #[test]
