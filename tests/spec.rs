@@ -194,7 +194,8 @@ fn what_the_command_line_asks_and_cannot_have_is_refused() {
     for (args, words) in [
         (vec!["-j", "0"], "-j"),
         (vec!["-j", "many"], "many"),
-        (vec!["--wall", "5"], "--wall: `5` has no unit"),
+        (vec!["--wall", "5"], "error: --wall: `5` has no unit: say what it counts: \"5s\""),
+        (vec!["--wall", "0s"], "error: --wall: the limit is zero"),
         (vec!["--silence=-3s"], "--silence"),
         (vec!["--deadline", "tomorrow"], "--deadline"),
         (vec!["--memory", "5 GiB"], "not enforced yet"),
