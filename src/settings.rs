@@ -25,18 +25,27 @@ fn overrides(args: &SpecArgs) -> Result<Overrides, Failure> {
     }
     Ok(Overrides {
         slots: args.slots,
-        wall: duration("--wall", args.wall.as_deref())?,
-        silence: duration("--silence", args.silence.as_deref())?,
+        wall: limit("--wall", args.wall.as_deref())?,
+        silence: limit("--silence", args.silence.as_deref())?,
         grace: duration("--grace", args.grace.as_deref())?,
-        total: duration("--deadline", args.deadline.as_deref())?,
+        total: limit("--deadline", args.deadline.as_deref())?,
         set: args.set.clone(),
         only: args.only.clone(),
         record: args.record,
     })
 }
 
+/// As in a spec, a limit of nothing is a slip.
+fn limit(option: &str, text: Option<&str>) -> Result<Option<Duration>, Failure> {
+    match duration(option, text)? {
+        Some(Duration::ZERO) => Err(usage(option, "the limit is zero: leave it out, or give it some time")),
+        limit => Ok(limit),
+    }
+}
+
 fn duration(option: &str, text: Option<&str>) -> Result<Option<Duration>, Failure> {
-    text.map(|text| human::duration(text).map_err(|error| usage(option, &error.to_string()))).transpose()
+    let wrong = |error: human::HumanError| usage(option, &format!("{error}: {}", error.hint()));
+    text.map(|text| human::duration(text).map_err(wrong)).transpose()
 }
 
 fn usage(option: &str, text: &str) -> Failure {

@@ -4,6 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::Command;
 
 use common::{Desk, Started, alive_with, wait_until};
@@ -77,9 +78,13 @@ fn assert_complete(desk: &Desk) {
     }
 }
 
-fn kill(pid: i32) {
-    let status = Command::new("kill").args(["-s", "KILL", &pid.to_string()]).status();
+fn send(signal: &str, pid: i32) {
+    let status = Command::new("kill").args(["-s", signal, &pid.to_string()]).status();
     assert!(status.expect("kill runs").success());
+}
+
+fn kill(pid: i32) {
+    send("KILL", pid);
 }
 
 fn assert_none_survives(mark: &str) {
@@ -101,6 +106,13 @@ fn a_provisor_that_is_killed_loses_no_row_and_doubles_none() {
 
         let (told, kept, executed) = (lines(&desk), stored(&desk), executions(&desk));
         assert!(told.len() >= moment);
+        let store = Store::read(&desk.file("out")).expect("readable");
+        if store.last_run_complete().expect("readable") {
+            // It was quicker than the kill, and the next run would rightly start anew.
+            assert_complete(&desk);
+            continue;
+        }
+        drop(store);
         assert!(told.keys().all(|id| kept.contains_key(id)), "the database has what the table has");
         let ran = desk.run(&spec, &[]).with_code(0);
         let (told_after, kept_after, executed_after) = (lines(&desk), stored(&desk), executions(&desk));
@@ -158,7 +170,7 @@ fn guardian_of(started: &Started<'_>) -> i32 {
 
 /// Two that are done, and two at work until the file `go` is there; one of them with an escaped child.
 fn half_done(mark: &str) -> String {
-    let wait = "while ! test -e go; do sleep 0.01; done";
+    let wait = "echo at work; while ! test -e go; do sleep 0.01; done";
     format!(
         r#"Job(name: "half", slots: 2, env: {{"MARK": "{mark}"}}, commands: [
             (id: "a", run: ["sh", "-c", "echo a >> executions"]),
@@ -175,6 +187,12 @@ fn start_half_done<'a>(desk: &'a Desk, mark: &str) -> Started<'a> {
     let started = desk.start(&half_done(mark), &[]);
     wait_until("two are done", || lines(desk).len() == 2);
     wait_until("two are at work", || desk_lines(desk) == ["a", "b", "c", "d"]);
+    // And provisor has heard of it.
+    let heard = || {
+        let logs = fs::read_dir(desk.file("out/logs")).expect("a folder").flatten();
+        logs.filter(|log| log.metadata().is_ok_and(|log| log.len() > 0)).count()
+    };
+    wait_until("both have said so", || heard() == 2);
     started
 }
 
@@ -231,6 +249,30 @@ fn provisor_and_guardian_killed_together_leave_no_query() {
 }
 
 #[test]
+fn who_interrupts_a_third_time_does_not_wait_and_the_guardian_cleans_up() {
+    let (desk, mark) = (Desk::new("third"), mark("third"));
+    let mut started = start_half_done(&desk, &mark);
+    // A guardian that does nothing for a while, so that there is something to be impatient about.
+    let guardian = guardian_of(&started);
+    send("STOP", guardian);
+    let mut told = BufReader::new(started.child.stderr.take().expect("a pipe")).lines();
+    for answer in ["once more kills them at once", "once more leaves at once", "leaving"] {
+        started.signal("INT");
+        let heard = told.by_ref().any(|line| line.expect("UTF-8").contains(answer));
+        assert!(heard, "nothing about `{answer}`");
+    }
+    started.wait().with_code(3);
+    let before = lines(&desk);
+    send("CONT", guardian);
+    desk.write("go", "");
+    desk.run(&half_done(&mark), &[]).with_code(1).says("2 reused");
+    assert_eq!(alive_with(&format!("MARK={mark}")), [0; 0], "survivors");
+    let after = lines(&desk);
+    assert!(before.iter().all(|(id, line)| after.get(id) == Some(line)), "{before:?}\n{after:?}");
+    assert_eq!(after.len(), 5);
+}
+
+#[test]
 fn a_directory_has_one_run_at_a_time_and_is_free_when_that_is_dead() {
     let (desk, mark) = (Desk::new("lock"), mark("lock"));
     let started = start_half_done(&desk, &mark);
@@ -240,8 +282,8 @@ fn a_directory_has_one_run_at_a_time_and_is_free_when_that_is_dead() {
     assert_eq!(desk.read("out/results.csv"), before, "the second one has touched nothing");
     assert_eq!(desk_lines(&desk), ["a", "b", "c", "d"], "nor run anything");
     assert!(!desk.file("out/runs/2").exists());
-    desk.write("go", "");
     started.signal("KILL");
+    desk.write("go", "");
     // Without a wait: the new run itself waits for what is left of the old one.
     desk.run(&half_done(&mark), &[]).with_code(1).says("2 reused");
     started.wait();

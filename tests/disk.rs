@@ -70,11 +70,9 @@ fn a_directory_that_is_not_ours_to_write_is_refused() {
         command
     });
     let ran = ran.with_code(2);
-    assert!(
-        ran.err.contains("cannot write in out: Permission denied") && ran.err.contains("-o"),
-        "{}",
-        ran.err
-    );
+    let said =
+        "error: cannot write in out: Permission denied (os error 13); choose another directory with -o\n";
+    assert_eq!(ran.err, said, "each part of it once");
     assert_eq!(fs::read_dir(desk.file("out")).expect("there").count(), 0);
 }
 

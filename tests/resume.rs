@@ -412,3 +412,45 @@ fn what_is_no_longer_asked_has_no_row_and_comes_back_when_it_is() {
     after.sort_unstable();
     assert_eq!(after, lines.0);
 }
+
+#[test]
+fn what_no_result_depends_on_may_change_without_a_run() {
+    let desk = desk("indifferent");
+    let spec = job("reuse: Conclusive, slots: 1,", THREE);
+    desk.run(&spec, &[]).with_code(1);
+    let before = desk.results();
+    executed(&desk);
+    // The order, the slots, the limits that were not reached, what is expected, and how the file is written.
+    let other = r#"Job(name: "resume", /* the same */ reuse: Conclusive, slots: 2, limits: (wall: "9m"),
+        matrix: {"n": ["c", "b", "a"]}, id: "{{ n }}",
+        command: ["./tool", "{{ n }}", "{% if n == 'b' %}3{% endif %}"], expect: {"b": "failed"})"#;
+    // An empty argument is an argument: only `b` has the same command as before.
+    desk.run(other, &["--only", "b"]).with_code(0).says("1 reused");
+    let listed = r#"Job(name: "resume", slots: 2, reuse: Conclusive, limits: (wall: "9m"), commands: [
+        (id: "c", run: ["./tool", "c"]),
+        (id: "b", run: ["./tool", "b", "3"], expect: "failed"),
+        (id: "a", run: ["./tool", "a"]),
+    ])"#;
+    let ran = desk.run(listed, &[]).with_code(0);
+    assert_eq!(executed(&desk), [""; 0], "{}", ran.err);
+    assert_eq!(desk.read("out/results.csv").lines().nth(1).map(|line| line.starts_with("c,")), Some(true));
+    let mut after = desk.results();
+    assert_eq!(after["b"]["expected"], "failed");
+    after.get_mut("b").expect("a row").insert("expected".into(), String::new());
+    assert_eq!(after, before);
+}
+
+#[test]
+fn an_attempt_that_was_tried_again_counts_as_one_that_was_made() {
+    let desk = desk("retried");
+    let spec = r#"Job(name: "resume", reuse: Conclusive, retry: (times: 2, on: [ExitCode(75)], backoff: "1ms"), commands: [
+        (id: "a", run: ["sh", "-c", "echo a >> ran; test -e well || exit 75"]),
+    ])"#;
+    desk.run(spec, &[]).with_code(1);
+    assert_eq!(executed(&desk), ["a", "a", "a"]);
+    assert_eq!(desk.column("attempt")["a"], "3");
+    desk.write("well", "");
+    desk.run(spec, &["--rerun", "failed"]).with_code(0);
+    assert_eq!((executed(&desk).len(), desk.column("attempt")["a"].as_str()), (1, "4"));
+    assert_eq!(fs::read_dir(desk.file("out/logs")).expect("a folder").count(), 4);
+}

@@ -83,6 +83,7 @@ fn all_faults_of_meaning_are_shown_at_once() {
         (id: "twice", run: ["echo", "{{ nothing }}"]),
         (id: "empty", run: []),
         (id: "rule", run: ["true"], rules: [(on: Regex("("), verdict: "x")]),
+        (id: "template", run: ["echo", "{{ provisor | no_such_filter }}", "{{ provisor"]),
         (id: "retry", run: ["true"], retry: (times: 1, backoff: "soon")),
     ],
     expect: {"nobody": "ok"},
@@ -98,11 +99,14 @@ fn all_faults_of_meaning_are_shown_at_once() {
         ("error: `nothing` is not defined", "spec.ron:8:37", "defined here"),
         ("error: the command is empty", "spec.ron:9:", ""),
         ("error: this regular expression is wrong", "spec.ron:10:", ""),
-        ("error: `soon`", "spec.ron:11:", ""),
+        ("error: ", "spec.ron:11:40", ""),
+        ("error: ", "spec.ron:11:75", ""),
+        ("error: `soon`", "spec.ron:12:", ""),
     ] {
-        let block = ran.err.split("\n\n").find(|block| block.starts_with(message));
-        let block = block.unwrap_or_else(|| panic!("nothing about {message}:\n{}", ran.err));
-        assert!(block.contains(place) && block.contains('^') && block.contains(hint), "{block}");
+        let mut blocks = ran.err.split("\n\n");
+        let block = blocks.find(|block| block.starts_with(message) && block.contains(place));
+        let block = block.unwrap_or_else(|| panic!("nothing about {message} at {place}:\n{}", ran.err));
+        assert!(block.contains('^') && block.contains(hint), "{block}");
     }
 }
 
@@ -190,7 +194,8 @@ fn what_the_command_line_asks_and_cannot_have_is_refused() {
     for (args, words) in [
         (vec!["-j", "0"], "-j"),
         (vec!["-j", "many"], "many"),
-        (vec!["--wall", "5"], "--wall: `5` has no unit"),
+        (vec!["--wall", "5"], "error: --wall: `5` has no unit: say what it counts: \"5s\""),
+        (vec!["--wall", "0s"], "error: --wall: the limit is zero"),
         (vec!["--silence=-3s"], "--silence"),
         (vec!["--deadline", "tomorrow"], "--deadline"),
         (vec!["--memory", "5 GiB"], "not enforced yet"),

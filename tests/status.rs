@@ -42,7 +42,7 @@ fn status_says_what_runs_and_what_became_of_it() {
     let desk = Desk::new("status");
     let started = start(&desk, &[]);
     let pid = started.pid();
-    let ran = await_status(&desk, "  working");
+    let ran = await_status(&desk, "1 at work, 1 waiting\n");
     let lines: Vec<_> = ran.out.lines().collect();
     assert_eq!(lines[0], "seen: 1 of 3 queries done, 1 well (ok 1)");
     assert_eq!(lines[1], format!("running (pid {pid}): 1 at work, 1 waiting"));
@@ -66,7 +66,7 @@ fn status_says_what_runs_and_what_became_of_it() {
 fn status_of_a_run_that_was_killed_says_what_is_left() {
     let desk = Desk::new("status-killed");
     let started = start(&desk, &[]);
-    await_status(&desk, "  working");
+    await_status(&desk, "1 at work, 1 waiting\n");
     started.signal("KILL");
     started.wait();
     let ran = await_status(&desk, "not running");

@@ -20,7 +20,8 @@ command = sys.argv[sys.argv.index("--") + 1 :]
 
 
 def marked():
-    """State letters of the processes that carry the mark."""
+    """State letters of the processes that carry the mark. D is a shell between vfork and the exec of its child: it stands
+    as still as that child does."""
     states = []
     for path in glob.glob("/proc/[0-9]*/environ"):
         try:
@@ -73,7 +74,7 @@ elif deed == "ctrl-z":
     os.write(terminal, b"\x1a")
     _, status = os.waitpid(pid, os.WUNTRACED)
     told["stopped"] = os.WIFSTOPPED(status)
-    until(lambda: marked() and all(state in "TZ" for state in marked()), "the children are stopped")
+    until(lambda: marked() and all(state in "TZD" for state in marked()), "the children are stopped")
     time.sleep(float(seconds))
     told["while_stopped"] = marked()
     os.kill(pid, signal.SIGCONT)

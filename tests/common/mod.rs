@@ -83,7 +83,8 @@ impl Desk {
         self.write("spec.ron", spec);
         let mut command = self.provisor(["run", "spec.ron", "-o", "out"]);
         let child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        Started { desk: self, child: child.expect("provisor starts") }
+        let child = child.expect("provisor starts");
+        Started { desk: self, leash: Leash(child.id()), child }
     }
 
     /// The rows of `out/results.csv` by their id, each by the names of its columns.
@@ -159,6 +160,21 @@ impl Ran {
 pub(crate) struct Started<'a> {
     desk: &'a Desk,
     pub(crate) child: Child,
+    leash: Leash,
+}
+
+/// A test that fails leaves no provisor at work: it is killed, and its guardian kills the rest.
+struct Leash(u32);
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        // Once it was waited for, its number may be anybody's.
+        let ours = format!("PPid:\t{}\n", std::process::id());
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0)).unwrap_or_default();
+        if status.contains(&ours) {
+            let _ = Command::new("kill").args(["-s", "KILL", &self.0.to_string()]).status();
+        }
+    }
 }
 
 impl Started<'_> {
