@@ -78,9 +78,14 @@ fn decided(row: &Standing) -> String {
     }
     let own = judgement.findings.iter().filter(|finding| finding.own);
     let verdicts: Vec<_> = own.map(|finding| clean(&finding.verdict)).collect();
-    match verdicts.len() {
+    match judgement.results {
         0 | 1 => text.push_str(&clean(judgement.line.as_deref().unwrap_or_default())),
-        results => drop(write!(text, "{results} results: {}", verdicts.join(", "))),
+        results => {
+            let _ = write!(text, "{results} results: {}", verdicts.join(", "));
+            if judgement.omitted > 0 {
+                text.push_str(", …");
+            }
+        }
     }
     text
 }
