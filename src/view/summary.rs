@@ -80,10 +80,13 @@ fn decided(row: &Standing) -> String {
     }
     let own = judgement.findings.iter().filter(|finding| finding.own);
     let verdicts: Vec<_> = own.map(|finding| clean(&finding.verdict)).collect();
-    match verdicts.len() {
+    match judgement.results {
         0 | 1 => text.push_str(&clean(judgement.line.as_deref().unwrap_or_default())),
-        results @ 2..=MOST_VERDICTS => drop(write!(text, "{results} results: {}", verdicts.join(", "))),
-        results => drop(write!(text, "{results} results: {}, …", verdicts[..MOST_VERDICTS].join(", "))),
+        results => {
+            let shown = &verdicts[..verdicts.len().min(MOST_VERDICTS)];
+            let more = if (shown.len() as u64) < results { ", …" } else { "" };
+            let _ = write!(text, "{results} results: {}{more}", shown.join(", "));
+        }
     }
     text
 }

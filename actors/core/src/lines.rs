@@ -97,10 +97,10 @@ struct Hearing<'r> {
 impl Listener for Hearing<'_> {
     fn line(&mut self, line: &[u8]) {
         let reading = self.judge.read(self.stream, line);
-        let known = self.evidence.findings().len();
+        let known = self.evidence.findings().pushed();
         let wish = self.evidence.take(self.stream, line, &reading, self.at);
         // At once, as they are known now: a later line of the same chunk may revise them.
-        self.found.extend_from_slice(&self.evidence.findings()[known..]);
+        self.found.extend(self.evidence.findings().since(known).cloned());
         self.wish = self.wish.or(wish);
     }
 

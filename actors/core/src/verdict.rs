@@ -3,11 +3,15 @@
 //! Rules outrank the preset, and evidence outlives its causes: lines that arrive while a query is being ended count.
 //! Nothing here stops anything; it only says what is known.
 
+mod kept;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::kept::Findings;
+pub use self::kept::{FIRST_KEPT, LAST_KEPT, NOTES_KEPT};
 use crate::cause::{Cause, Exit, StopMethod};
 use crate::proverif::ProVerif;
 use crate::proverif::output::Account;
@@ -61,10 +65,20 @@ pub struct Judgement {
     pub line: Option<Arc<str>>,
     /// What a rule captured.
     pub value: Option<Arc<str>>,
-    /// Every result line, in the order of reading.
+    /// How many results are the query's own, be they kept or not.
+    #[serde(default)]
+    pub results: u64,
+    /// The result lines in the order of reading: where there are very many, the first [`FIRST_KEPT`] and the last
+    /// [`LAST_KEPT`] of them.
     pub findings: Vec<Finding>,
-    /// Lines that a rule wanted to be kept.
+    /// How many result lines are not kept.
+    #[serde(default)]
+    pub omitted: u64,
+    /// Lines that a rule wanted to be kept: the first [`NOTES_KEPT`] of them.
     pub notes: Vec<Arc<str>>,
+    /// How many such lines are not kept.
+    #[serde(default)]
+    pub omitted_notes: u64,
 }
 
 impl Judgement {
@@ -103,17 +117,39 @@ impl Ruling {
     }
 }
 
+/// Own results that are not known one by one any more.
+#[derive(Debug, Default)]
+pub(crate) struct Sum {
+    pub(crate) count: u64,
+    pub(crate) ruling: Option<Ruling>,
+}
+
+impl Sum {
+    pub(crate) fn add(&mut self, ruling: Ruling) {
+        self.join(Self { count: 1, ruling: Some(ruling) });
+    }
+
+    /// Adds what came later.
+    pub(crate) fn join(&mut self, later: Self) {
+        self.count += later.count;
+        self.ruling = Ruling::sum(self.ruling.take().into_iter().chain(later.ruling));
+    }
+}
+
 /// What one attempt has said so far.
 #[derive(Debug)]
 pub(crate) struct Evidence {
     preset: Hearer,
     /// Of the last rule that stated a verdict.
     stated: Option<Ruling>,
+    /// How many verdicts rules have stated.
+    statements: u64,
     /// The first line that asked for a stop.
     stop: Option<Arc<str>>,
     value: Option<Arc<str>>,
-    findings: Vec<Finding>,
+    findings: Findings,
     notes: Vec<Arc<str>>,
+    omitted_notes: u64,
 }
 
 /// The part of a preset that listens.
@@ -131,10 +167,19 @@ impl Evidence {
             Some(Preset::ExitCode) => Hearer::ExitCode,
             Some(Preset::ProVerif(proverif)) => Hearer::ProVerif(Box::new(Account::new(*proverif))),
         };
-        Self { preset, stated: None, stop: None, value: None, findings: Vec::new(), notes: Vec::new() }
+        Self {
+            preset,
+            stated: None,
+            statements: 0,
+            stop: None,
+            value: None,
+            findings: Findings::default(),
+            notes: Vec::new(),
+            omitted_notes: 0,
+        }
     }
 
-    pub(crate) fn findings(&self) -> &[Finding] {
+    pub(crate) const fn findings(&self) -> &Findings {
         &self.findings
     }
 
@@ -167,8 +212,10 @@ impl Evidence {
     }
 
     fn take_reading(&mut self, line: &[u8], reading: &Reading, at: Duration) {
-        if reading.note {
+        if reading.note && self.notes.len() < NOTES_KEPT {
             self.notes.push(lossy(line));
+        } else if reading.note {
+            self.omitted_notes += 1;
         }
         if let Some(value) = &reading.value {
             self.value = Some(Arc::clone(value));
@@ -182,6 +229,7 @@ impl Evidence {
                 own: true,
                 at,
             });
+            self.statements += 1;
             self.stated = Some(Ruling { verdict, counts, line: Some(line) });
         }
     }
@@ -192,7 +240,7 @@ impl Evidence {
             (Some(stated), _) => (Some(stated), None),
             (None, Hearer::Nobody) => (None, None),
             (None, Hearer::ExitCode) => (exit_code(cause, exit), None),
-            (None, Hearer::ProVerif(account)) => match account.rule(cause, exit, &self.findings) {
+            (None, Hearer::ProVerif(account)) => match account.rule(cause, exit) {
                 Ok(ruling) => (Some(ruling), None),
                 Err(remark) => (None, remark),
             },
@@ -201,13 +249,21 @@ impl Evidence {
             Some(Ruling { verdict, counts, line }) => (Some(verdict), counts, line),
             None => (None, Counts::Bad, remark),
         };
+        let (preset_results, preset_omitted) = match &self.preset {
+            Hearer::Nobody | Hearer::ExitCode => (0, 0),
+            Hearer::ProVerif(account) => (account.own(), account.omitted()),
+        };
+        let (findings, omitted) = self.findings.take();
         Judgement {
             verdict,
             counts,
             line: line.or_else(|| self.stop.take()),
             value: self.value.take(),
-            findings: std::mem::take(&mut self.findings),
+            results: self.statements + preset_results,
+            findings,
+            omitted: omitted + preset_omitted,
             notes: std::mem::take(&mut self.notes),
+            omitted_notes: self.omitted_notes,
         }
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Keeper {
     sweeps: HashMap<u64, Sweep>,
     round_wait: Duration,
     looked: Instant,
+    /// All children stand still, also those that are born now.
+    paused: bool,
     outbox: Outbox,
     awaits_room: bool,
     scratch: Vec<u8>,
@@ -81,6 +83,7 @@ impl Keeper {
             sweeps: HashMap::new(),
             round_wait: ROUND,
             looked: Instant::now(),
+            paused: false,
             outbox: Outbox::default(),
             awaits_room: false,
             scratch: Vec::new(),
@@ -187,6 +190,11 @@ impl Keeper {
         match born.and_then(|born| self.watch(id, born)) {
             Err(Failed { step, errno }) => self.refuse(id, step, errno),
             Ok(born) => {
+                if self.paused {
+                    // Not before its exec, for which we wait: it would never come. So it runs for a moment, and what
+                    // it starts in another session between these two calls is stopped by nobody.
+                    self.signal_tree(born.pid, Signal::SIGSTOP);
+                }
                 let cookie: Box<[u8]> = request.cookie.to_bytes().into();
                 self.leaders.insert(id, born.pid, &cookie);
                 let pidfd = Some(born.pidfd);
@@ -225,8 +233,11 @@ impl Keeper {
         let leader = child.pid;
         if !to_kill {
             let _ = killpg(leader, Signal::SIGTERM);
-            // A stopped process would sleep on its SIGTERM.
-            let _ = killpg(leader, Signal::SIGCONT);
+            // A stopped process would sleep on its SIGTERM. While all are paused it shall: it takes it up when they
+            // go on. SIGKILL needs no such help.
+            if !self.paused {
+                let _ = killpg(leader, Signal::SIGCONT);
+            }
             return;
         }
         // Its group stands still first: else it would see its own children die, and might leave with a code of its
@@ -240,13 +251,18 @@ impl Keeper {
         let _ = killpg(leader, Signal::SIGKILL);
     }
 
-    fn pause(&self, stopped: bool) {
+    fn pause(&mut self, stopped: bool) {
+        self.paused = stopped;
         let signal = if stopped { Signal::SIGSTOP } else { Signal::SIGCONT };
         for child in self.children.values().filter(|child| child.pidfd.is_some()) {
-            let _ = killpg(child.pid, signal);
-            self.orphans.signal_below(child.pid, signal);
+            self.signal_tree(child.pid, signal);
         }
         self.orphans.signal_all(signal);
+    }
+
+    fn signal_tree(&self, leader: Pid, signal: Signal) {
+        let _ = killpg(leader, signal);
+        self.orphans.signal_below(leader, signal);
     }
 
     /// A pidfd has something to say.

@@ -152,7 +152,8 @@ fn judge_again(
     judging: Fingerprint,
 ) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "UPDATE attempts SET judging = ?2, verdict = ?3, counts = ?4, line = ?5, value = ?6 WHERE id = ?1",
+        "UPDATE attempts SET judging = ?2, verdict = ?3, counts = ?4, line = ?5, value = ?6, results = ?7,
+         omitted = ?8, omitted_notes = ?9 WHERE id = ?1",
     )?
     .execute(params![
         row,
@@ -160,7 +161,10 @@ fn judge_again(
         judgement.verdict,
         words::counts_word(judgement.counts),
         judgement.line,
-        judgement.value
+        judgement.value,
+        words::number(judgement.results),
+        words::number(judgement.omitted),
+        words::number(judgement.omitted_notes)
     ])?;
     tx.prepare_cached("DELETE FROM verdicts WHERE attempt = ?1")?.execute([row])?;
     tx.prepare_cached("DELETE FROM notes WHERE attempt = ?1")?.execute([row])?;

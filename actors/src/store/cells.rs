@@ -105,12 +105,11 @@ pub(super) fn each(line: &Line<'_>, mut cell: impl FnMut(&str)) {
         Some(Exit::Signal(signal)) => (None, Some(signal)),
         None => (None, None),
     };
-    let own = judgement.findings.iter().filter(|finding| finding.own).count();
     let mut dirty = |text: Option<&str>| cell(&text::clean(text.unwrap_or_default()));
     dirty(Some(line.query));
     dirty(Some(line.outcome.cause_word()));
     dirty(judgement.verdict.as_deref());
-    dirty(Some(&own.to_string()));
+    dirty(Some(&judgement.results.to_string()));
     dirty(code.map(|code| code.to_string()).as_deref());
     dirty(signal.map(signal_name).as_deref());
     dirty(Some(&seconds(*wall)));

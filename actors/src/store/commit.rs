@@ -42,7 +42,7 @@ fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'
         "INSERT INTO attempts (",
         columns!(),
         ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ",
-        "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)"
+        "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)"
     );
     tx.prepare_cached(insert)?.execute(params![
         run,
@@ -70,6 +70,9 @@ fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'
         words::counts_word(judgement.counts),
         judgement.line,
         judgement.value,
+        words::number(judgement.results),
+        words::number(judgement.omitted),
+        words::number(judgement.omitted_notes),
         row.started_us,
         row.log,
         row.log_is_whole,

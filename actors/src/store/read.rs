@@ -28,7 +28,7 @@ macro_rules! columns {
             $attempt,
             ", last, fingerprint, judging, wall_limit_us, silence_limit_us, grace_us, cause, ending, first_cause, ",
             "why, exit_code, signal, method, wall_us, cpu_us, max_rss_kib, leaked, leftovers, verdict, counts, ",
-            "line, value, started_us, log, log_is_whole, containment"
+            "line, value, results, omitted, omitted_notes, started_us, log, log_is_whole, containment"
         )
     };
     () => {
@@ -340,6 +340,9 @@ fn read_outcome(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Outcome> {
             counts: columns.word(words::counts)?,
             line: columns.take()?,
             value: columns.take()?,
+            results: columns.unsigned()?,
+            omitted: columns.unsigned()?,
+            omitted_notes: columns.unsigned()?,
             ..Judgement::default()
         },
     })

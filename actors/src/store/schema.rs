@@ -43,6 +43,7 @@ const TABLES: &str = "
         wall_us INTEGER NOT NULL, cpu_us INTEGER NOT NULL, max_rss_kib INTEGER NOT NULL,
         leaked INTEGER NOT NULL, leftovers INTEGER NOT NULL,
         verdict TEXT, counts TEXT NOT NULL, line TEXT, value TEXT,
+        results INTEGER NOT NULL, omitted INTEGER NOT NULL, omitted_notes INTEGER NOT NULL,
         started_us INTEGER, log TEXT, log_is_whole INTEGER NOT NULL, containment TEXT NOT NULL,
         UNIQUE (query, attempt));
     CREATE TABLE verdicts (

@@ -25,6 +25,8 @@ pub(crate) const CASES: &[Case] = &[
     Case("signal_after_the_exit_does_nothing", signal_after_the_exit_does_nothing),
     Case("dropped_child_is_killed", dropped_child_is_killed),
     Case("pause_and_continue", pause_and_continue),
+    Case("pause_holds_for_newborns", pause_holds_for_newborns),
+    Case("pause_outlasts_term_but_not_kill", pause_outlasts_term_but_not_kill),
     Case("usage_is_the_childs", usage_is_the_childs),
     Case("three_hundred_at_once", three_hundred_at_once),
 ];
@@ -246,6 +248,40 @@ fn pause_and_continue() {
         until("all are stopped", || all(true));
         launched.child.signal(StopMethod::Kill);
         assert_eq!(soon("the end", finish(launched)).await.report.exit, Exit::Signal(9));
+    });
+}
+
+/// A request may reach the guardian after the pause.
+fn pause_holds_for_newborns() {
+    with_rig(async |rig| {
+        rig.launcher.pause(true);
+        let launched = rig.start(shell("sleep 0.1; exit 7")).await;
+        let all = |letter: char| marked(COOKIE).iter().all(|pid| state_of(*pid) == Some(letter));
+        until("it is stopped", || !marked(COOKIE).is_empty() && all('T'));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!marked(COOKIE).is_empty() && all('T'), "it stays so");
+        rig.launcher.pause(false);
+        assert_eq!(soon("the end", finish(launched)).await.report.exit, Exit::Code(7));
+        let done = soon("one as usual", rig.run(shell("exit 8"))).await;
+        assert_eq!(done.report.exit, Exit::Code(8), "those after the pause run");
+    });
+}
+
+fn pause_outlasts_term_but_not_kill() {
+    with_rig(async |rig| {
+        let mut asked = rig.start(shell("trap 'exit 5' TERM; echo $$; sleep 1000 & wait")).await;
+        let pid = line(&mut asked.output).await.parse().expect("a pid");
+        let killed = rig.start(shell("sleep 1000")).await;
+        rig.launcher.pause(true);
+        until("it is stopped", || state_of(pid) == Some('T'));
+        asked.child.signal(StopMethod::Term);
+        killed.child.signal(StopMethod::Kill);
+        assert_eq!(soon("the kill", finish(killed)).await.report.exit, Exit::Signal(9));
+        // The requests were taken up in their order, so the other one has its SIGTERM by now.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(state_of(pid), Some('T'));
+        rig.launcher.pause(false);
+        assert_eq!(soon("the end", finish(asked)).await.report.exit, Exit::Code(5));
     });
 }
 

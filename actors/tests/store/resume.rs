@@ -75,6 +75,9 @@ fn a_log_that_is_judged_again_gives_a_new_row() {
     let judgement = Judgement {
         verdict: Some("false".into()),
         value: Some("7".into()),
+        results: 3,
+        omitted: 1,
+        omitted_notes: 5,
         findings: vec![finding("y", "false"), finding("z", "false")],
         notes: vec!["n".into()],
         ..Judgement::default()

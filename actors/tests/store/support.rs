@@ -114,8 +114,9 @@ pub(crate) fn outcome(verdict: &str) -> Outcome {
             counts: Counts::Ok,
             line: Some(format!("RESULT x is {verdict}.").into()),
             value: None,
+            results: 1,
             findings: vec![finding("x", verdict)],
-            notes: Vec::new(),
+            ..Judgement::default()
         },
     }
 }

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::verdict::{Counts, lossy};
+use crate::proverif::output::MOST;
+use crate::verdict::{Counts, Ruling, Sum, lossy};
 
 /// What stands above and below the verification summary.
 const DASHES: &[u8] = b"--------------------------------------------------------------";
@@ -44,6 +45,11 @@ impl Word {
             Self::True | Self::False | Self::Reachable => Counts::Ok,
             Self::Unproved | Self::NotProved => Counts::Open,
         }
+    }
+
+    /// It as a verdict, by this line.
+    pub(crate) fn ruling(self, line: Arc<str>) -> Ruling {
+        Ruling { verdict: Arc::from(self.text()), counts: self.counts(), line: Some(line) }
     }
 }
 
@@ -137,8 +143,10 @@ pub(crate) fn visible(line: &[u8]) -> &[u8] {
 pub(crate) struct Summary {
     /// In a list of axioms, restrictions or lemmas.
     aside: bool,
-    /// Its lines on queries.
+    /// Its lines on queries, the first of them.
     pub(crate) items: Vec<Item>,
+    /// What those beyond add up to.
+    pub(crate) beyond: Sum,
     /// Its line that there is no query.
     pub(crate) no_query: Option<Arc<str>>,
 }
@@ -166,6 +174,10 @@ impl Summary {
         }
         let line = line.strip_prefix(b" - ").unwrap_or(line);
         if let Some((statement, word)) = verdict(line) {
+            if self.items.len() == MOST {
+                self.beyond.add(word.ruling(lossy(line)));
+                return;
+            }
             let statement = lossy(statement.strip_prefix(b"Query ").unwrap_or(statement));
             self.items.push(Item { line: lossy(line), statement, word });
         }

@@ -3,14 +3,17 @@
 //! A result line is a fact, but not always the last word: a group proved by induction, an equivalence and the
 //! summary may revise it. `goal reachable` is never a result by itself; when it may stand for one is decided here.
 
-use std::collections::BTreeMap;
+mod results;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::results::MOST;
+use self::results::{Results, Told};
 use crate::cause::{Cause, Exit, StopMethod};
-use crate::proverif::grammar::{self, Item, Said, Summary, Word};
+use crate::proverif::grammar::{self, Said, Summary, Word};
 use crate::proverif::{EarlyStop, ProVerif};
-use crate::verdict::{Finding, Ruling, lossy};
+use crate::verdict::{Findings, Ruling, lossy};
 
 /// The texts one of which is in every line that is worth reading, as long as `is_all_ears` says nothing else.
 pub(crate) fn texts(proverif: ProVerif) -> &'static [&'static str] {
@@ -36,11 +39,7 @@ pub(crate) struct Account {
     early_stop: EarlyStop,
     /// How many results of lemmas are still to come.
     lemmas: u32,
-    results: Vec<Entry>,
-    /// The last result of each equivalence.
-    equivalences: BTreeMap<Arc<str>, usize>,
-    /// Where the results of the current group begin.
-    group: usize,
+    results: Results,
     /// The correspondence that is tried right now.
     tried: Option<Box<[u8]>>,
     goal: Option<ReachedGoal>,
@@ -50,17 +49,6 @@ pub(crate) struct Account {
     no_query: Option<Arc<str>>,
     /// The summary is complete: what is not in it is not the query's own.
     is_complete: bool,
-}
-
-/// A result line.
-#[derive(Debug)]
-struct Entry {
-    /// Its number among the findings.
-    finding: usize,
-    line: Arc<str>,
-    lemma: bool,
-    /// A later line took its place.
-    superseded: bool,
 }
 
 /// A goal at which the run is ended.
@@ -88,9 +76,7 @@ impl Account {
         Self {
             early_stop: proverif.early_stop,
             lemmas: proverif.lemmas,
-            results: Vec::new(),
-            equivalences: BTreeMap::new(),
-            group: 0,
+            results: Results::default(),
             tried: None,
             goal: None,
             place: Place::Anywhere,
@@ -106,17 +92,12 @@ impl Account {
     }
 
     /// Takes in a line; adds its result, if it is one, to the findings.
-    pub(crate) fn take(
-        &mut self,
-        line: &[u8],
-        at: Duration,
-        findings: &mut Vec<Finding>,
-    ) -> Option<StopMethod> {
+    pub(crate) fn take(&mut self, line: &[u8], at: Duration, findings: &mut Findings) -> Option<StopMethod> {
         let line = grammar::visible(line);
         let said = Said::by(line);
         match (std::mem::replace(&mut self.place, Place::Anywhere), said) {
             (Place::Summary(summary), Said::Dashes) => {
-                self.settle(&summary, at, findings);
+                self.settle(summary, at, findings);
                 return None;
             }
             (Place::Summary(mut summary), _) => {
@@ -138,7 +119,7 @@ impl Account {
         said: Said<'_>,
         line: &[u8],
         at: Duration,
-        findings: &mut Vec<Finding>,
+        findings: &mut Findings,
     ) -> Option<StopMethod> {
         match said {
             Said::Dashes => self.place = Place::Dashes,
@@ -150,9 +131,9 @@ impl Account {
             Said::Aside => self.tried = None,
             Said::Header => {
                 self.tried = None;
-                self.group = self.results.len();
+                self.results.begin_group();
             }
-            Said::Final => self.restart_group(findings),
+            Said::Final => self.lemmas += self.results.restart_group(findings),
             Said::Starting(query) => self.tried = Some(query.into()),
             Said::Goal => return self.reach_goal(line),
             Said::SummaryTitle | Said::Error | Said::Nothing => {}
@@ -176,47 +157,16 @@ impl Account {
         word: Word,
         horn: bool,
         at: Duration,
-        findings: &mut Vec<Finding>,
+        findings: &mut Findings,
     ) {
         if self.goal.as_ref().is_some_and(|goal| *goal.query == *statement) {
             self.goal = None;
         }
         let statement = lossy(statement);
-        if grammar::is_equivalence(&statement) {
-            self.supersede_equivalence(&statement, findings);
-        }
         let lemma = self.lemmas > 0 && grammar::may_be_lemma(&statement);
         self.lemmas -= u32::from(lemma);
-        self.results.push(Entry { finding: findings.len(), line: lossy(line), lemma, superseded: false });
-        findings.push(Finding {
-            statement: if horn { Arc::from(format!("not {statement}")) } else { statement },
-            verdict: Arc::from(word.text()),
-            counts: word.counts(),
-            own: !lemma,
-            at,
-        });
-    }
-
-    /// An equivalence that could not be proved is tried again in another form; what comes of that counts.
-    fn supersede_equivalence(&mut self, statement: &Arc<str>, findings: &mut [Finding]) {
-        let before = self.equivalences.insert(Arc::clone(statement), self.results.len());
-        if let Some(entry) = before.and_then(|index| self.results.get_mut(index)) {
-            let finding = &mut findings[entry.finding];
-            if *finding.verdict == *Word::Unproved.text() {
-                finding.own = false;
-                entry.superseded = true;
-            }
-        }
-    }
-
-    /// The results of the group so far were provisional: all of them follow again.
-    fn restart_group(&mut self, findings: &mut [Finding]) {
-        for entry in &mut self.results[self.group..] {
-            findings[entry.finding].own = false;
-            entry.superseded = true;
-            self.lemmas += u32::from(std::mem::take(&mut entry.lemma));
-        }
-        self.group = self.results.len();
+        let statement = if horn { Arc::from(format!("not {statement}")) } else { statement };
+        self.results.enter(Told { statement, word, line: lossy(line), lemma }, at, findings);
     }
 
     /// A goal counts only while a query of its own is tried: the secrecy assumptions of a model are checked before,
@@ -234,56 +184,27 @@ impl Account {
         Some(StopMethod::Term)
     }
 
-    /// The summary has the last word: its queries are the query's own, everything else is not. A query that never
-    /// had a result line, because a lemma stopped the file, becomes a finding now.
-    fn settle(&mut self, summary: &Summary, at: Duration, findings: &mut Vec<Finding>) {
+    fn settle(&mut self, mut summary: Summary, at: Duration, findings: &mut Findings) {
         self.is_complete = true;
         self.goal = None;
-        self.no_query = summary.no_query.clone();
-        for entry in &self.results {
-            findings[entry.finding].own = false;
-        }
-        let mut known: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for entry in self.results.iter().filter(|entry| !entry.superseded) {
-            let Finding { statement, verdict, .. } = &findings[entry.finding];
-            let key = (grammar::subject(statement).to_owned(), Arc::clone(verdict));
-            known.entry(key).or_default().push(entry.finding);
-        }
-        // From behind, because lemmas come first.
-        let mut unheard = Vec::new();
-        for item in summary.items.iter().rev() {
-            let key = (grammar::subject(&item.statement).to_owned(), Arc::from(item.word.text()));
-            match known.get_mut(&key).and_then(Vec::pop) {
-                Some(finding) => findings[finding].own = true,
-                None => unheard.push(item),
-            }
-        }
-        for item in unheard.into_iter().rev() {
-            self.add_unheard(item, at, findings);
-        }
+        self.no_query = summary.no_query.take();
+        self.results.settle(summary, at, findings);
     }
 
-    fn add_unheard(&mut self, item: &Item, at: Duration, findings: &mut Vec<Finding>) {
-        let line = Arc::clone(&item.line);
-        self.results.push(Entry { finding: findings.len(), line, lemma: false, superseded: false });
-        findings.push(Finding {
-            statement: Arc::clone(&item.statement),
-            verdict: Arc::from(item.word.text()),
-            counts: item.word.counts(),
-            own: true,
-            at,
-        });
+    /// How many results are the query's own.
+    pub(crate) fn own(&self) -> u64 {
+        self.results.own()
+    }
+
+    /// How many results never became findings.
+    pub(crate) const fn omitted(&self) -> u64 {
+        self.results.omitted()
     }
 
     /// What the run says about its query: a verdict, or else the line that says why there is none.
     ///
     /// A run that failed has no verdict, and one that broke off by itself may have more to say than it said.
-    pub(crate) fn rule(
-        &self,
-        cause: Cause,
-        exit: Option<Exit>,
-        findings: &[Finding],
-    ) -> Result<Ruling, Option<Arc<str>>> {
+    pub(crate) fn rule(&self, cause: Cause, exit: Option<Exit>) -> Result<Ruling, Option<Arc<str>>> {
         let left_well = exit == Some(Exit::Code(0));
         if self.error.is_some() && !left_well {
             return Err(self.error.clone());
@@ -291,20 +212,8 @@ impl Account {
         if cause == Cause::Exited && exit.is_some() && !left_well && !self.is_complete {
             return Err(None);
         }
-        let own = self.results.iter().filter_map(|entry| {
-            let finding = &findings[entry.finding];
-            finding.own.then(|| Ruling {
-                verdict: Arc::clone(&finding.verdict),
-                counts: finding.counts,
-                line: Some(Arc::clone(&entry.line)),
-            })
-        });
-        let goal = self.goal.iter().map(|goal| Ruling {
-            verdict: Arc::from(goal.word.text()),
-            counts: goal.word.counts(),
-            line: Some(Arc::clone(&goal.line)),
-        });
-        Ruling::sum(own.chain(goal)).ok_or_else(|| self.no_query.clone())
+        let goal = self.goal.iter().map(|goal| goal.word.ruling(Arc::clone(&goal.line)));
+        Ruling::sum(self.results.rulings().chain(goal)).ok_or_else(|| self.no_query.clone())
     }
 }
 

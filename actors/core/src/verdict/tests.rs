@@ -104,3 +104,67 @@ fn mixed_is_as_its_worst_part() {
     assert_eq!(Ruling::sum(same.into_iter()), Some(ruling("true", Counts::Ok, "2")));
     assert_eq!(Ruling::sum([].into_iter()), None);
 }
+
+/// A rule for each verdict, `note` on all of them.
+fn chatty() -> Vec<Rule> {
+    let word = |word: &str, counts| Rule {
+        verdict: Some(word.into()),
+        counts,
+        note: true,
+        ..rule(&format!("^{word} "))
+    };
+    vec![word("good", Counts::Ok), word("bad", Counts::Bad)]
+}
+
+#[test]
+fn of_very_many_findings_the_first_and_the_last_are_kept_and_the_rest_is_counted() {
+    let (most, kept) = (FIRST_KEPT + LAST_KEPT + 1234, FIRST_KEPT + LAST_KEPT);
+    for count in [0, FIRST_KEPT, kept - 1, kept, kept + 1, most] {
+        let text: String = (0..count).map(|number| format!("good {number}\n")).collect();
+        let judgement = judge(chatty(), None, &text, Cause::Exited, Exit::Code(0));
+        let Judgement { results, findings, omitted, notes, omitted_notes, .. } = judgement;
+        assert_eq!((results, findings.len()), (count as u64, count.min(kept)));
+        assert_eq!(omitted, count.saturating_sub(kept) as u64);
+        assert_eq!(
+            (notes.len(), omitted_notes),
+            (count.min(NOTES_KEPT), count.saturating_sub(NOTES_KEPT) as u64)
+        );
+        let first = 0..count.min(FIRST_KEPT);
+        let last = first.end.max(count.saturating_sub(LAST_KEPT))..count;
+        let expected: Vec<_> = first.chain(last).map(|number| format!("good {number}")).collect();
+        let statements: Vec<_> = findings.iter().map(|finding| finding.statement.to_string()).collect();
+        assert_eq!(statements, expected);
+    }
+}
+
+#[test]
+fn what_is_heard_at_once_is_all_there_was() {
+    let judging = Judging { rules: chatty(), preset: None };
+    let mut reader = crate::lines::Reader::new(Arc::new(Judge::compile(&judging).unwrap()));
+    let mut found = Vec::new();
+    for _ in 0..5 {
+        reader.hear(Stream::Stdout, &b"good x\n".repeat(1000), Duration::ZERO, &mut found);
+    }
+    assert_eq!(found.len(), 5000);
+}
+
+#[test]
+fn the_verdict_is_that_of_the_whole_stream() {
+    let text = "good x\n".repeat(5000) + "bad x\n";
+    let judgement = judge(chatty(), None, &text, Cause::Exited, Exit::Code(0));
+    assert_eq!(verdict(&judgement), Some(("bad", Counts::Bad)));
+    assert_eq!(judgement.results, 5001);
+}
+
+/// ProVerif may revise what rules have pushed out meanwhile.
+#[test]
+fn a_result_of_proverif_is_revised_though_its_finding_is_gone() {
+    let preset = || Some(Preset::ProVerif(ProVerif::default()));
+    let result = "RESULT Observational equivalence cannot be proved.\n";
+    let again = "RESULT Observational equivalence is true.\n";
+    let text = "good x\n".repeat(FIRST_KEPT) + result + &"good x\n".repeat(LAST_KEPT) + again;
+    let judgement = judge(chatty(), preset(), &text, Cause::Exited, Exit::Code(0));
+    assert_eq!(judgement.results, (FIRST_KEPT + LAST_KEPT + 1) as u64);
+    assert_eq!(judgement.omitted, 2);
+    assert_eq!(judgement.findings.last().map(|finding| &*finding.verdict), Some("true"));
+}

@@ -1,21 +1,21 @@
 use super::*;
-use crate::verdict::Counts;
+use crate::verdict::{Counts, Finding};
 
 /// Reads lines; returns what they wished, what they found, and the account.
 fn read(proverif: ProVerif, lines: &[&str]) -> (Vec<StopMethod>, Vec<Finding>, Account) {
     let mut account = Account::new(proverif);
-    let mut findings = Vec::new();
+    let mut findings = Findings::default();
     let mut wishes = Vec::new();
     for line in lines {
         wishes.extend(account.take(line.as_bytes(), Duration::ZERO, &mut findings));
     }
-    (wishes, findings, account)
+    (wishes, findings.take().0, account)
 }
 
 /// The verdict of a run that left with exit code 0 or was concluded.
 fn verdict(proverif: ProVerif, lines: &[&str]) -> Option<(String, Counts)> {
-    let (_, findings, account) = read(proverif, lines);
-    let ruling = account.rule(Cause::Exited, Some(Exit::Code(0)), &findings).ok()?;
+    let (_, _, account) = read(proverif, lines);
+    let ruling = account.rule(Cause::Exited, Some(Exit::Code(0))).ok()?;
     Some((ruling.verdict.to_string(), ruling.counts))
 }
 
@@ -32,7 +32,7 @@ fn a_goal_stops_a_query_that_begins_with_not() {
     let (wishes, findings, account) = read(proverif, &[QUERY, GOAL, GOAL]);
     assert_eq!(wishes, [StopMethod::Term]);
     assert!(findings.is_empty(), "a goal is no result line");
-    let ruling = account.rule(Cause::Concluded, Some(Exit::Signal(15)), &findings).unwrap();
+    let ruling = account.rule(Cause::Concluded, Some(Exit::Signal(15))).unwrap();
     assert_eq!((&*ruling.verdict, ruling.counts), ("reachable", Counts::Ok));
     assert_eq!(ruling.line.as_deref(), Some(GOAL));
 }
@@ -108,8 +108,8 @@ fn the_final_results_of_a_group_take_the_place_of_its_first_ones() {
 
 #[test]
 fn a_run_that_breaks_off_has_no_verdict() {
-    let (_, findings, account) = read(ProVerif::default(), &["RESULT not attacker(a[]) is true."]);
-    let says = |cause, exit| account.rule(cause, Some(exit), &findings).ok().map(|ruling| ruling.verdict);
+    let (_, _, account) = read(ProVerif::default(), &["RESULT not attacker(a[]) is true."]);
+    let says = |cause, exit| account.rule(cause, Some(exit)).ok().map(|ruling| ruling.verdict);
     assert_eq!(says(Cause::Exited, Exit::Signal(11)), None);
     assert_eq!(says(Cause::Exited, Exit::Code(3)), None);
     assert_eq!(says(Cause::Exited, Exit::Code(0)).as_deref(), Some("true"));
@@ -120,8 +120,8 @@ fn a_run_that_breaks_off_has_no_verdict() {
 fn an_error_is_shown_with_its_place() {
     let position = "File \"x.pv\", line 2, characters 16-18:";
     let line = |lines: &[&str]| {
-        let (_, findings, account) = read(ProVerif::default(), lines);
-        account.rule(Cause::Exited, Some(Exit::Code(2)), &findings).unwrap_err()
+        let (_, _, account) = read(ProVerif::default(), lines);
+        account.rule(Cause::Exited, Some(Exit::Code(2))).unwrap_err()
     };
     assert_eq!(
         line(&[position, "Error: identifier foo not defined."]).as_deref(),
@@ -142,4 +142,64 @@ fn an_equivalence_that_is_tried_again_has_its_last_result_even_without_a_summary
     assert_eq!(verdict(ProVerif::default(), &[unproved, other]), Some(("mixed".into(), Counts::Open)));
     let kept = ["RESULT Observational equivalence is false.", unproved];
     assert_eq!(verdict(ProVerif::default(), &kept), Some(("mixed".into(), Counts::Open)));
+}
+
+/// So many results that some are beyond those that are known one by one.
+const MANY: usize = MOST + 500;
+
+/// The number of own results, of findings and of results that are none, and the verdict.
+fn counted(proverif: ProVerif, lines: &[String]) -> (u64, usize, u64, Option<String>) {
+    let lines: Vec<&str> = lines.iter().map(|line| &**line).collect();
+    let (_, findings, account) = read(proverif, &lines);
+    let kept = findings.iter().filter(|finding| finding.own).count() as u64;
+    assert!(account.own() <= kept + account.omitted(), "{} of {kept}", account.own());
+    let ruling = account.rule(Cause::Exited, Some(Exit::Code(0))).ok();
+    (account.own(), findings.len(), account.omitted(), ruling.map(|ruling| ruling.verdict.to_string()))
+}
+
+fn results(word: &str) -> impl Iterator<Item = String> {
+    (0..MANY).map(move |number| format!("RESULT not attacker(s{number}[]) is {word}."))
+}
+
+#[test]
+fn results_beyond_the_most_are_added_up() {
+    let all: Vec<_> = results("true").collect();
+    assert_eq!(counted(ProVerif::default(), &all), (MANY as u64, MOST, 500, Some("true".into())));
+    let one_is_false = [&all[..], &["RESULT not attacker(t[]) is false.".into()]].concat();
+    assert_eq!(counted(ProVerif::default(), &one_is_false).3.as_deref(), Some("mixed"));
+    let lemmas = ProVerif { lemmas: 2200, ..ProVerif::default() };
+    assert_eq!(counted(lemmas, &all).0, MANY as u64 - 2200);
+}
+
+#[test]
+fn a_group_beyond_the_most_is_provisional_too() {
+    let group = || ["-- Query ".to_owned()].into_iter();
+    let end = || ["FINAL RESULT:".to_owned()].into_iter();
+    let lines: Vec<_> =
+        results("true").chain(group()).chain(results("false")).chain(end()).chain(results("true")).collect();
+    assert_eq!(
+        counted(ProVerif::default(), &lines),
+        (2 * MANY as u64, MOST, 2 * MANY as u64 + 500, Some("true".into()))
+    );
+    let whole: Vec<_> = results("false").chain(end()).chain(results("true")).collect();
+    let lemmas = ProVerif { lemmas: u32::try_from(MANY).unwrap(), ..ProVerif::default() };
+    assert_eq!(counted(lemmas, &whole).0, 0, "the lemmas of the group are still to come");
+}
+
+#[test]
+fn a_summary_beyond_the_most_has_the_last_word() {
+    let dashes = || ["-".repeat(62)].into_iter();
+    let title = || ["Verification summary:".to_owned()].into_iter();
+    let items = |word: &'static str| {
+        let line = move |number| format!("Query not attacker(s{number}[]) is {word}.");
+        dashes().chain(title()).chain((0..MANY).map(line)).chain(dashes())
+    };
+    let lines: Vec<_> = results("false").chain(items("false")).collect();
+    assert_eq!(counted(ProVerif::default(), &lines), (MANY as u64, MOST, 500, Some("false".into())));
+    let unheard: Vec<_> = items("true").collect();
+    assert_eq!(counted(ProVerif::default(), &unheard), (MANY as u64, MOST, 500, Some("true".into())));
+    let all_else: Vec<_> = results("false").chain(items("true")).collect();
+    assert_eq!(counted(ProVerif::default(), &all_else).3.as_deref(), Some("true"));
+    let again: Vec<_> = (0..5).flat_map(|_| items("true")).collect();
+    assert_eq!(counted(ProVerif::default(), &again).0, MANY as u64);
 }
