@@ -233,3 +233,22 @@ async fn a_thousand_queries_keep_their_slots_and_their_rows() {
     assert_eq!(places, (0..1000).collect::<Vec<_>>());
     assert!(theatre.most.load(Ordering::SeqCst) <= 50);
 }
+
+#[tokio::test]
+async fn a_thread_that_dies_hangs_nothing() {
+    // The thread that writes the results: the run ends and says so.
+    let ledger = Ledger { before: Some(Arc::new(|| panic!("injected"))), ..Ledger::default() };
+    let theatre = Theatre::new(|_| Ok(Script::print("hello\n")));
+    let runtime = Runtime::start(job(plan(5, 2)), ports(&theatre, &ledger)).await.expect("it starts");
+    let counts = runtime.handle().counts();
+    assert!(runtime.join().await.is_err(), "the store is lost with its thread");
+    assert_eq!((counts.borrow().done, theatre.alive.load(Ordering::SeqCst)), (0, 0));
+    // The thread that writes the logs: only they are missing.
+    let ledger = Ledger::default();
+    let mut plan = plan(5, 2);
+    for query in &mut plan.queries {
+        query.logs = provisor_core::plan::Logs::Keep;
+    }
+    let ending = run(plan, &theatre, &ledger).await;
+    assert_eq!((ending.failure, rows(&ledger).len()), (None, 5));
+}
