@@ -109,8 +109,11 @@ fn sigterm_is_as_ctrl_c_and_nohup_is_respected() {
         assert!(status.expect("kill runs").success());
     };
     send("HUP");
-    send("USR1");
     wait_until("both queries are at work", || alive_with(&format!("MARK={mark}")).len() >= 2);
+    // And provisor knows it.
+    let status = || desk.finish(desk.provisor(["status", "out"])).out;
+    wait_until("the status says so", || status().contains("2 at work"));
+    send("USR1");
     send("TERM");
     let ran = desk.ran(child.wait_with_output().expect("it ends")).with_code(3);
     assert!(ran.err.contains("2 running"), "USR1 says how things stand:\n{}", ran.err);
