@@ -53,7 +53,18 @@ fn ctrl_c_ends_the_children_and_writes_their_rows() {
 #[test]
 fn ctrl_c_twice_kills_at_once() {
     let (desk, mark) = (Desk::new("ctrl-c-twice"), mark("ctrl-c-twice"));
-    desk.write("spec.ron", spec(&mark, "trap '' TERM; while :; do sleep 1; done", "grace: \"1h\""));
+    // At work is who is deaf already: the first one says it for both.
+    let ready =
+        "trap '' TERM; touch deaf-$0; while ! test -e deaf-a -a -e deaf-b; do sleep 0.01; done; touch ready";
+    let query =
+        |id| format!(r#"(id: "{id}", run: ["sh", "-c", "{ready}; while :; do sleep 1; done", "{id}"])"#);
+    let (a, b) = (query("a"), query("b"));
+    desk.write(
+        "spec.ron",
+        format!(
+            r#"Job(name: "twice", slots: 2, env: {{"MARK": "{mark}"}}, limits: (grace: "1h"), commands: [{a}, {b}])"#
+        ),
+    );
     let Some(told) = at_terminal(&desk, "ctrl-c-twice", &mark, "0") else { return };
     assert_eq!(told["code"], 3, "{told}");
     assert_eq!(desk.column("signal").into_values().collect::<Vec<_>>(), ["SIGKILL", "SIGKILL"]);
@@ -98,8 +109,11 @@ fn sigterm_is_as_ctrl_c_and_nohup_is_respected() {
         assert!(status.expect("kill runs").success());
     };
     send("HUP");
-    send("USR1");
     wait_until("both queries are at work", || alive_with(&format!("MARK={mark}")).len() >= 2);
+    // And provisor knows it.
+    let status = || desk.finish(desk.provisor(["status", "out"])).out;
+    wait_until("the status says so", || status().contains("2 at work"));
+    send("USR1");
     send("TERM");
     let ran = desk.ran(child.wait_with_output().expect("it ends")).with_code(3);
     assert!(ran.err.contains("2 running"), "USR1 says how things stand:\n{}", ran.err);
