@@ -183,7 +183,7 @@ fn a_plan_is_what_would_run() {
         }])
     );
     plan(&["--only", "nobody"]).with_code(2).says("error: no query is left after `--only`");
-    plan(&["--set", "whom=you"]).with_code(0).says("warning: no template uses `whom`");
+    plan(&["--set", "whom=you"]).with_code(2).says("did you mean `who`?");
     assert!(!desk.file("provisor-runs").exists());
 }
 

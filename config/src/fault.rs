@@ -128,6 +128,8 @@ pub enum Fault {
     MatchesNothing { field: &'static str, pattern: String },
     #[error("no template uses `{name}`, which `--set` gives a value")]
     UnusedSet { name: String },
+    #[error("`--set` gives a value to `{name}`, which no template uses and no `vars` defines")]
+    UnknownSet { name: String, hint: String },
 
     // Commands
     #[error("the command is empty")]
@@ -196,7 +198,7 @@ impl Fault {
         match self {
             Self::Human(error) => Some(error.hint()),
             Self::Template(error) => error.hint(),
-            Self::NoSuchAxis { hint, .. } => Some(hint.clone()),
+            Self::NoSuchAxis { hint, .. } | Self::UnknownSet { hint, .. } => Some(hint.clone()),
             Self::ReservedName { name } => Some(format!("call it `{name}_`, or anything else")),
             Self::BadName { name } => Some(format!("call it `{}`", as_name(name))),
             Self::UnknownPreset { name } => Some(match near(name, &PRESETS) {

@@ -1,5 +1,6 @@
 //! What can be said only about all queries together: that ids differ, and what patterns on them match.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,12 +10,12 @@ use super::ids::IdPattern;
 use super::query::described;
 use super::recipe::Recipe;
 use super::{Lowering, rules};
-use crate::fault::Fault;
+use crate::fault::{Fault, near_hint};
 use crate::spanned::{Place, Spanned};
-use crate::spec::{Entries, Expect};
+use crate::spec::{Command, Entries, Expect};
 use crate::template::{self, Point};
 
-impl Lowering<'_> {
+impl<'e> Lowering<'e> {
     /// Refuses an id that another query has, whatever else is wrong with the two.
     pub(super) fn check_unique(&mut self, id: &Arc<str>, recipe: &Recipe<'_>, points: &[Arc<Point>]) {
         let owner = Owner { place: recipe.place, number: recipe.number, points: points.into() };
@@ -126,13 +127,40 @@ impl Lowering<'_> {
             } else if value.contains('\0') {
                 Fault::BadName { name: name.clone() }
             } else {
-                if !self.templates.used.contains(name) {
-                    self.problems.warn_of_words(Fault::UnusedSet { name: name.clone() });
-                }
+                self.check_set_name(name);
                 continue;
             };
             self.problems.fault_of_words(fault);
         }
+    }
+
+    /// A name that nobody knows is a slip of the pen, and the job would run for its whole time with the old value. Where
+    /// something else is wrong, not all templates may have been looked at.
+    fn check_set_name(&mut self, name: &str) {
+        let used = &self.templates.used;
+        if used.contains(name) || self.problems.any() {
+            return;
+        }
+        let defined = self.variables();
+        if defined.contains(name) {
+            return self.problems.warn_of_words(Fault::UnusedSet { name: name.into() });
+        }
+        let is_variable =
+            |name: &&str| !template::is_reserved(name) && !self.axes.iter().any(|axis| **axis == **name);
+        let used = used.iter().map(String::as_str).filter(is_variable);
+        let known: BTreeSet<&str> = used.chain(defined).collect();
+        let hint = near_hint(name, &Vec::from_iter(known), "known here");
+        self.problems.fault_of_words(Fault::UnknownSet { name: name.into(), hint });
+    }
+
+    /// The names in all `vars`, also in those of queries that are excluded.
+    fn variables(&self) -> BTreeSet<&'e str> {
+        let job = self.job;
+        let commands = job.commands.iter().flat_map(|commands| &commands.items).map(Command::settings);
+        let each = job.each.iter().flat_map(|(_, entries)| &entries.0).map(|(_, entry)| entry.settings());
+        let vars = std::iter::once(job.settings()).chain(commands).chain(each);
+        let names = vars.filter_map(|settings| settings.vars).flat_map(|vars| &vars.0);
+        names.map(|(name, _)| name.value.as_str()).collect()
     }
 }
 

@@ -322,7 +322,28 @@ fn only_keeps_those_that_match() {
 #[test]
 fn a_variable_that_is_set_in_vain_is_told() {
     let set = |name: &str| Overrides { set: vec![(name.into(), "1".into())], ..Overrides::default() };
-    assert!(warnings(&plan_with(TWO, set("w"))).contains("no template uses `w`"));
+    let unused = r#"Job(name: "x", vars: {"word": 1}, each: ("e", {"a": (vars: {"own": 2}), "b": ()}),
+        command: ["e", "{{ other }}"], exclude: [{"e": "a"}])"#;
+    let with_other = |name: &str| {
+        let set = [("other", "1"), (name, "1")].map(|(name, value)| (name.into(), value.into()));
+        Overrides { set: set.into(), ..Overrides::default() }
+    };
+    for defined in ["word", "own"] {
+        let told = warnings(&plan_with(unused, with_other(defined)));
+        assert!(told.contains(&format!("no template uses `{defined}`")), "{told}");
+    }
+    for (slip, hint) in [
+        ("wrod", "did you mean `word`?"),
+        ("othr", "did you mean `other`?"),
+        ("zzz", "known here: `other`, `own`, `word`"),
+    ] {
+        let told = refusal_with(unused, with_other(slip));
+        assert!(told.contains(&format!("a value to `{slip}`, which no template uses")), "{told}");
+        assert!(told.contains(hint), "{told}");
+    }
+    let other_fault =
+        r#"Job(name: "x", matrix: {"n": []}, command: ["{{ w }}"], id: "{{", limits: (wall: "x"))"#;
+    assert!(!refusal_with(other_fault, set("zzz")).contains("zzz"), "one fault at a time");
     assert!(refusal_with(TWO, set("provisor")).contains("`provisor` means something else"));
     assert!(refusal_with(TWO, set("a-b")).contains("call it `a_b`"));
     let counted = r#"Job(name: "x", vars: {"k": 2}, commands: [(id: "q", run: ["{{ k + 1 }}{{ k }}"])])"#;
