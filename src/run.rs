@@ -251,7 +251,7 @@ fn explain(ending: &Ending, counts: &Counts, args: &RunArgs) {
                 Some(_) => "interrupted",
                 None => "no slot was left",
             };
-            let left = words::queries(counts.left());
+            let left = words::queries(counts.left() + counts.cut_short());
             tell(&format!("{why}; {left} not done: `provisor run {}` goes on", args.spec.spec.display()));
         }
         None => {}

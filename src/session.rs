@@ -190,7 +190,7 @@ impl Session {
     fn interrupt(&mut self, signal: Signal) -> bool {
         self.interruptions += 1;
         self.interrupted_by.get_or_insert(signal);
-        let running = words::queries(self.handle.counts().borrow().running);
+        let running = words::queries(self.running.len());
         match interruption(self.interruptions) {
             Some(StopMethod::Term) => {
                 self.handle.interrupt(Cause::Cancelled, false);

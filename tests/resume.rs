@@ -176,7 +176,7 @@ fn interrupt(desk: &Desk, spec: &str) {
     let started = desk.start(spec, &["--fresh"]);
     desk.await_file("ready");
     started.signal("INT");
-    started.wait().with_code(3).says("1 query not done");
+    started.wait().with_code(3).says("2 queries not done");
     assert_eq!(executed(desk), ["a", "b"]);
 }
 

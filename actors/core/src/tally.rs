@@ -76,6 +76,13 @@ impl Counts {
         self.waiting + self.running
     }
 
+    /// Done only in so far as the run had to end: they are run again when it is taken up.
+    #[must_use]
+    pub fn cut_short(&self) -> usize {
+        let cut = |class: &Class| matches!(&*class.cause, "cancelled" | "deadline" | "lost");
+        self.classes.iter().filter(|(class, _)| cut(class)).map(|(_, n)| n).sum()
+    }
+
     /// Whether the sum is the total.
     #[must_use]
     pub const fn is_consistent(&self) -> bool {
