@@ -91,7 +91,7 @@ with_settings! {
         pub(crate) commands: Option<Listed<Command>>,
         pub(crate) matrix: Option<Spanned<Entries<Axis>>>,
         pub(crate) each: Option<(Spanned<String>, Entries<Each>)>,
-        pub(crate) exclude: Option<Vec<Spanned<Entries<Spanned<String>>>>>,
+        pub(crate) exclude: Option<Vec<Spanned<Entries<Scalar>>>>,
         pub(crate) id: Option<Spanned<String>>,
         pub(crate) command: Option<Listed<Spanned<String>>>,
         pub(crate) inherit_env: Option<InheritEnv>,

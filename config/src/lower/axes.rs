@@ -136,7 +136,8 @@ fn lines(file: &Spanned<String>, folder: &Path, problems: &mut Problems) -> Vec<
     Vec::new()
 }
 
-/// One of `exclude`: patterns on axes, all of which have to match.
+/// One of `exclude`: patterns on axes, all of which have to match. A number stands for its text, in which no character is
+/// a wildcard.
 pub(super) struct Exclusion {
     patterns: Vec<(usize, GlobMatcher)>,
     pub(super) place: Place,
@@ -146,7 +147,7 @@ pub(super) struct Exclusion {
 
 impl Exclusion {
     pub(super) fn new(
-        patterns: &Spanned<Entries<Spanned<String>>>,
+        patterns: &Spanned<Entries<Scalar>>,
         axes: &[Axis],
         problems: &mut Problems,
     ) -> Option<Self> {
@@ -154,21 +155,27 @@ impl Exclusion {
         if patterns.value.0.is_empty() {
             problems.fault(patterns.place, Fault::ExcludesEverything);
         }
-        let mut compiled = Vec::new();
+        let (mut compiled, mut texts) = (Vec::new(), Vec::new());
         for (axis, pattern) in &patterns.value.0 {
             let Some(at) = names.iter().position(|name| *name == axis.value) else {
                 let hint = near_hint(&axis.value, &names, "axes");
                 problems.fault(axis.place, Fault::NoSuchAxis { name: axis.value.clone(), hint });
                 continue;
             };
-            match glob::compile(&pattern.value, false) {
+            let text = value(pattern).to_string();
+            match glob::compile(&text, false) {
                 Ok(matcher) => compiled.push((at, matcher)),
                 Err(fault) => problems.fault(pattern.place, fault),
             }
+            texts.push(text);
         }
-        let texts: Vec<&str> = patterns.value.0.iter().map(|(_, pattern)| &*pattern.value).collect();
         let (place, text) = (patterns.place, texts.join(", "));
-        (compiled.len() == texts.len()).then_some(Self { patterns: compiled, place, text, matched: false })
+        (compiled.len() == patterns.value.0.len()).then_some(Self {
+            patterns: compiled,
+            place,
+            text,
+            matched: false,
+        })
     }
 
     fn excludes(&mut self, points: &[Arc<Point>]) -> bool {

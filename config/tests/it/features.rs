@@ -9,7 +9,7 @@ use provisor_core::plan::{Inherit, Limits, Logs, RetryOn, Reuse, Stdin};
 use provisor_core::rules::{Pattern, Streams};
 use provisor_core::verdict::{Counts, Preset};
 
-use crate::support::{Folder, argv, ids, plan, plan_with, refusal_with, warnings};
+use crate::support::{Folder, argv, ids, plan, plan_with, refusal, refusal_with, warnings};
 
 /// A job of one command with these fields, and its only query.
 fn one(fields: &str) -> provisor_core::Query {
@@ -97,8 +97,33 @@ fn exclusions_match_values_stems_and_names() {
     assert_eq!(left(r#"{"f": "b", "n": "1"}"#), ["a1", "a2", "b2", "bc1", "bc2"]);
     assert_eq!(left(r#"{"f": "b*"}, {"n": "2"}"#), ["a1"]);
     assert_eq!(left(r#"{"f": "m/a*"}, {"f": "b.pv"}"#), ["bc1", "bc2"]);
-    let text = r#"Job(name: "x", matrix: {"n": [1, 2]}, command: ["e"], exclude: [{"n": "3"}])"#;
-    assert!(warnings(&plan(text)).contains("the pattern `3` in `exclude` matches nothing"));
+    assert_eq!(left(r#"{"f": "b", "n": 1}"#), left(r#"{"f": "b", "n": "1"}"#));
+    assert_eq!(left(r#"{"n": 0x2}"#), ["a1", "b1", "bc1"]);
+    for pattern in ["3", r#""3""#] {
+        let text = format!(
+            r#"Job(name: "x", matrix: {{"n": [1, 2]}}, command: ["e"], exclude: [{{"n": {pattern}}}])"#
+        );
+        assert!(warnings(&plan(&text)).contains("the pattern `3` in `exclude` matches nothing"));
+    }
+}
+
+#[test]
+fn an_exclusion_that_is_a_number_means_the_value_that_reads_so() {
+    let left = |exclude: &str| -> Vec<String> {
+        let lowered = plan(&format!(
+            r#"Job(name: "x", matrix: {{"n": [1, 1.5, -3, 11, "2", 1.0]}}, command: ["e", "{{{{ n }}}}"],
+            id: "n{{{{ n.index }}}}", exclude: [{{"n": {exclude}}}])"#
+        ));
+        lowered.plan.queries.iter().map(|query| argv(query)[1].to_owned()).collect()
+    };
+    assert_eq!(left("1"), ["1.5", "-3", "11", "2", "1.0"]);
+    assert_eq!(left("1.0"), ["1", "1.5", "-3", "11", "2"]);
+    assert_eq!(left("1.5"), ["1", "-3", "11", "2", "1.0"]);
+    assert_eq!(left("-3"), ["1", "1.5", "11", "2", "1.0"]);
+    assert_eq!(left("2"), ["1", "1.5", "-3", "11", "1.0"]);
+    assert_eq!(left(r#""1*""#), ["-3", "2"]);
+    let refused = refusal(r#"Job(name: "x", matrix: {"n": [1]}, command: ["e"], exclude: [{"n": true}])"#);
+    assert!(refused.contains("a text in quotes or a number"), "{refused}");
 }
 
 #[test]
