@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, presets};
 use provisor_actors::store::Standing;
 use provisor_core::Outcome;
 use provisor_core::cause::End;
@@ -18,6 +18,8 @@ const MOST_ROWS: usize = 50;
 const MOST_VERDICTS: usize = 8;
 const NARROWEST: u16 = 60;
 const USUAL_WIDTH: u16 = 120;
+/// From this width on there is room for CPU time and memory.
+const COST_FROM: u16 = 100;
 
 /// The table of all rows, or, where they are many, of those that did not end well.
 #[must_use]
@@ -26,27 +28,39 @@ pub(crate) fn table(rows: &[Standing], width: Option<u16>) -> String {
     let shown: Vec<&Standing> = rows.iter().filter(|row| few || !row.is_well()).take(MOST_ROWS).collect();
     let mut text = String::new();
     if !shown.is_empty() {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(width.unwrap_or(USUAL_WIDTH).max(NARROWEST));
-        table.set_header(["", "query", "verdict", "ended", "time", "cpu", "memory", "what decided it"]);
-        for row in &shown {
-            table.add_row(cells(row));
-        }
-        for column in [4, 5, 6] {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        for line in table.lines() {
+        for line in lay_out(&shown, width.unwrap_or(USUAL_WIDTH).max(NARROWEST)).lines() {
             let _ = writeln!(text, "{}", line.trim_end());
         }
     }
-    let hidden = rows.len() - shown.len();
-    if hidden > 0 {
-        let _ = writeln!(text, "… and {} more, all in results.csv", words::queries(hidden));
+    match (rows.len() - shown.len(), shown.len()) {
+        (0, _) => {}
+        (hidden, 0) => drop(writeln!(text, "{}, all in results.csv", words::queries(hidden))),
+        (hidden, _) => drop(writeln!(text, "… and {} more, all in results.csv", words::queries(hidden))),
     }
     text
+}
+
+/// One line a row: the last column takes what is left and is cut there; a narrow terminal goes without the cost.
+fn lay_out(rows: &[&Standing], width: u16) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    table.set_header(["", "query", "verdict", "ended", "time", "cpu", "memory", "why"]);
+    for row in rows {
+        let mut line = Row::from(cells(row));
+        line.max_height(1);
+        table.add_row(line);
+    }
+    for (at, column) in table.column_iter_mut().enumerate() {
+        match at {
+            5 | 6 if width < COST_FROM => drop(column.set_constraint(ColumnConstraint::Hidden)),
+            0..=6 => drop(column.set_constraint(ColumnConstraint::ContentWidth)),
+            _ => {}
+        }
+        if (4..=6).contains(&at) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
 }
 
 fn cells(row: &Standing) -> [String; 8] {
