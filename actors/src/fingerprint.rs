@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use provisor_core::cause::StopMethod;
@@ -18,11 +18,11 @@ use provisor_core::reuse::Fingerprint;
 use provisor_core::rules::{Pattern, Rule, Streams};
 use provisor_core::verdict::{Counts, Preset};
 
+use crate::os;
+
 /// Raised when the reading of this preset's output changes: the kept logs are judged again then.
 const EXIT_CODE_READING: u8 = 1;
 const PROVERIF_READING: u8 = 1;
-/// Where a program is looked for when there is no PATH, as in execvp(3).
-const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// Computes fingerprints, reading each file once.
 #[derive(Debug, Default)]
@@ -153,21 +153,14 @@ impl Hasher {
     }
 }
 
-/// Where the program of a command is: with a slash from the working directory on, else along the child's PATH.
+/// Where the program of a command is: with a slash from the working directory on, else along the child's PATH, as it is
+/// found when it is started.
 #[must_use]
 pub fn resolve(command: &Command, path_var: Option<&OsStr>) -> Option<PathBuf> {
-    let program = &**command.argv.first()?;
-    if program.contains('/') {
-        return Some(command.cwd.join(program));
-    }
     let set = command.env.set.iter().rev().find(|(name, _)| &**name == "PATH");
     let inherited = path_var.filter(|_| command.env.inherit.admits("PATH"));
-    let path = match set {
-        Some((_, path)) => OsStr::new(&**path),
-        None => inherited.unwrap_or(OsStr::new(DEFAULT_PATH)),
-    };
-    let candidates = std::env::split_paths(path).map(|dir| command.cwd.join(dir).join(program));
-    candidates.into_iter().find(|candidate| is_program(candidate))
+    let path = set.map(|(_, path)| OsStr::new(&**path)).or(inherited);
+    os::locate(command.argv.first()?, path, &command.cwd).ok()
 }
 
 /// The fingerprint of how a query's output is read.
@@ -315,10 +308,6 @@ fn unreadable(path: &Path) -> Content {
         // Behind a directory that we may not enter.
         Err(_) => Content::Missing,
     }
-}
-
-fn is_program(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|there| there.is_file() && there.permissions().mode() & 0o111 != 0)
 }
 
 fn with_path(path: &Path, error: &io::Error) -> io::Error {

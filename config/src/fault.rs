@@ -255,6 +255,13 @@ impl Fault {
                 "Linux takes no more than 131071 bytes: write it to a file, or to `stdin`"
             }
             Self::EnvName { .. } => "names are not empty and hold no `=` and no NUL byte",
+            _ => return self.judging_hint(),
+        })
+    }
+
+    /// Those of the faults of presets, rules and models.
+    fn judging_hint(&self) -> Option<&'static str> {
+        Some(match self {
             Self::PresetFile => r#"use `rules`, or the presets "proverif" and "exit-code""#,
             Self::NeedsRegex { .. } => r#"write on: Regex("...(...)...")"#,
             Self::VerdictAndCapture => "take one of them out",

@@ -19,6 +19,8 @@ mod tree;
 mod watched;
 mod wire;
 
+pub(crate) use program::locate;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -37,20 +37,16 @@ impl Programs {
         path: Option<&OsStr>,
         cwd: &Path,
     ) -> Result<Arc<Path>, LaunchError> {
-        if name.is_empty() {
-            return Err(permanent("the name of the program is empty".into()));
-        }
-        if name.contains('/') {
-            return Ok(cwd.join(&**name).into());
-        }
         let path = path.unwrap_or(OsStr::new(DEFAULT_PATH));
         let key = (path.to_owned(), Arc::clone(name));
         if let Some(known) = self.lock().get(&key) {
             return Ok(Arc::clone(known));
         }
-        let found: Arc<Path> = search(name, path, cwd)?.into();
-        // What a relative entry of PATH means depends on the working directory.
-        if path.as_bytes().split(|byte| *byte == b':').all(|entry| entry.starts_with(b"/")) {
+        let found: Arc<Path> =
+            locate(name, Some(path), cwd).map_err(|why| permanent(why.in_words(name)))?.into();
+        // What a relative name or entry of PATH means depends on the working directory.
+        let mut entries = path.as_bytes().split(|byte| *byte == b':');
+        if !name.contains('/') && entries.all(|entry| entry.starts_with(b"/")) {
             self.lock().insert(key, Arc::clone(&found));
         }
         Ok(found)
@@ -66,7 +62,37 @@ impl Programs {
     }
 }
 
-fn search(name: &str, path: &OsStr, cwd: &Path) -> Result<PathBuf, LaunchError> {
+/// Why a name means no program.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NoProgram {
+    /// It is empty.
+    Empty,
+    /// There is no such file.
+    Missing,
+    /// There is only this file, which we may not execute.
+    NotExecutable(PathBuf),
+}
+
+impl NoProgram {
+    fn in_words(&self, name: &str) -> String {
+        match self {
+            Self::Empty => "the name of the program is empty".into(),
+            Self::Missing => format!("there is no program `{name}` in PATH"),
+            Self::NotExecutable(file) => not_executable(file),
+        }
+    }
+}
+
+/// The file that a name means to a child with this PATH and working directory: the one search that there is, so that a
+/// fingerprint is of what is executed. A name with a slash is not looked for.
+pub(crate) fn locate(name: &str, path: Option<&OsStr>, cwd: &Path) -> Result<PathBuf, NoProgram> {
+    if name.is_empty() {
+        return Err(NoProgram::Empty);
+    }
+    if name.contains('/') {
+        return Ok(cwd.join(name));
+    }
+    let path = path.unwrap_or(OsStr::new(DEFAULT_PATH));
     let mut unusable = None;
     for entry in path.as_bytes().split(|byte| *byte == b':') {
         // An empty entry is the working directory, as everywhere.
@@ -79,10 +105,7 @@ fn search(name: &str, path: &OsStr, cwd: &Path) -> Result<PathBuf, LaunchError> 
         }
         unusable.get_or_insert(candidate);
     }
-    Err(permanent(match unusable {
-        Some(file) => not_executable(&file),
-        None => format!("there is no program `{name}` in PATH"),
-    }))
+    Err(unusable.map_or(NoProgram::Missing, NoProgram::NotExecutable))
 }
 
 /// What is known about a start that failed.
@@ -208,3 +231,7 @@ fn interpreter(program: &Path) -> Option<PathBuf> {
     let name = line.trim_ascii().split(u8::is_ascii_whitespace).next()?;
     Some(PathBuf::from(OsString::from_vec(name.to_vec())))
 }
+
+#[cfg(test)]
+#[path = "program_tests.rs"]
+mod tests;

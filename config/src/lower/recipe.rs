@@ -97,16 +97,8 @@ impl<'e> Layers<'e> {
 
 impl<'e> Lowering<'e> {
     pub(super) fn recipe(&mut self, origin: &Origin<'e>) -> Recipe<'e> {
+        self.check_origin(origin);
         let layers = Layers { inner: origin.settings, outer: self.job.settings() };
-        if let Some(inner) = &origin.settings {
-            self.refuse_later(&inner.later);
-        }
-        if let Some(word) = origin.expect {
-            rules::word(word, &mut self.problems);
-        }
-        if origin.argv.is_empty() {
-            self.problems.fault(origin.place, Fault::EmptyCommand);
-        }
         let reading = self.reading(layers);
         let env = self.env(layers);
         let inherit = match self.job.inherit_env {
@@ -137,6 +129,18 @@ impl<'e> Lowering<'e> {
             logs: self.logs(layers),
             record: self.around.overrides.record || layers.first(|settings| settings.record).unwrap_or(false),
             vars: self.vars(layers),
+        }
+    }
+
+    fn check_origin(&mut self, origin: &Origin<'e>) {
+        if let Some(inner) = &origin.settings {
+            self.refuse_later(&inner.later);
+        }
+        if let Some(word) = origin.expect {
+            rules::word(word, &mut self.problems);
+        }
+        if origin.argv.is_empty() {
+            self.problems.fault(origin.place, Fault::EmptyCommand);
         }
     }
 
