@@ -10,6 +10,13 @@ use super::read::columns;
 use super::words::{self, EndWords};
 use crate::row::Row;
 
+const INSERT_ATTEMPT: &str = concat!(
+    "INSERT INTO attempts (",
+    columns!(),
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ",
+    "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)"
+);
+
 /// What the plan knows of a row.
 pub(super) struct Planned<'a> {
     pub(super) query: &'a Query,
@@ -38,13 +45,7 @@ pub(super) fn commit<'a>(
 fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'_>) -> rusqlite::Result<i64> {
     let (outcome, limits) = (&row.outcome, &planned.query.limits);
     let (end, judgement) = (EndWords::of(&outcome.end), &outcome.judgement);
-    let insert = concat!(
-        "INSERT INTO attempts (",
-        columns!(),
-        ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ",
-        "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)"
-    );
-    tx.prepare_cached(insert)?.execute(params![
+    tx.prepare_cached(INSERT_ATTEMPT)?.execute(params![
         run,
         planned.query.id,
         row.attempt,
