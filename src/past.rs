@@ -183,12 +183,14 @@ fn judge(judging: &Judging, dir: &Path, row: &PastRow) -> Option<Judgement> {
             for read in &recording.reads {
                 let (piece, later) = rest.split_at_checked(usize::try_from(read.bytes).ok()?)?;
                 reader.hear(read.stream, piece, read.at, &mut found);
+                found.clear();
                 rest = later;
             }
         }
         // A whole log without a timing holds standard output alone.
         None => bytes.chunks(PIECE).for_each(|piece| {
             reader.hear(Stream::Stdout, piece, row.wall, &mut found);
+            found.clear();
         }),
     }
     for stream in [Stream::Stdout, Stream::Stderr] {

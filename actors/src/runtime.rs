@@ -302,14 +302,15 @@ fn open<S: Commit + 'static>(
         tracing::debug!(?reason, "the supervisor is down")
     });
     supervisor.do_send(Open(writer));
-    let bereaved = supervisor.clone();
-    let watch = tokio::task::spawn_local(async move {
-        gone.await;
-        bereaved.do_send(GuardianDied);
-    });
+    let watch = tokio::task::spawn_local(tell_of_the_end(gone, supervisor.clone()));
     let handle = RuntimeHandle { supervisor, counts, launch, clock };
     let threads = Threads { store: store_thread, logs: log_thread };
     Ok(Opened { handle, watch, close, threads })
+}
+
+async fn tell_of_the_end(gone: LocalFuture<()>, supervisor: Addr<Supervisor>) {
+    gone.await;
+    supervisor.do_send(GuardianDied);
 }
 
 /// Tells the supervisor that this subject is no more.
