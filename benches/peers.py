@@ -13,14 +13,15 @@ QUERIES, SLOTS, ROUNDS = (int(argument) for argument in sys.argv[1:4])
 PROVISOR = os.path.abspath("target/release/provisor")
 
 
-def commands(scratch):
+def commands(scratch, number):
+    """Each into places of its own: ext4 is slow at making files where others were just removed."""
     spec = os.path.join(scratch, "true.ron")
     with open(spec, "w") as file:
         file.write(f'Job(name: "true", slots: {SLOTS}, matrix: {{"n": 1..={QUERIES}}}, id: "q{{{{ n }}}}", command: ["/bin/true"])')
     numbers = os.path.join(scratch, "numbers")
     with open(numbers, "w") as file:
         file.writelines(f"{n}\n" for n in range(QUERIES))
-    out = lambda name: os.path.join(scratch, name)
+    out = lambda name: os.path.join(scratch, f"{name}-{number}")
     table = {"provisor": [PROVISOR, "run", spec, "--fresh", "-q", "-o", out("run")]}
     if shutil.which("xargs"):
         # The number is handed to true as an argument, which it does not look at.
@@ -34,32 +35,36 @@ def commands(scratch):
     return table
 
 
-def measure(command):
-    """Wall seconds, and for provisor the CPU seconds of it and its guardian, sampled until the end."""
+def run(command):
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def wall_s(command):
     begin = time.perf_counter()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    own, guardian, watched = 0.0, 0.0, None
-    if command[0] == PROVISOR:
-        while process.poll() is None:
-            watched = watched or guardian_of(process.pid)
-            own = max(own, cpu_s(process.pid))
-            guardian = max(guardian, cpu_s(watched) if watched else 0.0)
-            time.sleep(0.02)
-    process.wait()
-    return time.perf_counter() - begin, own + guardian
+    run(command).wait()
+    return time.perf_counter() - begin
+
+
+def own_cpu_s(command):
+    """The CPU seconds of provisor and its guardian, without their children, sampled until the end: in a run of its own,
+    because sampling costs time."""
+    process, own, guardian, watched = run(command), 0.0, 0.0, None
+    while process.poll() is None:
+        watched = watched or guardian_of(process.pid)
+        own = max(own, cpu_s(process.pid))
+        guardian = max(guardian, cpu_s(watched) if watched else 0.0)
+        time.sleep(0.01)
+    return own + guardian
 
 
 def main():
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        table = commands(scratch)
         for number in range(ROUNDS):
-            for tool, command in table.items():
-                for leftover in ("results", "joblog", "pool.txt"):
-                    path = os.path.join(scratch, leftover)
-                    shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.path.exists(path) and os.unlink(path)
-                wall, cpu = measure(command)
-                rows.append([number, tool, QUERIES, SLOTS, f"{wall:.3f}", f"{cpu:.3f}" if cpu else ""])
+            for tool, command in commands(scratch, number).items():
+                wall = wall_s(command)
+                cpu = f"{own_cpu_s([*command[:-1], f'{scratch}/cpu-{number}']):.3f}" if tool == "provisor" else ""
+                rows.append([number, tool, QUERIES, SLOTS, f"{wall:.3f}", cpu])
     keep("peers", ["round", "tool", "queries", "slots", "wall_s", "own_cpu_s"], rows)
     report(rows)
 

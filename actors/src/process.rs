@@ -259,6 +259,7 @@ fn diagnose(fact: &Fact) {
             tracing::debug!(verdict = %last.verdict, statement = %last.statement, of, "verdict");
         }
         Fact::Stopping { cause, method } => tracing::info!(cause = cause.word(), ?method, "stopping"),
+        Fact::Left => tracing::debug!("left"),
         Fact::Returned(why) => tracing::info!(%why, "back to the queue"),
         Fact::Finished(outcome) => {
             let verdict = outcome.judgement.verdict.as_deref();

@@ -81,6 +81,8 @@ struct Live {
     log: Arc<LogSpec>,
     log_is_whole: bool,
     started_us: Option<i64>,
+    /// Its process has left, and that was told.
+    has_left: bool,
 }
 
 impl Supervisor {
@@ -153,7 +155,10 @@ impl Supervisor {
         let span = tracing::info_span!("query", id = %asked.id, attempt);
         let actor = start_monitored(actor, span, move |reason| watcher.do_send(Down { subject, reason }));
         actor.do_send(Begin);
-        self.live.insert(query, Live { attempt, actor, log, log_is_whole: true, started_us: None });
+        self.live.insert(
+            query,
+            Live { attempt, actor, log, log_is_whole: true, started_us: None, has_left: false },
+        );
         self.office.counter.do_send(Note(Change::Started));
     }
 
@@ -278,12 +283,19 @@ impl Handler<Report> for Supervisor {
             }
             Fact::Verdict { last, of } => self.tell(Event::Verdict { query, verdict: last.verdict, of }),
             Fact::Stopping { cause, method } => self.tell(Event::Stopping { query, cause, method }),
+            Fact::Left => {
+                live.has_left = true;
+                self.tell(Event::Ended { query, attempt });
+                self.consult(ctx, |roster, orders| roster.left(at, query, orders));
+            }
             Fact::Returned(why) => {
                 self.tell(Event::Returned { query, why: Arc::clone(&why) });
                 self.consult(ctx, |roster, orders| roster.returned(at, query, why, orders));
             }
             Fact::Finished(outcome) => {
-                self.tell(Event::Ended { query, attempt });
+                if !live.has_left {
+                    self.tell(Event::Ended { query, attempt });
+                }
                 self.consult(ctx, |roster, orders| roster.finished(at, query, *outcome, orders));
             }
         }

@@ -63,7 +63,7 @@ type Playwright = dyn Fn(&LaunchRequest) -> Result<Script, LaunchError> + Send +
 #[derive(Clone)]
 pub struct Theatre {
     write: Arc<Playwright>,
-    /// Children that were started and are not swept or dropped yet.
+    /// Children that were started and have not left yet.
     pub alive: Arc<AtomicUsize>,
     /// The most of them at a time.
     pub most: Arc<AtomicUsize>,
@@ -112,7 +112,8 @@ impl Theatre {
         let (exit, left) = oneshot::channel();
         let (stop, stopped) = mpsc::unbounded_channel();
         let ignores_term = script.ignores_term;
-        tokio::task::spawn_local(play(script, stopped, output, exit));
+        let life = Life(Arc::clone(&self.alive));
+        tokio::task::spawn_local(play(script, stopped, output, exit, life));
         let output = poll_fn(move |cx| {
             inbox.poll_recv(cx).map(|cue| {
                 cue.map(|cue| match cue {
@@ -129,6 +130,15 @@ impl Theatre {
     }
 }
 
+/// One that is alive.
+struct Life(Arc<AtomicUsize>);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 enum Cue {
     Output(Output),
     Panic(&'static str),
@@ -139,6 +149,7 @@ async fn play(
     mut stopped: mpsc::UnboundedReceiver<i32>,
     output: mpsc::UnboundedSender<Cue>,
     exit: oneshot::Sender<ExitReport>,
+    life: Life,
 ) {
     let mut steps: VecDeque<Step> = script.steps.into();
     let killed = loop {
@@ -164,6 +175,7 @@ async fn play(
     for stream in [Stream::Stdout, Stream::Stderr] {
         let _ = output.send(Cue::Output(Output::Eof(stream)));
     }
+    drop(life);
     let exit_as = killed.map_or(script.exit, Exit::Signal);
     let _ = exit.send(ExitReport { exit: exit_as, usage: Usage::default(), refined: None });
 }
@@ -192,7 +204,6 @@ impl Child for Actor {
 impl Drop for Actor {
     fn drop(&mut self) {
         let _ = self.stop.send(9);
-        self.theatre.alive.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -309,6 +309,9 @@ impl<E: Ear> Process<E> {
 
     fn sweep(&mut self, now: Tick, live: Live, gone: Gone, leaked: bool, out: &mut Vec<Effect>) {
         out.push(Effect::Sweep);
+        if !leaked {
+            out.push(Effect::Report(Fact::Left));
+        }
         self.state = State::Sweeping { live, gone, leaked, swept: None, until: now + self.patience.sweep };
     }
 

@@ -5,7 +5,7 @@
 //! of processes; it never waits and reads no clock.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,6 +94,8 @@ pub struct Roster {
     waiting: VecDeque<(Place, u32)>,
     delayed: BinaryHeap<Reverse<(Tick, Place, u32)>>,
     running: BTreeMap<Place, u32>,
+    /// Those of the running whose process has left: they hold no slot any more.
+    leaving: BTreeSet<Place>,
     /// Slots whose process the kernel does not let go of.
     stuck: usize,
     unwritten: usize,
@@ -124,6 +126,7 @@ impl Roster {
             waiting,
             delayed: BinaryHeap::new(),
             running: BTreeMap::new(),
+            leaving: BTreeSet::new(),
             stuck: 0,
             unwritten: 0,
             shortage: Shortage::default(),
@@ -183,6 +186,14 @@ impl Roster {
         }
     }
 
+    /// The process of an attempt has left, and all of its output is read: its slot is free.
+    pub fn left(&mut self, now: Tick, query: Place, orders: &mut Vec<Order>) {
+        if self.running.contains_key(&query) && self.leaving.insert(query) {
+            self.ceiling = (self.ceiling + 1).min(self.bounds.slots);
+            self.fill(now, orders);
+        }
+    }
+
     /// An attempt could not start because the system was short of something.
     pub fn returned(&mut self, now: Tick, query: Place, why: Arc<str>, orders: &mut Vec<Order>) {
         let Some(attempt) = self.running.remove(&query) else { return };
@@ -206,7 +217,9 @@ impl Roster {
         if outcome.end == End::Unreaped {
             self.stuck += 1;
         }
-        self.ceiling = (self.ceiling + 1).min(self.bounds.slots);
+        if !self.leaving.remove(&query) {
+            self.ceiling = (self.ceiling + 1).min(self.bounds.slots);
+        }
         match self.retry_at(now, query, attempt, &outcome) {
             Some(due) => {
                 self.record(query, attempt, false, outcome, orders);
@@ -242,7 +255,9 @@ impl Roster {
             return;
         }
         self.shortage.until = None;
-        while self.running.len() + self.stuck < self.ceiling && self.unwritten < self.bounds.unwritten {
+        while self.running.len() - self.leaving.len() + self.stuck < self.ceiling
+            && self.unwritten < self.bounds.unwritten
+        {
             let Some((query, attempt)) = self.waiting.pop_front() else { break };
             self.running.insert(query, attempt);
             let before = self.entries.get(&query).map_or(0, |entry| entry.attempts_before);

@@ -55,6 +55,22 @@ fn slots_are_filled_in_order_and_refilled_at_the_end_of_a_child() {
 }
 
 #[test]
+fn a_slot_is_free_when_the_process_has_left_and_is_given_back_once() {
+    let mut roster = Roster::new(bounds(1), entries(4, Retry::default()));
+    wake(&mut roster, Tick::ZERO);
+    let mut orders = Vec::new();
+    roster.left(Tick::ZERO, 0, &mut orders);
+    roster.left(Tick::ZERO, 0, &mut orders);
+    assert_eq!(starts(&orders), [(1, 1)], "while the first one is swept");
+    assert!(
+        starts(&finish(&mut roster, Tick::ZERO, 0, exited(0))).is_empty(),
+        "its slot was given back before"
+    );
+    assert_eq!(starts(&finish(&mut roster, Tick::ZERO, 1, exited(0))), [(2, 1)]);
+    assert!(!roster.is_over());
+}
+
+#[test]
 fn a_retry_waits_longer_each_time_and_only_the_last_attempt_is_the_row() {
     let retry = Retry { times: 2, on: vec![RetryOn::ExitCode(75)], backoff: SECOND };
     let mut roster = Roster::new(bounds(1), entries(1, retry));

@@ -113,6 +113,8 @@ pub enum Fact {
         /// By what.
         method: StopMethod,
     },
+    /// The process has left and all its output is read: its slot is free, while what it may have left behind is swept.
+    Left,
     /// It could not be started just now: the last fact of an attempt that does not count.
     Returned(Arc<str>),
     /// It is over: the last fact of an attempt.

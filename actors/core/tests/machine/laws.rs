@@ -113,6 +113,10 @@ fn laws<M: Machine>() -> Vec<Law<M>> {
         ("at most one term", |_, w| w.terms <= 1),
         ("at most one kill", |_, w| w.kills <= 1),
         ("at most one sweep", |_, w| w.sweeps <= 1),
+        ("the slot is given back once, after the exit and the last byte", |m, w| {
+            let left = m.has(&Effect::Report(Fact::Left));
+            !left || (w.exited && w.stdout_closed && w.stderr_closed && m.has(&Effect::Sweep))
+        }),
         ("pipes are closed at most once", |_, w| w.closes <= 1),
         ("nothing is signalled before it is there", |m, w| m.signals() == 0 || w.spawned),
         ("after the exit only the sweep", |m, w| !w.exited || m.signals() == 0),
