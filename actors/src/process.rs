@@ -89,8 +89,12 @@ impl ProcessActor {
 
     /// The one way in.
     fn feed(&mut self, event: Event<'_>, ctx: &mut Context<Self>) {
+        self.feed_at(self.around.clock.now(), event, ctx);
+    }
+
+    fn feed_at(&mut self, now: Tick, event: Event<'_>, ctx: &mut Context<Self>) {
         let mut effects = std::mem::take(&mut self.effects);
-        self.machine.step(self.around.clock.now(), event, &mut effects);
+        self.machine.step(now, event, &mut effects);
         for effect in effects.drain(..) {
             self.perform(effect, ctx);
         }
@@ -123,6 +127,7 @@ impl ProcessActor {
 
     fn launch(&mut self, ctx: &mut Context<Self>) {
         let Some(request) = self.request.take() else { return };
+        self.since = self.around.clock.now();
         let launch = self.around.launch.launch(request).into_actor(self);
         ctx.spawn(launch.map(|launched, actor, ctx| actor.launched(launched, ctx)));
     }
@@ -136,10 +141,10 @@ impl ProcessActor {
             }
         };
         self.child = Some(child);
-        self.since = self.around.clock.now();
         self.output = Some(ctx.add_stream(self.logged(output)));
         ctx.spawn(exit.into_actor(self).map(|exit, actor, ctx| actor.exited(exit, ctx)));
-        self.feed(Event::Spawned, ctx);
+        // Its time counts from when it was asked for: the answer of a short one may come together with its exit.
+        self.feed_at(self.since, Event::Spawned, ctx);
     }
 
     /// The output on its way through the log: the child waits while the log is behind, and this actor does not.

@@ -64,3 +64,25 @@ pub(crate) fn heartbeat(counts: &Counts, elapsed: Duration) -> String {
     line.push_str(&format!("; {}", words::duration(elapsed)));
     line
 }
+
+#[cfg(test)]
+mod tests {
+    use provisor_core::tally::{Change, Class};
+
+    use super::*;
+
+    #[test]
+    fn a_heartbeat_says_how_many_are_left_and_what_the_others_came_to() {
+        let class =
+            |verdict: &str| Class { cause: "exited".into(), verdict: Some(verdict.into()), well: true };
+        let mut counts = Counts::new(5, [class("true")]);
+        for _ in 0..2 {
+            counts.apply(Change::Started);
+        }
+        counts.apply(Change::Done(class("false")));
+        assert_eq!(
+            heartbeat(&counts, Duration::from_secs(3780)),
+            "3 left: 1 running, 2 waiting; 2 done (false 1, true 1); 1h 03m"
+        );
+    }
+}
