@@ -7,13 +7,19 @@ use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use provisor_actors::messages::{Event, Failure};
+use provisor_actors::clock::RunClock;
+use provisor_actors::logs::{LogSpec, Logs};
+use provisor_actors::messages::{Begin, Event, Failure, Reason, Report};
+use provisor_actors::monitor::start_monitored;
 use provisor_actors::os::{LaunchError, LaunchRequest, Transience};
+use provisor_actors::process::{ProcessActor, Surroundings};
 use provisor_actors::runtime::{Ports, Runtime, RuntimeHandle, StartError};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
 use provisor_core::cause::{Cause, End, StopMethod};
+use provisor_core::lines::Reader;
 use provisor_core::plan::Judging;
-use provisor_core::rules::{Pattern, Rule, Stream, Streams};
+use provisor_core::process::{Fact, Patience, Process};
+use provisor_core::rules::{Judge, Pattern, Rule, Stream, Streams};
 use provisor_core::verdict::Counts;
 use tokio::sync::mpsc;
 
@@ -251,4 +257,54 @@ async fn a_thread_that_dies_hangs_nothing() {
     }
     let ending = run(plan, &theatre, &ledger).await;
     assert_eq!((ending.failure, rows(&ledger).len()), (None, 5));
+}
+
+/// Keeps every report.
+struct Tap(Arc<Mutex<Vec<Report>>>);
+
+impl actix::Actor for Tap {
+    type Context = actix::Context<Self>;
+}
+
+impl actix::Handler<Report> for Tap {
+    type Result = ();
+
+    fn handle(&mut self, report: Report, _: &mut Self::Context) {
+        self.0.lock().expect("unpoisoned").push(report);
+    }
+}
+
+#[tokio::test]
+async fn the_reports_of_an_attempt_have_no_gaps_and_end_once() {
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&reports);
+    tokio::task::LocalSet::new().run_until(life_of_one(kept)).await;
+    let reports = reports.lock().expect("unpoisoned");
+    let numbers: Vec<_> = reports.iter().map(|report| report.seq).collect();
+    assert_eq!(numbers, (0..u32::try_from(numbers.len()).expect("a few")).collect::<Vec<_>>());
+    assert!(matches!(reports.first().map(|report| &report.fact), Some(Fact::Started)));
+    let last = |report: &&Report| matches!(report.fact, Fact::Finished(_));
+    assert_eq!(reports.iter().filter(last).count(), 1);
+    assert!(reports.last().is_some_and(|report| last(&report)));
+}
+
+/// A query from `Begin` until its actor is no more.
+async fn life_of_one(reports: Arc<Mutex<Vec<Report>>>) {
+    let (logs, _) = Logs::start(Box::new(|_| Err(std::io::ErrorKind::Unsupported.into()))).expect("a thread");
+    let around = Surroundings {
+        launch: Arc::new(Theatre::new(|_| Ok(Script::print("one\ntwo\n")))),
+        logs,
+        clock: RunClock::start(),
+        reports: actix::Actor::start(Tap(reports)).recipient(),
+    };
+    let query = plan(1, 1).queries.remove(0);
+    let judge = Arc::new(Judge::compile(&query.judging).expect("it compiles"));
+    let machine = Process::new(Reader::new(judge), query.limits, Patience::default());
+    let log = Arc::new(LogSpec { name: "none".into(), keep: query.logs, record: false });
+    let request = LaunchRequest { cookie: "test/0/1".into(), command: query.command };
+    let (over, ended) = tokio::sync::oneshot::channel();
+    let actor = ProcessActor::new((0, 1), request, log, machine, around);
+    let address = start_monitored(actor, tracing::Span::none(), |reason| drop(over.send(reason)));
+    address.do_send(Begin);
+    assert_eq!(ended.await.expect("it is told"), Reason::Normal);
 }
