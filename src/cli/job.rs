@@ -1,46 +1,8 @@
-//! What was typed. Nothing is decided here: `settings` says what it means.
+//! The commands that take a job spec.
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
-/// Runs hundreds of external programs under supervision and writes one table of their verdicts.
-#[derive(Debug, Parser)]
-#[command(name = "provisor", version, about, after_help = EXIT_CODES, max_term_width = 100)]
-pub(crate) struct Cli {
-    /// What to do.
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-const EXIT_CODES: &str = "\
-Exit codes:
-  0   every query ended well: it exited or was stopped by a rule, with the expected verdict or one that counts as ok
-  1   some did not
-  2   usage or spec error; nothing was started
-  3   interrupted or at the deadline; the rest can be resumed
-  4   the results could not be written
-  70  a bug in provisor";
-
-/// The commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Run a job, or take up what is missing of it
-    #[command(after_help = "Example:\n  provisor run nightly.ron -j 40 --wall 48h")]
-    Run(RunArgs),
-    /// Look for faults in a spec; start nothing
-    #[command(after_help = "Example:\n  provisor check nightly.ron")]
-    Check(SpecArgs),
-    /// Show what would run, one line a query
-    #[command(after_help = "Example:\n  provisor plan nightly.ron --only 'client/*'")]
-    Plan(PlanArgs),
-    /// Show how a run stands, while it runs and afterwards
-    #[command(after_help = "Example:\n  provisor status provisor-runs/nightly")]
-    Status(StatusArgs),
-    /// Play a recorded log as if it were the program that printed it
-    #[command(hide = true)]
-    PlayLog(PlayLogArgs),
-}
+use clap::{Args, ValueEnum};
 
 /// A spec and what the command line puts over it.
 #[derive(Debug, Args)]
@@ -140,47 +102,7 @@ pub(crate) enum PlanFormat {
     Json,
 }
 
-/// `provisor status`.
-#[derive(Debug, Args)]
-pub(crate) struct StatusArgs {
-    /// The run directory
-    #[arg(value_name = "DIR")]
-    pub(crate) dir: PathBuf,
-}
-
-/// `provisor play-log`.
-#[derive(Debug, Args)]
-pub(crate) struct PlayLogArgs {
-    /// The log; its timing stands beside it as .timing
-    #[arg(long, value_name = "FILE.log")]
-    pub(crate) log: PathBuf,
-    /// Play it so many times slower than it was recorded
-    #[arg(long, default_value_t = 1.0)]
-    pub(crate) stretch: f64,
-    /// Ignore SIGTERM
-    #[arg(long)]
-    pub(crate) ignore_term: bool,
-    /// Stay alive for so long after the end of the log
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
-    pub(crate) linger: f64,
-    /// What the recorded program was given; not looked at
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) ignored: Vec<String>,
-}
-
 fn name_and_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, such as community=public")?;
     if name.is_empty() { Err("the name is empty".into()) } else { Ok((name.into(), value.into())) }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
 }
