@@ -9,7 +9,7 @@ use provisor_actors::runtime::{RuntimeDied, StartError};
 use provisor_actors::store::StoreError;
 use provisor_config::SpecError;
 
-use crate::play::PlayError;
+use crate::recorded::RecordedError;
 
 /// The exit codes of provisor, as they stand in `--help`.
 pub(crate) mod code {
@@ -86,9 +86,9 @@ pub(crate) enum Failure {
         /// Why.
         source: std::io::Error,
     },
-    /// A recorded log could not be played.
+    /// A recorded log cannot be used.
     #[error(transparent)]
-    Play(#[from] PlayError),
+    Recorded(#[from] RecordedError),
 }
 
 impl Failure {
@@ -97,7 +97,7 @@ impl Failure {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::LogFile { .. } | Self::Surroundings(_) => code::USAGE,
-            Self::Spec(_) | Self::Usage(_) | Self::RunDir(_) | Self::Input { .. } | Self::Play(_) => {
+            Self::Spec(_) | Self::Usage(_) | Self::RunDir(_) | Self::Input { .. } | Self::Recorded(_) => {
                 code::USAGE
             }
             Self::Store(error) if is_usage(error) => code::USAGE,

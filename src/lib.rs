@@ -9,6 +9,7 @@ mod failure;
 mod past;
 mod play;
 mod provenance;
+mod recorded;
 mod run;
 mod session;
 mod settings;

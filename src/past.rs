@@ -1,7 +1,6 @@
 //! What earlier runs have left: which of it stands, which logs are judged again, and what has to be run.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,19 +9,15 @@ use provisor_actors::rundir::RunDir;
 use provisor_actors::store::{Fate, PastRow, Store};
 use provisor_config::{IdPattern, Lowered};
 use provisor_core::Query;
-use provisor_core::lines::Reader;
 use provisor_core::plan::{Judging, Reuse};
-use provisor_core::process::Ear;
-use provisor_core::record::Recording;
+use provisor_core::replay::Reaction;
 use provisor_core::reuse::{Asked, Decision, Fingerprint, Wanted, Why, decide};
-use provisor_core::rules::{Judge, Stream};
+use provisor_core::rules::Judge;
 use provisor_core::verdict::Judgement;
 
 use crate::cli::RunArgs;
 use crate::failure::Failure;
-
-/// Read in pieces of this size when a log is judged again.
-const PIECE: usize = 1 << 16;
+use crate::recorded::{Ending, Recorded};
 
 /// What is known before a run.
 pub(crate) struct Outlook {
@@ -170,31 +165,11 @@ impl Wish {
     }
 }
 
-/// What the log of an earlier attempt says by today's rules.
+/// What the log of an earlier attempt says by today's rules, which stop nothing any more.
 fn judge(judging: &Judging, dir: &Path, row: &PastRow) -> Option<Judgement> {
-    let log = dir.join(row.log.as_deref()?);
-    let bytes = fs::read(&log).ok()?;
-    let recording = fs::read(log.with_extension("timing")).ok().and_then(|text| Recording::parse(&text).ok());
-    let mut reader = Reader::new(Arc::new(Judge::compile(judging).ok()?));
-    let mut found = Vec::new();
-    match recording.filter(|recording| !recording.torn) {
-        Some(recording) => {
-            let mut rest = &bytes[..];
-            for read in &recording.reads {
-                let (piece, later) = rest.split_at_checked(usize::try_from(read.bytes).ok()?)?;
-                reader.hear(read.stream, piece, read.at, &mut found);
-                found.clear();
-                rest = later;
-            }
-        }
-        // A whole log without a timing holds standard output alone.
-        None => bytes.chunks(PIECE).for_each(|piece| {
-            reader.hear(Stream::Stdout, piece, row.wall, &mut found);
-            found.clear();
-        }),
-    }
-    for stream in [Stream::Stdout, Stream::Stderr] {
-        reader.close(stream, row.wall, &mut found);
-    }
-    Some(reader.judge(row.cause, row.exit))
+    let ending = Ending { cause: row.cause, exit: row.exit, wall: row.wall };
+    let recorded = Recorded::read(&dir.join(row.log.as_deref()?), Some(&ending)).ok()?;
+    let judge = Arc::new(Judge::compile(judging).ok()?);
+    let outcome = recorded.replay(judge, row.past.limits, Reaction::AsRecorded).ok()?.outcome;
+    (outcome.cause_word() == &*row.past.cause).then_some(outcome.judgement)
 }

@@ -2,64 +2,39 @@
 //! The demo and the benches run it in place of the program that made the log.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use provisor_actors::os::signals;
 use provisor_core::cause::Exit;
-use provisor_core::record::{RecordError, Recording};
+use provisor_core::record::Happening;
 use provisor_core::rules::Stream;
 
 use crate::cli::PlayLogArgs;
+use crate::recorded::{Recorded, RecordedError};
 
-/// Why a log could not be played.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PlayError {
-    /// The log or its timing could not be read.
-    #[error("{} cannot be read", path.display())]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The timing is none.
-    #[error("{} is not the timing of a log", path.display())]
-    Timing {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: RecordError,
-    },
-}
-
-/// Plays the log and says how the recorded program ended.
-pub(crate) fn play(args: &PlayLogArgs) -> Result<Exit, PlayError> {
+/// Plays the log and says how the recorded program ended. What came after its exit is played before it.
+pub(crate) fn play(args: &PlayLogArgs) -> Result<Exit, RecordedError> {
     if args.ignore_term {
         signals::ignore_term();
     }
-    let bytes = read(&args.log)?;
-    let timing = args.log.with_extension("timing");
-    let recording =
-        Recording::parse(&read(&timing)?).map_err(|source| PlayError::Timing { path: timing, source })?;
+    let Recorded { log, recording, .. } = Recorded::read(&args.log, None)?;
     let stretch = |at: Duration| at.mul_f64(args.stretch.clamp(0.0, 1e6));
     let start = Instant::now();
-    let mut rest = &bytes[..];
-    for read in &recording.reads {
-        wait_until(start + stretch(read.at));
-        let bytes = usize::try_from(read.bytes).unwrap_or(usize::MAX);
-        let (chunk, later) = rest.split_at(bytes.min(rest.len()));
-        rest = later;
-        // Whoever reads us may have gone; then there is nobody to play to.
-        if print(read.stream, chunk).is_err() {
-            break;
+    let mut rest = &log[..];
+    for (at, happening) in &recording.events {
+        wait_until(start + stretch(*at));
+        if let Happening::Read(stream, bytes) = happening {
+            let bytes = usize::try_from(*bytes).unwrap_or(usize::MAX);
+            let (chunk, later) = rest.split_at(bytes.min(rest.len()));
+            rest = later;
+            // Whoever reads us may have gone; then there is nobody to play to.
+            if print(*stream, chunk).is_err() {
+                break;
+            }
         }
     }
-    if let Some((at, _)) = recording.end {
-        wait_until(start + stretch(at));
-    }
     std::thread::sleep(Duration::from_secs_f64(args.linger.clamp(0.0, 1e6)));
-    Ok(recording.end.map_or(Exit::Code(0), |(_, exit)| exit))
+    Ok(recording.exit().map_or(Exit::Code(0), |(_, exit)| exit))
 }
 
 /// Leaves as the recorded program did: the exit code to end with, or this very process dies by the same signal.
@@ -69,10 +44,6 @@ pub(crate) fn as_recorded(exit: Exit) -> u8 {
         Exit::Code(code) => u8::try_from(code & 0xff).unwrap_or(u8::MAX),
         Exit::Signal(signal) => signals::die_by(signal),
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, PlayError> {
-    std::fs::read(path).map_err(|source| PlayError::Read { path: path.to_owned(), source })
 }
 
 fn wait_until(at: Instant) {

@@ -13,9 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use provisor_core::plan::Logs as Keep;
-use provisor_core::process::Departure;
-use provisor_core::record::{self, Read};
-use provisor_core::rules::Stream;
+use provisor_core::record::{self, Happening};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes on their way to the disk at most, over all children.
@@ -76,7 +74,7 @@ impl Tray {
     /// Waits for the bell, then takes all there is.
     fn take(&self, taken: &mut Vec<Order>) {
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_quiet = |order: &Order| matches!(order, Order::Close { .. });
+        let is_quiet = |order: &Order| matches!(order, Order::Close(_) | Order::Note { .. });
         let quiet = |orders: &mut Option<Vec<Order>>| orders.iter().flatten().all(is_quiet);
         let mut orders = self.ring.wait_while(orders, quiet).unwrap_or_else(PoisonError::into_inner);
         if let Some(orders) = &mut *orders {
@@ -107,17 +105,9 @@ impl Drop for HangUp {
 
 #[derive(Debug)]
 enum Order {
-    Write {
-        log: Arc<LogSpec>,
-        stream: Stream,
-        bytes: Bytes,
-        at: Duration,
-        _room: Option<OwnedSemaphorePermit>,
-    },
-    Close {
-        log: Arc<LogSpec>,
-        end: Option<(Duration, Departure)>,
-    },
+    Write { log: Arc<LogSpec>, bytes: Bytes, _room: Option<OwnedSemaphorePermit> },
+    Note { log: Arc<LogSpec>, at: Duration, happening: Happening },
+    Close(Arc<LogSpec>),
     Barrier(SyncSender<Vec<Arc<str>>>),
     End,
 }
@@ -137,18 +127,26 @@ impl Logs {
         Ok((Self { tray, in_flight: Arc::new(Semaphore::new(IN_FLIGHT as usize)), _last: last }, thread))
     }
 
-    /// Hands a chunk over, read `at` this long after the start of the attempt; waits while too much is on its way.
-    pub async fn write(&self, log: &Arc<LogSpec>, stream: Stream, bytes: Bytes, at: Duration) {
+    /// Hands a chunk over; waits while too much is on its way.
+    pub async fn write(&self, log: &Arc<LogSpec>, bytes: Bytes) {
         let wanted = u32::try_from(bytes.len()).unwrap_or(IN_FLIGHT).min(IN_FLIGHT);
         let room = Arc::clone(&self.in_flight).acquire_many_owned(wanted).await.ok();
-        self.tray.put(Order::Write { log: Arc::clone(log), stream, bytes, at, _room: room });
+        self.tray.put(Order::Write { log: Arc::clone(log), bytes, _room: room });
         self.tray.ring.notify_one();
+    }
+
+    /// Notes for the recording what happened `at` this long after the start of the attempt; for nothing where none is
+    /// made. Rings no bell, as `close`.
+    pub fn note(&self, log: &Arc<LogSpec>, at: Duration, happening: Happening) {
+        if log.record {
+            self.tray.put(Order::Note { log: Arc::clone(log), at, happening });
+        }
     }
 
     /// No further byte follows. Rings no bell: a barrier follows before anybody relies on it, and waking a thread for
     /// each short child would cost more than the child's log.
-    pub fn close(&self, log: &Arc<LogSpec>, end: Option<(Duration, Departure)>) {
-        self.tray.put(Order::Close { log: Arc::clone(log), end });
+    pub fn close(&self, log: &Arc<LogSpec>) {
+        self.tray.put(Order::Close(Arc::clone(log)));
     }
 
     /// Blocks until everything that was handed over before is in its file. Returns the names of those logs, closed since
@@ -177,12 +175,11 @@ impl Desk {
             tray.take(&mut orders);
             for order in orders.drain(..) {
                 match order {
-                    Order::Write { log, stream, bytes, at, _room } => {
-                        self.opened(&log).write(stream, &bytes, at)
-                    }
-                    Order::Close { log, end } => {
+                    Order::Write { log, bytes, _room } => self.opened(&log).write(&bytes),
+                    Order::Note { log, at, happening } => self.opened(&log).note(at, happening),
+                    Order::Close(log) => {
                         let opened = self.opened(&log);
-                        opened.close(end);
+                        opened.close();
                         if opened.broken {
                             self.broken.push(Arc::clone(&log.name));
                         }
@@ -232,13 +229,16 @@ impl OpenedLog {
         Self { name: Arc::clone(&log.name), keep: log.keep, file, timing, broken, tail: Vec::new(), lines }
     }
 
-    fn write(&mut self, stream: Stream, bytes: &[u8], at: Duration) {
+    fn note(&mut self, at: Duration, happening: Happening) {
         if self.timing.is_some() {
-            record::write_read(&mut self.lines, Read { at, stream, bytes: bytes.len() as u64 });
+            record::write_event(&mut self.lines, at, happening);
             if self.lines.len() > 4096 {
                 self.write_lines();
             }
         }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
         match self.keep {
             Keep::Keep => self.write_out(bytes),
             Keep::Tail(most) => {
@@ -253,18 +253,13 @@ impl OpenedLog {
         }
     }
 
-    fn close(&mut self, end: Option<(Duration, Departure)>) {
+    fn close(&mut self) {
         if let Keep::Tail(most) = self.keep {
             let tail = std::mem::take(&mut self.tail);
             let most = usize::try_from(most).unwrap_or(usize::MAX);
             self.write_out(&tail[tail.len().saturating_sub(most)..]);
         }
-        if self.timing.is_some() {
-            if let Some((at, departure)) = end {
-                record::write_end(&mut self.lines, at, departure.exit);
-            }
-            self.write_lines();
-        }
+        self.write_lines();
     }
 
     fn write_out(&mut self, bytes: &[u8]) {

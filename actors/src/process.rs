@@ -5,7 +5,7 @@
 //! who gets its reports. When it is dropped, by a panic too, its child's tree is killed.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle,
@@ -15,6 +15,7 @@ use futures_util::StreamExt;
 use provisor_core::Tick;
 use provisor_core::lines::Reader;
 use provisor_core::process::{Departure, Effect, Event, Fact, Phase, Process};
+use provisor_core::record;
 use provisor_core::roster::Place;
 use provisor_core::rules::Stream;
 
@@ -49,7 +50,6 @@ pub struct ProcessActor {
     around: Surroundings,
     seq: u32,
     since: Tick,
-    departure: Option<(Duration, Departure)>,
     child: Option<Box<dyn Child>>,
     output: Option<SpawnHandle>,
     alarm: Alarm,
@@ -78,7 +78,6 @@ impl ProcessActor {
             around,
             seq: 0,
             since: Tick::ZERO,
-            departure: None,
             child: None,
             output: None,
             alarm: Alarm::default(),
@@ -93,8 +92,15 @@ impl ProcessActor {
     }
 
     fn feed_at(&mut self, now: Tick, event: Event<'_>, ctx: &mut Context<Self>) {
+        // What is over hears nothing more, and its log is closed.
+        if self.machine.phase() == Phase::Done {
+            return;
+        }
         let mut effects = std::mem::take(&mut self.effects);
-        self.machine.step(now, event, &mut effects);
+        self.machine.step(now, event.clone(), &mut effects);
+        for happening in record::of_step(&event, &effects) {
+            self.around.logs.note(&self.log, now - self.since, happening);
+        }
         for effect in effects.drain(..) {
             self.perform(effect, ctx);
         }
@@ -149,13 +155,12 @@ impl ProcessActor {
 
     /// The output on its way through the log: the child waits while the log is behind, and this actor does not.
     fn logged(&self, output: LocalStream<Output>) -> impl futures_core::Stream<Item = Output> + use<> {
-        let (logs, log, clock, since) =
-            (self.around.logs.clone(), Arc::clone(&self.log), self.around.clock.clone(), self.since);
+        let (logs, log) = (self.around.logs.clone(), Arc::clone(&self.log));
         output.then(move |output| {
-            let (logs, log, at) = (logs.clone(), Arc::clone(&log), clock.now() - since);
+            let (logs, log) = (logs.clone(), Arc::clone(&log));
             async move {
-                if let Output::Chunk(stream, bytes) = &output {
-                    logs.write(&log, *stream, bytes.clone(), at).await;
+                if let Output::Chunk(_, bytes) = &output {
+                    logs.write(&log, bytes.clone()).await;
                 }
                 output
             }
@@ -165,9 +170,7 @@ impl ProcessActor {
     fn exited(&mut self, exit: Result<ExitReport, GuardianGone>, ctx: &mut Context<Self>) {
         match exit {
             Ok(ExitReport { exit, usage, refined }) => {
-                let departure = Departure { exit, usage, refined };
-                self.departure = Some((self.around.clock.now() - self.since, departure));
-                self.feed(Event::Exited(departure), ctx);
+                self.feed(Event::Exited(Departure { exit, usage, refined }), ctx);
             }
             Err(gone) => self.vanished(gone, ctx),
         }
@@ -190,7 +193,7 @@ impl ProcessActor {
         diagnose(&fact);
         // What never ran has no log.
         if matches!(fact, Fact::Finished(_)) && self.child.is_some() {
-            self.around.logs.close(&self.log, self.departure);
+            self.around.logs.close(&self.log);
             self.log_is_closed = true;
         }
         let report = Report {
@@ -216,7 +219,7 @@ impl Drop for ProcessActor {
     /// A panic, too, leaves a log that is closed.
     fn drop(&mut self) {
         if self.child.is_some() && !self.log_is_closed {
-            self.around.logs.close(&self.log, None);
+            self.around.logs.close(&self.log);
         }
     }
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use provisor_actors::logs::{LogSpec, Logs};
-use provisor_core::cause::{Exit, Usage};
+use provisor_core::cause::Exit;
 use provisor_core::plan::Logs as Keep;
-use provisor_core::process::Departure;
-use provisor_core::record::Recording;
+use provisor_core::record::{Happening, Recording};
 use provisor_core::rules::Stream;
+
+const EXIT: Happening = Happening::Left { exit: Exit::Code(3), refined: None };
 
 struct Folder(PathBuf);
 
@@ -42,11 +43,12 @@ async fn write(folder: &Folder, spec: &Arc<LogSpec>, chunks: &[(Stream, &[u8])])
     let path = folder.0.clone();
     let (logs, thread) = Logs::start(Box::new(move |name| File::create(path.join(name)))).expect("a thread");
     for (n, (stream, bytes)) in chunks.iter().enumerate() {
+        logs.write(spec, Bytes::copy_from_slice(bytes)).await;
         let at = Duration::from_millis(n as u64 + 1);
-        logs.write(spec, *stream, Bytes::copy_from_slice(bytes), at).await;
+        logs.note(spec, at, Happening::Read(*stream, bytes.len() as u64));
     }
-    let departure = Departure { exit: Exit::Code(3), usage: Usage::default(), refined: None };
-    logs.close(spec, Some((Duration::from_millis(99), departure)));
+    logs.note(spec, Duration::from_millis(99), EXIT);
+    logs.close(spec);
     logs.barrier();
     drop(logs);
     thread.join().expect("the thread ends with the last handle");
@@ -74,10 +76,9 @@ async fn the_timing_stands_beside_the_log() {
     let folder = Folder::new("record");
     write(&folder, &spec(Keep::Keep, true), &[(Stream::Stdout, b"one"), (Stream::Stderr, b"three")]).await;
     let recording = Recording::parse(&folder.read("a.timing")).expect("a recording");
-    let reads: Vec<_> =
-        recording.reads.iter().map(|read| (read.at.as_millis(), read.stream, read.bytes)).collect();
-    assert_eq!(reads, [(1, Stream::Stdout, 3), (2, Stream::Stderr, 5)]);
-    assert_eq!(recording.end, Some((Duration::from_millis(99), Exit::Code(3))));
+    let ms = Duration::from_millis;
+    let (one, three) = (Happening::Read(Stream::Stdout, 3), Happening::Read(Stream::Stderr, 5));
+    assert_eq!(recording.events, [(ms(1), one), (ms(2), three), (ms(99), EXIT)]);
 }
 
 #[tokio::test]
@@ -101,9 +102,9 @@ async fn a_log_that_cannot_be_written_holds_up_nothing() {
     let (logs, thread) = Logs::start(Box::new(|_| File::open("/nowhere"))).expect("a thread");
     let spec = spec(Keep::Keep, false);
     for _ in 0..1000 {
-        logs.write(&spec, Stream::Stdout, Bytes::from(vec![b'x'; 65536]), Duration::ZERO).await;
+        logs.write(&spec, Bytes::from(vec![b'x'; 65536])).await;
     }
-    logs.close(&spec, None);
+    logs.close(&spec);
     logs.barrier();
     drop(logs);
     thread.join().expect("the thread ends");

@@ -35,6 +35,26 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them, by weight.
+    const ALL: [Self; 10] = [
+        Self::Exited,
+        Self::Concluded,
+        Self::Silent,
+        Self::WallLimit,
+        Self::CpuLimit,
+        Self::OutputLimit,
+        Self::ProcessLimit,
+        Self::MemoryLimit,
+        Self::Deadline,
+        Self::Cancelled,
+    ];
+
+    /// The one with this [`word`](Self::word).
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.word() == word)
+    }
+
     /// The word in the column `cause` of results.csv.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -11,6 +11,7 @@ pub mod plan;
 pub mod process;
 pub mod proverif;
 pub mod record;
+pub mod replay;
 pub mod reuse;
 pub mod roster;
 pub mod rules;

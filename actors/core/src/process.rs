@@ -88,6 +88,11 @@ impl<E: Ear> Process<E> {
         Self { state: State::Idle, ear, limits, patience }
     }
 
+    /// The listener inside.
+    pub(crate) const fn ear_mut(&mut self) -> &mut E {
+        &mut self.ear
+    }
+
     /// Where it stands.
     pub const fn phase(&self) -> Phase {
         match self.state {

@@ -1,42 +1,62 @@
-//! The `.timing` file beside a log: when which bytes of it arrived, so that the log can be played again.
+//! The `.timing` file beside a log: everything that the machine of an attempt was told, and when, so that the log can be
+//! played again and be judged as it was.
 //!
 //! Text, a line an event, written as the run goes on and read long after; so the first line names the version, a
-//! last line that was torn off is no error, and a newer version is refused rather than misread.
+//! last line that was torn off is no error, and a newer version is refused rather than misread. What the events lead to
+//! is `replay`'s to say.
 
 mod signal;
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::cause::Exit;
+use crate::cause::{Cause, Exit, StopMethod};
+use crate::process::{Effect, Event, Fact};
 use crate::rules::Stream;
 
 /// What a file of this version begins with.
 const MAGIC: &str = "# provisor-timing ";
 const VERSION: u32 = 1;
 
-/// When the output of one attempt arrived, and how the attempt left.
+/// What happened to one attempt, and when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recording {
-    /// Every read, in order. Their bytes stand in the log, one after the other.
-    pub reads: Vec<Read>,
-    /// How and when it left, if that was recorded.
-    pub end: Option<(Duration, Exit)>,
+    /// In order, each with its time since the start of the attempt. The bytes of the reads stand in the log, one read
+    /// after the other.
+    pub events: Vec<(Duration, Happening)>,
     /// What else was said about it (`# stretched 20x`).
     pub labels: Vec<String>,
     /// The last line was not written to its end; it is left out.
     pub torn: bool,
 }
 
-/// One read of a stream.
+/// Something that happened to a recorded attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Read {
-    /// Since the start of the attempt.
-    pub at: Duration,
-    /// Which stream.
-    pub stream: Stream,
-    /// How many bytes.
-    pub bytes: u64,
+pub enum Happening {
+    /// A stream was read: so many bytes, or its end where there are none. Where a recording has no ends, the streams
+    /// ended with the process.
+    Read(Stream, u64),
+    /// Its end was begun, or made to come faster.
+    Stopping {
+        /// By what.
+        method: StopMethod,
+        /// Why: its first cause.
+        cause: Cause,
+    },
+    /// The process left.
+    Left {
+        /// How.
+        exit: Exit,
+        /// The limit for which the kernel ended it.
+        refined: Option<Cause>,
+    },
+    /// What ought to have come at once (the end of the output after the exit, the exit after Kill, the sweep) had not
+    /// come, and was waited for no longer.
+    Overdue,
+    /// The rest of its tree is gone: so many had outlived it.
+    Swept(u32),
+    /// The hold on it was lost.
+    Lost,
 }
 
 /// Why a file is no recording.
@@ -55,7 +75,8 @@ pub enum RecordError {
     },
     /// A line is not an event.
     #[error(
-        "line {line} of the recording is not `MICROSECONDS o|e BYTES`, `MICROSECONDS exit CODE` or `MICROSECONDS signal NAME`"
+        "line {line} of the recording is not MICROSECONDS and then `o BYTES`, `e BYTES`, `term CAUSE`, `kill CAUSE`, \
+         `exit CODE`, `signal NAME`, `overdue`, `swept COUNT` or `lost`"
     )]
     BadLine {
         /// Which line, counted from 1.
@@ -67,9 +88,9 @@ pub enum RecordError {
         /// Which line, counted from 1.
         line: usize,
     },
-    /// Something follows the end.
-    #[error("line {line} of the recording comes after the end of the process")]
-    AfterEnd {
+    /// The process cannot leave, or be stopped, after it has left.
+    #[error("line {line} of the recording comes after the exit of the process")]
+    AfterExit {
         /// Which line, counted from 1.
         line: usize,
     },
@@ -85,22 +106,56 @@ pub fn write_label(out: &mut String, label: &str) {
     push(out, format_args!("# {}", label.replace(['\n', '\r'], " ").trim()));
 }
 
-/// Adds a read.
-pub fn write_read(out: &mut String, read: Read) {
-    let stream = match read.stream {
-        Stream::Stdout => 'o',
-        Stream::Stderr => 'e',
-    };
-    push(out, format_args!("{} {stream} {}", read.at.as_micros(), read.bytes));
+/// Adds an event.
+pub fn write_event(out: &mut String, at: Duration, happening: Happening) {
+    let at = at.as_micros();
+    match happening {
+        Happening::Read(Stream::Stdout, bytes) => push(out, format_args!("{at} o {bytes}")),
+        Happening::Read(Stream::Stderr, bytes) => push(out, format_args!("{at} e {bytes}")),
+        Happening::Stopping { method: StopMethod::Term, cause } => {
+            push(out, format_args!("{at} term {}", cause.word()));
+        }
+        Happening::Stopping { method: StopMethod::Kill, cause } => {
+            push(out, format_args!("{at} kill {}", cause.word()));
+        }
+        Happening::Left { exit, refined } => {
+            let space = if refined.is_some() { " " } else { "" };
+            let refined = refined.map_or("", Cause::word);
+            match exit {
+                Exit::Code(code) => push(out, format_args!("{at} exit {code}{space}{refined}")),
+                Exit::Signal(number) => {
+                    push(out, format_args!("{at} signal {}{space}{refined}", signal::Name(number)));
+                }
+            }
+        }
+        Happening::Overdue => push(out, format_args!("{at} overdue")),
+        Happening::Swept(leftovers) => push(out, format_args!("{at} swept {leftovers}")),
+        Happening::Lost => push(out, format_args!("{at} lost")),
+    }
 }
 
-/// Ends a recording.
-pub fn write_end(out: &mut String, at: Duration, exit: Exit) {
-    let at = at.as_micros();
-    match exit {
-        Exit::Code(code) => push(out, format_args!("{at} exit {code}")),
-        Exit::Signal(number) => push(out, format_args!("{at} signal {}", signal::Name(number))),
-    }
+/// What a recording says about a step of the machine: what it was told, and the stop that it led to.
+pub fn of_step(event: &Event<'_>, effects: &[Effect]) -> impl Iterator<Item = Happening> + use<> {
+    let stop = effects.iter().find_map(|effect| match effect {
+        Effect::Report(Fact::Stopping { cause, method }) => {
+            Some(Happening::Stopping { method: *method, cause: *cause })
+        }
+        _ => None,
+    });
+    let told = match event {
+        Event::Chunk(_, []) => None,
+        Event::Chunk(stream, bytes) => Some(Happening::Read(*stream, bytes.len() as u64)),
+        Event::Eof(stream) => Some(Happening::Read(*stream, 0)),
+        Event::Exited(departure) => {
+            Some(Happening::Left { exit: departure.exit, refined: departure.refined })
+        }
+        Event::Swept { leftovers } => Some(Happening::Swept(*leftovers)),
+        Event::Vanished(_) => Some(Happening::Lost),
+        // A limit or the grace is told by the stop that it led to.
+        Event::Wake if stop.is_none() && !effects.is_empty() => Some(Happening::Overdue),
+        _ => None,
+    };
+    told.into_iter().chain(stop)
 }
 
 fn push(out: &mut String, line: std::fmt::Arguments<'_>) {
@@ -117,46 +172,45 @@ impl Recording {
         let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
         // What stands after the last line end is empty, or a line that was torn.
         let tail = lines.pop().unwrap_or_default();
-        let mut recording = Self { torn: !tail.is_empty(), ..Self::default() };
-        let Some((head, events)) = lines.split_first() else {
-            return recording.without_head(tail);
-        };
+        let Some((head, events)) = lines.split_first() else { return Self::without_head(tail) };
         match version(head).ok_or(RecordError::NotARecording)? {
             VERSION => {}
             version => return Err(RecordError::Newer { version }),
         }
-        let mut now = Duration::ZERO;
+        let mut parser = Parser::default();
         for (index, event) in events.iter().enumerate() {
-            recording.take(event, index + 2, &mut now)?;
+            parser.take(event, index + 2)?;
         }
-        Ok(recording)
+        Ok(Self { torn: !tail.is_empty(), ..parser.recording })
     }
 
     /// A file of less than one line is a recording only if it could have become one.
-    fn without_head(mut self, tail: &[u8]) -> Result<Self, RecordError> {
-        self.torn = true;
+    fn without_head(tail: &[u8]) -> Result<Self, RecordError> {
         let head = format!("{MAGIC}{VERSION}");
-        if head.as_bytes().starts_with(tail) { Ok(self) } else { Err(RecordError::NotARecording) }
+        if head.as_bytes().starts_with(tail) {
+            Ok(Self { torn: true, ..Self::default() })
+        } else {
+            Err(RecordError::NotARecording)
+        }
     }
 
-    fn take(&mut self, event: &[u8], line: usize, now: &mut Duration) -> Result<(), RecordError> {
-        if let Some(label) = event.strip_prefix(b"#") {
-            self.labels.push(String::from_utf8_lossy(label).trim().to_owned());
-            return Ok(());
-        }
-        let (at, event) = parse_event(event).ok_or(RecordError::BadLine { line })?;
-        if at < *now {
-            return Err(RecordError::Backwards { line });
-        }
-        if self.end.is_some() {
-            return Err(RecordError::AfterEnd { line });
-        }
-        *now = at;
-        match event {
-            Event::Read(stream, bytes) => self.reads.push(Read { at, stream, bytes }),
-            Event::End(exit) => self.end = Some((at, exit)),
-        }
-        Ok(())
+    /// How and when the process left, if that was recorded.
+    #[must_use]
+    pub fn exit(&self) -> Option<(Duration, Exit)> {
+        self.events.iter().find_map(|(at, happening)| match happening {
+            Happening::Left { exit, .. } => Some((*at, *exit)),
+            _ => None,
+        })
+    }
+
+    /// How many bytes of the log it accounts for.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let bytes = self.events.iter().map(|(_, happening)| match happening {
+            Happening::Read(_, bytes) => *bytes,
+            _ => 0,
+        });
+        bytes.fold(0, u64::saturating_add)
     }
 
     /// The recording as a file of this version; what was torn off stays off.
@@ -167,39 +221,74 @@ impl Recording {
         for label in &self.labels {
             write_label(&mut out, label);
         }
-        for read in &self.reads {
-            write_read(&mut out, *read);
-        }
-        if let Some((at, exit)) = self.end {
-            write_end(&mut out, at, exit);
+        for (at, happening) in &self.events {
+            write_event(&mut out, *at, *happening);
         }
         out
     }
 }
 
-enum Event {
-    Read(Stream, u64),
-    End(Exit),
+/// A recording on its way in.
+#[derive(Default)]
+struct Parser {
+    recording: Recording,
+    now: Duration,
+    has_left: bool,
+}
+
+impl Parser {
+    fn take(&mut self, event: &[u8], line: usize) -> Result<(), RecordError> {
+        if let Some(label) = event.strip_prefix(b"#") {
+            self.recording.labels.push(String::from_utf8_lossy(label).trim().to_owned());
+            return Ok(());
+        }
+        let (at, happening) = parse_event(event).ok_or(RecordError::BadLine { line })?;
+        if at < self.now {
+            return Err(RecordError::Backwards { line });
+        }
+        let is_of_a_live_one = matches!(happening, Happening::Left { .. } | Happening::Stopping { .. });
+        if is_of_a_live_one && self.has_left {
+            return Err(RecordError::AfterExit { line });
+        }
+        self.has_left |= matches!(happening, Happening::Left { .. });
+        self.now = at;
+        self.recording.events.push((at, happening));
+        Ok(())
+    }
 }
 
 fn version(head: &[u8]) -> Option<u32> {
     number(std::str::from_utf8(head).ok()?.strip_prefix(MAGIC)?)
 }
 
-fn parse_event(line: &[u8]) -> Option<(Duration, Event)> {
+fn parse_event(line: &[u8]) -> Option<(Duration, Happening)> {
     let mut words = std::str::from_utf8(line).ok()?.split(' ');
-    let (at, kind, value) = (words.next()?, words.next()?, words.next()?);
-    if words.next().is_some() {
-        return None;
-    }
-    let event = match kind {
-        "o" => Event::Read(Stream::Stdout, number(value)?),
-        "e" => Event::Read(Stream::Stderr, number(value)?),
-        "exit" => Event::End(Exit::Code(value.parse().ok()?)),
-        "signal" => Event::End(Exit::Signal(signal::number(value)?)),
+    let (at, kind) = (number(words.next()?)?, words.next()?);
+    let happening = match (kind, words.next(), words.next()) {
+        ("o", Some(bytes), None) => Happening::Read(Stream::Stdout, number(bytes)?),
+        ("e", Some(bytes), None) => Happening::Read(Stream::Stderr, number(bytes)?),
+        ("term", Some(cause), None) => stopping(StopMethod::Term, cause)?,
+        ("kill", Some(cause), None) => stopping(StopMethod::Kill, cause)?,
+        ("exit", Some(code), cause) => left(Exit::Code(code.parse().ok()?), cause)?,
+        ("signal", Some(name), cause) => left(Exit::Signal(signal::number(name)?), cause)?,
+        ("overdue", None, None) => Happening::Overdue,
+        ("lost", None, None) => Happening::Lost,
+        ("swept", Some(leftovers), None) => Happening::Swept(number(leftovers)?),
         _ => return None,
     };
-    Some((Duration::from_micros(number(at)?), event))
+    words.next().is_none().then_some((Duration::from_micros(at), happening))
+}
+
+fn stopping(method: StopMethod, cause: &str) -> Option<Happening> {
+    Some(Happening::Stopping { method, cause: Cause::named(cause)? })
+}
+
+fn left(exit: Exit, cause: Option<&str>) -> Option<Happening> {
+    let refined = match cause {
+        None => None,
+        Some(cause) => Some(Cause::named(cause)?),
+    };
+    Some(Happening::Left { exit, refined })
 }
 
 /// Digits only: `+1` is what no one writes.

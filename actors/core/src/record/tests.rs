@@ -2,20 +2,26 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SAMPLE: &str =
-    "# provisor-timing 1\n# stretched 20x\n0 o 10\n1500000 e 3\n1500000 o 65536\n2000000 exit 0\n";
+const SAMPLE: &str = "# provisor-timing 1\n# stretched 20x\n0 o 10\n1500000 e 3\n1500000 o 65536\n\
+    1600000 term wall-limit\n1700000 kill wall-limit\n1700400 signal SIGKILL\n1700500 e 7\n1700600 o 0\n\
+    1900400 overdue\n1900500 swept 2\n";
 
 fn parse(text: &str) -> Result<Recording, RecordError> {
     Recording::parse(text.as_bytes())
 }
 
 #[test]
-fn a_recording_says_when_what_arrived() {
+fn a_recording_says_what_happened_and_when() {
     let recording = parse(SAMPLE).unwrap();
-    let second = Duration::from_millis(1500);
-    assert_eq!(recording.reads.len(), 3);
-    assert_eq!(recording.reads[1], Read { at: second, stream: Stream::Stderr, bytes: 3 });
-    assert_eq!(recording.end, Some((Duration::from_secs(2), Exit::Code(0))));
+    let micros = Duration::from_micros;
+    let killed = Happening::Left { exit: Exit::Signal(9), refined: None };
+    assert_eq!(recording.events.len(), 10);
+    assert_eq!(recording.events[1], (micros(1_500_000), Happening::Read(Stream::Stderr, 3)));
+    let term = Happening::Stopping { method: StopMethod::Term, cause: Cause::WallLimit };
+    assert_eq!(recording.events[3], (micros(1_600_000), term));
+    assert_eq!(recording.events[5], (micros(1_700_400), killed));
+    assert_eq!(recording.exit(), Some((micros(1_700_400), Exit::Signal(9))));
+    assert_eq!(recording.bytes(), 10 + 3 + 65536 + 7);
     assert_eq!(recording.labels, ["stretched 20x"]);
     assert!(!recording.torn);
     assert_eq!(recording.encode(), SAMPLE);
@@ -27,8 +33,7 @@ fn wherever_it_is_torn_the_rest_is_kept() {
     for length in 0..SAMPLE.len() {
         let part = parse(&SAMPLE[..length]).unwrap();
         assert_eq!(part.torn, !SAMPLE[..length].ends_with('\n'), "{length}");
-        assert!(whole.reads.starts_with(&part.reads));
-        assert_eq!(part.end, None);
+        assert!(whole.events.starts_with(&part.events));
     }
 }
 
@@ -53,11 +58,18 @@ fn what_is_wrong_is_named_with_its_line() {
         "",
         "1 signal KILL",
         "1 o 99999999999999999999",
+        "1 term",
+        "1 term bored",
+        "1 exit 0 bored",
+        "1 exit 0 memory-limit 1",
+        "1 overdue 1",
+        "1 swept",
     ] {
         assert_eq!(error(&format!("1 o 2\n{line}\n")), RecordError::BadLine { line: 3 }, "{line:?}");
     }
     assert_eq!(error("2 o 1\n# label\n1 o 1\n"), RecordError::Backwards { line: 4 });
-    assert_eq!(error("2 exit 1\n3 o 1\n"), RecordError::AfterEnd { line: 3 });
+    assert_eq!(error("2 exit 1\n3 o 1\n3 exit 1\n"), RecordError::AfterExit { line: 4 });
+    assert_eq!(error("2 exit 1\n3 term silent\n"), RecordError::AfterExit { line: 3 });
 }
 
 #[test]
@@ -72,20 +84,45 @@ fn signals_have_names() {
     assert_eq!(signal::number("SIGNOTHING"), None);
 }
 
+fn streams() -> impl Strategy<Value = Stream> {
+    prop_oneof![Just(Stream::Stdout), Just(Stream::Stderr)]
+}
+
+fn causes() -> impl Strategy<Value = Cause> {
+    prop::sample::select(vec![Cause::Concluded, Cause::Silent, Cause::MemoryLimit, Cause::Cancelled])
+}
+
+/// What may happen before the exit, or after it.
+fn happenings() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        (streams(), any::<u64>()).prop_map(|(stream, bytes)| Happening::Read(stream, bytes)),
+        Just(Happening::Overdue),
+        Just(Happening::Lost),
+        any::<u32>().prop_map(Happening::Swept),
+    ]
+}
+
 fn recordings() -> impl Strategy<Value = Recording> {
-    let stream = prop_oneof![Just(Stream::Stdout), Just(Stream::Stderr)];
+    let method = prop_oneof![Just(StopMethod::Term), Just(StopMethod::Kill)];
+    let stop = (method, causes()).prop_map(|(method, cause)| Happening::Stopping { method, cause });
     let exit = prop_oneof![any::<i32>().prop_map(Exit::Code), any::<i32>().prop_map(Exit::Signal)];
-    let reads = prop::collection::vec((0..10_000_000_u64, stream, any::<u64>()), 0..20);
+    let left = (exit, prop::option::of(causes()));
+    let left = left.prop_map(|(exit, refined)| Happening::Left { exit, refined });
+    let events = (
+        prop::collection::vec(happenings(), 0..20),
+        prop::option::of(stop),
+        prop::option::of(left),
+        prop::collection::vec(happenings(), 0..5),
+    );
+    let times = prop::collection::vec(0..10_000_000_u64, 30);
     let labels = prop::collection::vec("[a-z0-9]{1,9}( [a-z#]{1,9})?", 0..3);
-    (reads, prop::option::of(exit), labels).prop_map(|(reads, exit, labels)| {
-        let mut now = 0;
-        let mut at = |step: u64| {
-            now += step;
-            Duration::from_micros(now)
-        };
-        let reads =
-            reads.into_iter().map(|(step, stream, bytes)| Read { at: at(step), stream, bytes }).collect();
-        Recording { reads, end: exit.map(|exit| (at(1), exit)), labels, torn: false }
+    (events, times, labels).prop_map(|((before, stop, left, after), steps, labels)| {
+        let events = before.into_iter().chain(stop).chain(left).chain(after);
+        let times = steps.into_iter().scan(0, |now, step| {
+            *now += step;
+            Some(Duration::from_micros(*now))
+        });
+        Recording { events: times.zip(events).collect(), labels, torn: false }
     })
 }
 
