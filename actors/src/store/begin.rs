@@ -9,6 +9,7 @@ use provisor_core::verdict::Judgement;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::commit::insert_findings;
+use super::judgings;
 use super::read::{PastRow, columns};
 use super::words;
 
@@ -69,6 +70,7 @@ pub(super) fn begin(conn: &mut Connection, opening: &Opening<'_>, now_us: i64) -
     for (axis, name) in (0_i64..).zip(&opening.plan.axes) {
         tx.execute("INSERT INTO axes (axis, name) VALUES (?1, ?2)", params![axis, name])?;
     }
+    judgings::keep(&tx, opening)?;
     let mut query_rows = Vec::with_capacity(opening.plan.queries.len());
     for (place, query) in opening.plan.queries.iter().enumerate() {
         let stands = settle(&tx, opening, place, query)?;

@@ -7,6 +7,7 @@ mod begin;
 mod cells;
 mod commit;
 mod error;
+mod judgings;
 mod read;
 mod schema;
 mod tables;

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provisor_core::cause::{Cause, Exit, Outcome, Usage};
-use provisor_core::plan::Limits;
+use provisor_core::plan::{Judging, Limits};
 use provisor_core::reuse::{Fingerprint, Past};
 use provisor_core::roster::Place;
 use provisor_core::verdict::{Finding, Judgement};
 use rusqlite::{Connection, Row};
 
 use super::error::{At, StoreError};
+use super::judgings;
 use super::schema;
 use super::words::{self, Columns};
 
@@ -37,15 +38,10 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// Every query with the attempt that is its row.
+/// Attempts with their queries, from these tables.
 macro_rules! rows {
-    ($rest:literal) => {
-        concat!(
-            "SELECT q.id, q.place, q.expected, a.id, ",
-            columns!("a.query", "attempt"),
-            " FROM queries q JOIN attempts a ON a.id = q.stands ",
-            $rest
-        )
+    ($from:literal) => {
+        concat!("SELECT q.id, q.place, q.expected, a.id, ", columns!("a.query", "attempt"), " FROM ", $from)
     };
 }
 
@@ -94,6 +90,10 @@ pub struct Standing {
     pub log: Option<Arc<str>>,
     /// The log holds the whole output, with the streams told apart.
     pub log_is_whole: bool,
+    /// The limits it ran under.
+    pub limits: Limits,
+    /// What its output was read by, for [`Reader::judging`].
+    pub judging: Fingerprint,
     /// By what its processes were held together.
     pub containment: Arc<str>,
     /// The verdict that was expected.
@@ -183,10 +183,13 @@ impl Reader {
 
     /// The rows of earlier runs: first those of queries that were in an older plan only, then in the plan's order.
     pub fn past(&self) -> Result<Vec<PastRow>, StoreError> {
-        self.all(rows!("ORDER BY q.place IS NOT NULL, q.place, q.id"), |row| {
-            let row = StoredRow::read(row)?;
-            Ok(row.past())
-        })
+        self.all(
+            rows!("queries q JOIN attempts a ON a.id = q.stands ORDER BY q.place IS NOT NULL, q.place, q.id"),
+            |row| {
+                let row = StoredRow::read(row)?;
+                Ok(row.past())
+            },
+        )
     }
 
     /// All rows that stand, in the plan's order.
@@ -206,14 +209,36 @@ impl Reader {
     ) -> Result<(), StoreError> {
         // One transaction, so that a row and its verdicts are of the same moment.
         let snapshot = self.conn.unchecked_transaction().at(&self.path)?;
-        let mut statement =
-            snapshot.prepare_cached(rows!("WHERE q.place IS NOT NULL ORDER BY q.place")).at(&self.path)?;
+        let mut statement = snapshot
+            .prepare_cached(rows!(
+                "queries q JOIN attempts a ON a.id = q.stands WHERE q.place IS NOT NULL ORDER BY q.place"
+            ))
+            .at(&self.path)?;
         let mut rows = statement.query([]).at(&self.path)?;
         while let Some(row) = rows.next().at(&self.path)? {
             let row = StoredRow::read(row).and_then(|row| row.standing(&snapshot)).at(&self.path)?;
             visit(row)?;
         }
         Ok(())
+    }
+
+    /// The attempt that this log, a name relative to the run directory, is of; one that stands no more, too.
+    pub fn of_log(&self, log: &str) -> Result<Option<Standing>, StoreError> {
+        let snapshot = self.conn.unchecked_transaction().at(&self.path)?;
+        let find = || {
+            let sql = rows!(
+                "attempts a LEFT JOIN queries q ON q.query = a.query WHERE a.log = ?1 ORDER BY a.id DESC"
+            );
+            let mut statement = snapshot.prepare(sql)?;
+            let mut rows = statement.query([log])?;
+            rows.next()?.map(|row| StoredRow::read(row)?.standing(&snapshot)).transpose()
+        };
+        find().at(&self.path)
+    }
+
+    /// By what the attempts of this fingerprint were read.
+    pub fn judging(&self, print: Fingerprint) -> Result<Option<Judging>, StoreError> {
+        judgings::find(&self.conn, print).at(&self.path)
     }
 
     fn all<T>(
@@ -228,7 +253,8 @@ impl Reader {
 
 /// A query's row as it is stored, without the verdicts and notes.
 struct StoredRow {
-    query_row: i64,
+    /// `None` where no row stands for the query any more.
+    query_row: Option<i64>,
     place: Option<Place>,
     expected: Option<Arc<str>>,
     row: i64,
@@ -314,9 +340,11 @@ impl StoredRow {
             started_us: self.started_us,
             log: self.log,
             log_is_whole: self.log_is_whole,
+            limits: self.limits,
+            judging: self.judging,
             containment: self.containment,
             expected: self.expected,
-            axes: texts(conn, axes, self.query_row)?,
+            axes: self.query_row.map_or(Ok(Vec::new()), |query| texts(conn, axes, query))?,
         })
     }
 }
@@ -324,7 +352,7 @@ impl StoredRow {
 fn read_outcome(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Outcome> {
     columns.take::<Box<str>>()?; // the word of the cause follows from the rest
     let ending: Box<str> = columns.take()?;
-    let cause = columns.word(words::cause)?;
+    let cause = columns.word(Cause::named)?;
     let (why, code, signal) = (columns.take()?, columns.take()?, columns.take()?);
     let end = words::end(&ending, why, code, signal).ok_or_else(|| columns.unknown(ending))?;
     Ok(Outcome {

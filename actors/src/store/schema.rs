@@ -23,7 +23,8 @@ const FORMAT: i64 = 1;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Durations and times are in microseconds. `attempts` is the history; `queries.stands` says which attempt is a
-/// query's row now, and `queries.place` where the query is in the plan; without a place it is no longer asked.
+/// query's row now, and `queries.place` where the query is in the plan; without a place it is no longer asked. `judgings`
+/// holds as JSON what the fingerprints in `attempts.judging` are of.
 const TABLES: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE axes (axis INTEGER PRIMARY KEY, name TEXT NOT NULL);
@@ -46,6 +47,7 @@ const TABLES: &str = "
         results INTEGER NOT NULL, omitted INTEGER NOT NULL, omitted_notes INTEGER NOT NULL,
         started_us INTEGER, log TEXT, log_is_whole INTEGER NOT NULL, containment TEXT NOT NULL,
         UNIQUE (query, attempt));
+    CREATE TABLE judgings (print BLOB PRIMARY KEY, judging TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE verdicts (
         attempt INTEGER NOT NULL, place INTEGER NOT NULL, statement TEXT NOT NULL, verdict TEXT NOT NULL,
         counts TEXT NOT NULL, own INTEGER NOT NULL, at_us INTEGER NOT NULL,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use provisor_core::cause::{Cause, End, Exit, StopMethod};
+use provisor_core::cause::{End, Exit, StopMethod};
 use provisor_core::verdict::Counts;
 use rusqlite::Row;
 use rusqlite::types::{FromSql, Type};
@@ -12,22 +12,6 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[error("`{0}` is not known here")]
 struct UnknownWord(Box<str>);
-
-pub(super) fn cause(word: &str) -> Option<Cause> {
-    const ALL: [Cause; 10] = [
-        Cause::Exited,
-        Cause::Concluded,
-        Cause::Silent,
-        Cause::WallLimit,
-        Cause::CpuLimit,
-        Cause::OutputLimit,
-        Cause::ProcessLimit,
-        Cause::MemoryLimit,
-        Cause::Deadline,
-        Cause::Cancelled,
-    ];
-    ALL.into_iter().find(|cause| cause.word() == word)
-}
 
 pub(super) const fn counts_word(counts: Counts) -> &'static str {
     match counts {

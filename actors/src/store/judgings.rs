@@ -1,0 +1,37 @@
+//! By what the output of attempts was read, each kept once under its fingerprint, so that a replay can read it so again.
+
+use std::collections::HashSet;
+
+use provisor_core::plan::Judging;
+use provisor_core::reuse::Fingerprint;
+use rusqlite::types::Type;
+use rusqlite::{Connection, Error, OptionalExtension, Transaction};
+
+use super::begin::{Fate, Opening};
+
+/// Keeps those of the queries that a run concerns.
+pub(super) fn keep(tx: &Transaction<'_>, opening: &Opening<'_>) -> rusqlite::Result<()> {
+    let mut kept = HashSet::new();
+    for ((query, (_, print)), fate) in opening.plan.queries.iter().zip(&opening.prints).zip(opening.fates) {
+        if !matches!(fate, Fate::Untouched) && kept.insert(*print) {
+            let text = serde_json::to_string(&*query.judging)
+                .map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?;
+            tx.prepare_cached("INSERT OR IGNORE INTO judgings (print, judging) VALUES (?1, ?2)")?
+                .execute((print.0, text))?;
+        }
+    }
+    Ok(())
+}
+
+/// The one of this fingerprint.
+pub(super) fn find(conn: &Connection, print: Fingerprint) -> rusqlite::Result<Option<Judging>> {
+    let text: Option<Box<str>> = conn
+        .prepare_cached("SELECT judging FROM judgings WHERE print = ?1")?
+        .query_row([print.0], |row| row.get(0))
+        .optional()?;
+    let read = |text: Box<str>| {
+        serde_json::from_str(&text)
+            .map_err(|error| Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
+    };
+    text.map(read).transpose()
+}
