@@ -130,6 +130,7 @@ pub fn replay(
         transitions: Vec::new(),
         outcome: None,
         cut: None,
+        is_spared: reaction == Reaction::AsRecorded,
     };
     Ok(player.play(recording))
 }
@@ -180,6 +181,8 @@ struct Player<'a> {
     transitions: Vec<Transition>,
     outcome: Option<Outcome>,
     cut: Option<(Duration, Cause)>,
+    /// What came of the next signal is recorded.
+    is_spared: bool,
 }
 
 impl<'a> Player<'a> {
@@ -259,9 +262,10 @@ impl<'a> Player<'a> {
         };
         if self.reaction == Reaction::WhatIf && self.machine.phase() == Phase::Running {
             self.cut = Some((at, cause));
-            self.reaction = Reaction::AsRecorded;
         }
+        self.is_spared = true;
         self.step(at, event);
+        self.is_spared = self.reaction == Reaction::AsRecorded;
     }
 
     fn step(&mut self, at: Duration, event: Event<'_>) {
@@ -282,7 +286,7 @@ impl<'a> Player<'a> {
             }
         }
         self.effects = effects;
-        if let Some(method) = signal.filter(|_| self.reaction == Reaction::WhatIf) {
+        if let Some(method) = signal.filter(|_| !self.is_spared) {
             self.die(at, method);
         }
     }

@@ -240,11 +240,13 @@ fn a_limit_that_was_not_there_ends_it_and_the_rest_is_not_heard() {
 #[test]
 fn beyond_a_recorded_stop_nothing_is_known() {
     let recorded =
-        recorded("1000 o 2\n200000 term wall-limit\n201000 o 2\n202000 signal SIGTERM\n", "a\nb\n");
+        recorded("1000 o 2\n200000 term wall-limit\n200500 o 2\n202000 signal SIGTERM\n", "a\nb\n");
     let replayed = what_if(NO_LIMITS, &recorded);
     assert_eq!(replayed.cut, Some((ms(200), Cause::WallLimit)));
     assert_eq!(replayed.outcome.cause, Cause::WallLimit);
     assert_eq!(replayed.outcome.judgement.verdict.as_deref(), Some("no"), "what it said on the way out");
+    let impatient = what_if(Limits { grace: ms(1), ..NO_LIMITS }, &recorded);
+    assert_eq!((impatient.outcome.exit(), impatient.outcome.wall), (Some(Exit::Signal(9)), ms(201)));
     let earlier = Limits { wall: Some(ms(100)), ..NO_LIMITS };
     let replayed = what_if(earlier, &recorded);
     assert_eq!((replayed.cut, replayed.outcome.wall), (None, ms(100)));
