@@ -5,6 +5,7 @@ mod examples;
 mod features;
 mod interface;
 mod many;
+mod presets;
 mod proverif;
 mod robust;
 mod support;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Capture, Hir, HirKind};
 
-use super::{CONTRADICTION, Tool};
+use super::{CONTRADICTION, Role, Tool, ToolRule};
 use crate::proverif::grammar;
-use crate::rules::{Pattern, Rule};
+use crate::rules::Pattern;
 use crate::verdict::{Counts, EXIT_CODE_WORDS, Preset};
 
 /// A group that can capture more words than this is not written out.
@@ -20,13 +20,21 @@ pub struct Word {
     pub verdict: Option<Arc<str>>,
     /// What it counts as.
     pub counts: Counts,
+    /// It is kept beside the results of a query and never its verdict.
+    pub aside: bool,
+}
+
+impl Word {
+    fn new(verdict: Option<Arc<str>>, counts: Counts) -> Self {
+        Self { verdict, counts, aside: false }
+    }
 }
 
 impl Preset {
     /// Its words, each once, in the order in which the preset has them.
     #[must_use]
     pub fn words(&self) -> Vec<Word> {
-        let fixed = |(word, counts): (&str, Counts)| Word { verdict: Some(word.into()), counts };
+        let fixed = |(word, counts): (&str, Counts)| Word::new(Some(word.into()), counts);
         match self {
             Self::ExitCode => EXIT_CODE_WORDS.into_iter().map(fixed).collect(),
             Self::ProVerif(_) => {
@@ -47,26 +55,30 @@ impl Tool {
                 words.push(word);
             }
         };
-        self.rules.iter().flat_map(|rule| stated(&rule.rule)).for_each(&mut add);
+        self.rules.iter().flat_map(ToolRule::words).for_each(&mut add);
         if !self.exits.is_empty() {
             self.exits
                 .iter()
-                .map(|exit| Word { verdict: Some(Arc::clone(&exit.verdict)), counts: exit.counts })
+                .map(|exit| Word::new(Some(Arc::clone(&exit.verdict)), exit.counts))
                 .for_each(&mut add);
-            add(Word { verdict: Some(CONTRADICTION.into()), counts: Counts::Bad });
+            add(Word::new(Some(CONTRADICTION.into()), Counts::Bad));
         }
         words
     }
 }
 
-/// What a line can state by this rule.
-fn stated(rule: &Rule) -> Vec<Word> {
-    let word = |verdict| Word { verdict, counts: rule.counts };
-    let fixed = rule.verdict.iter().map(|verdict| word(Some(Arc::clone(verdict))));
-    let Some(group) = rule.capture else { return fixed.collect() };
-    match captured(&rule.on, group) {
-        Some(texts) => texts.into_iter().map(|text| word(Some(text))).chain(fixed).collect(),
-        None => std::iter::once(word(None)).chain(fixed).collect(),
+impl ToolRule {
+    /// What a line can state by this rule.
+    #[must_use]
+    pub fn words(&self) -> Vec<Word> {
+        let Self { rule, role, .. } = self;
+        let word = |verdict| Word { verdict, counts: rule.counts, aside: *role == Role::Aside };
+        let fixed = rule.verdict.iter().map(|verdict| word(Some(Arc::clone(verdict))));
+        let Some(group) = rule.capture else { return fixed.collect() };
+        match captured(&rule.on, group) {
+            Some(texts) => texts.into_iter().map(|text| word(Some(text))).chain(fixed).collect(),
+            None => std::iter::once(word(None)).chain(fixed).collect(),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 use super::*;
 use crate::plan::Reuse;
 use crate::proverif::ProVerif;
-use crate::rules::Streams;
-use crate::tool::{AddsUp, Role, StatedExit, ToolRule};
+use crate::rules::{Rule, Streams};
+use crate::tool::{AddsUp, StatedExit};
 
 fn rule(on: &str, verdict: Option<&str>, capture: Option<usize>, counts: Counts) -> ToolRule {
     let rule = Rule {
