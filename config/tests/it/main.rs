@@ -4,6 +4,7 @@ mod bad;
 mod examples;
 mod features;
 mod interface;
+mod judged;
 mod many;
 mod presets;
 mod proverif;
