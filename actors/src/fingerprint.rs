@@ -208,6 +208,7 @@ fn tool_parts(parts: &mut Parts, tool: &Tool) {
             Role::Result => b"result",
             Role::Aside => b"aside",
             Role::Doubt => b"doubt",
+            Role::Failure => b"failure",
         };
         parts.bytes("role", role);
     }

@@ -20,7 +20,7 @@ const LARGEST: u64 = 1 << 20;
 
 /// Those that no file could express, with what they are for.
 const CODE: [(&str, &str); 2] = [
-    (EXIT_CODE, "any program: its exit code; what a job has that names no preset and no rules"),
+    (EXIT_CODE, "any program; what a job has that names neither preset nor rules"),
     (PROVERIF, "ProVerif: its results, its summary and, if asked, an early stop"),
 ];
 

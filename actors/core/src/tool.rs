@@ -57,6 +57,8 @@ pub enum Role {
     /// From here on nothing is believed: every verdict that is stated later is this one. Where none is stated at all,
     /// it is a result by itself.
     Doubt,
+    /// A doubt that is a result in any case: the tool broke off here.
+    Failure,
 }
 
 /// What the results of one run come to.

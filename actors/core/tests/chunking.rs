@@ -170,7 +170,7 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
 
 /// Such rules as those of a preset file.
 fn tools() -> impl Strategy<Value = Option<Preset>> {
-    let role = select(vec![Role::Result, Role::Result, Role::Aside, Role::Doubt]);
+    let role = select(vec![Role::Result, Role::Result, Role::Aside, Role::Doubt, Role::Failure]);
     let rules = (rules(), prop::collection::vec((any::<bool>(), role), 4)).prop_map(|(rules, roles)| {
         let tool_rule = |(rule, (about, role)): (Rule, (bool, Role))| {
             let role = if rule.verdict.is_some() { role } else { Role::Result };

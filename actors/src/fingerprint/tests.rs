@@ -263,6 +263,7 @@ fn every_part_of_a_tool_counts_but_what_changes_no_judgement() {
         tool(|tool| tool.rules[0].about = Some(1)),
         tool(|tool| tool.rules[0].role = Role::Aside),
         tool(|tool| tool.rules[0].role = Role::Doubt),
+        tool(|tool| tool.rules[0].role = Role::Failure),
         tool(|tool| tool.adds_up = AddsUp::LastOfEach),
         tool(|tool| tool.adds_up = AddsUp::Last),
         tool(|tool| tool.exits.clear()),

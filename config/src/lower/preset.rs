@@ -128,7 +128,7 @@ fn rule(written: &PresetRule, known: &mut Known, problems: &mut Problems) -> Too
     };
     let place = fields.verdict.map(|verdict| verdict.place).or(fields.capture.map(|capture| capture.place));
     // What an aside counts as is of no consequence.
-    if let (Some(place), Role::Result | Role::Doubt) = (place, rule.role) {
+    if let (Some(place), Role::Result | Role::Doubt | Role::Failure) = (place, rule.role) {
         for word in rule.words() {
             known.learn_any(word.verdict, word.counts, place, problems);
         }

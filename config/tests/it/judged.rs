@@ -84,14 +84,25 @@ fn smt() {
     assert_eq!(says(&["unsat", cvc5, "sat"], 0), "mixed (ok)");
     let parse = "(error \"Parse Error: error.smt2:3.29: Symbol y is not declared.\n\n  (assert)\n\")";
     assert_eq!(says(&[parse], 1), "error (bad)");
-    // Out of memory: what was asked next has no answer.
-    assert_eq!(says(&["sat", "(error \"out of memory\")"], 101), "none (bad)");
-    assert_eq!(says(&["(error \"out of memory\")"], 101), "error (bad)");
+    // cvc5 stops at an error: what was asked behind it has no answer.
+    assert_eq!(says(&["sat", parse], 1), "mixed (bad)");
+    let multiple =
+        "(error \"Cannot make multiple queries unless incremental solving is enabled (try --incremental)\")";
+    assert_eq!(says(&["sat", multiple], 1), "mixed (bad)");
+    assert_eq!(says(&["(error \"at line 3\")", "sat"], 1), "error (bad)", "or another goes on");
+    // A broken pipe, no memory, a timeout of `timeout`.
+    assert_eq!(says(&["sat"], 101), "none (bad)");
+    assert_eq!(says(&["sat"], 124), "none (bad)");
+    assert_eq!(says(&["sat"], 10), "sat (ok)", "boolector");
     assert_eq!(says(&["satisfied", " sat", "unsat core"], 0), "none (bad)");
     let ended = |cause, exit| word(&judged("smt", "sat\n", cause, exit));
     assert_eq!(ended(Cause::Exited, Exit::Signal(11)), "none (bad)");
     assert_eq!(ended(Cause::WallLimit, Exit::Signal(15)), "sat (ok)");
     assert_eq!(ended(Cause::Silent, Exit::Signal(9)), "sat (ok)");
+    let mut reader = Reader::new(judge("smt"));
+    reader.hear(Stream::Stdout, b"sat\n", Duration::ZERO, &mut Vec::new());
+    reader.hear(Stream::Stderr, b"(error \"out of memory\")\n", Duration::ZERO, &mut Vec::new());
+    assert_eq!(word(&reader.judge(Cause::Exited, Some(Exit::Code(101)))), "mixed (bad)");
 }
 
 #[test]

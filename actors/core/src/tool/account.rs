@@ -46,25 +46,25 @@ impl Account {
     pub(crate) fn take(&mut self, line: &[u8], telling: Telling, at: Duration, findings: &mut Findings) {
         let Telling { reading, about, role } = telling;
         let Some((verdict, counts)) = reading.verdict else { return };
+        let own = matches!(role, Role::Result | Role::Failure);
         let line = lossy(line);
         let statement = about.clone().unwrap_or_else(|| Arc::clone(&line));
         let mut ruling = Ruling { verdict, counts, line: Some(line) };
-        if role == Role::Result {
+        if own {
             ruling = self.doubted(ruling);
         }
         let finding = findings.push(Finding {
             statement,
             verdict: Arc::clone(&ruling.verdict),
             counts: ruling.counts,
-            own: role == Role::Result,
+            own,
             at,
         });
-        match role {
-            Role::Aside => {}
-            Role::Doubt => {
-                self.doubt.get_or_insert(Doubt { finding, ruling });
-            }
-            Role::Result => self.enter(finding, about, ruling, findings),
+        if matches!(role, Role::Doubt | Role::Failure) {
+            self.doubt.get_or_insert_with(|| Doubt { finding, ruling: ruling.clone() });
+        }
+        if own {
+            self.enter(finding, about, ruling, findings);
         }
     }
 

@@ -37,6 +37,7 @@ fn tool(adds_up: AddsUp) -> Tool {
             about("^(?:(\\w+): )?maybe$", "maybe", Counts::Open),
             ToolRule { role: Role::Aside, ..about("^(?:(\\w+): )?not asked$", "not asked", Counts::Ok) },
             ToolRule { role: Role::Doubt, ..rule("^lost", "error", Counts::Bad) },
+            ToolRule { role: Role::Failure, ..rule("^gone", "failure", Counts::Bad) },
         ],
         adds_up,
         exits: Vec::new(),
@@ -122,6 +123,18 @@ fn after_a_doubt_nothing_is_believed() {
     let alone =
         hear(tool(AddsUp::All), Vec::new(), text.trim_end_matches("yes\n"), Cause::Exited, Exit::Code(0));
     assert_eq!(owns(&alone), ["+lost it error", "-lost again error"]);
+}
+
+#[test]
+fn a_failure_is_a_doubt_and_counts_in_any_case() {
+    let check = |lines, expected| check(AddsUp::All, lines, expected);
+    check("gone", "failure Bad");
+    check("gone; yes", "failure Bad");
+    check("yes; gone", "mixed Bad");
+    check("lost; gone", "error Bad");
+    check("gone; lost", "failure Bad");
+    let judgement = hear(tool(AddsUp::All), Vec::new(), "yes\ngone\nno", Cause::Exited, Exit::Code(0));
+    assert_eq!(owns(&judgement), ["+yes yes", "+gone failure", "+no failure"]);
 }
 
 #[test]
