@@ -296,3 +296,19 @@ fn a_judging_is_the_same_after_it_was_written_and_read() {
         }
     }
 }
+
+/// The page lists the verdicts of every preset as they are shown.
+#[test]
+fn the_page_about_presets_has_every_word() {
+    let desk = Desk::new("page");
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/presets.md")).expect("the page");
+    for name in presets::names() {
+        let shown = desk.finish(desk.provisor(["presets", name])).with_code(0).out;
+        let words: Vec<&str> = shown
+            .lines()
+            .take_while(|line| !line.starts_with("  rules") && !line.starts_with("  results"))
+            .collect();
+        assert!(page.contains(&words.join("\n")), "docs/presets.md does not show:\n{}", words.join("\n"));
+    }
+}
