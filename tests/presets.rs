@@ -197,6 +197,16 @@ fn minisat() {
 }
 
 #[test]
+fn the_example_for_solvers_runs() {
+    if !["z3", "cvc5", "minisat"].into_iter().all(has) {
+        return;
+    }
+    let desk = Desk::new("solvers");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples/solvers.ron");
+    desk.run(&fs::read_to_string(example).expect("the example"), &[]).with_code(0);
+}
+
+#[test]
 fn presets_are_shown_on_eighty_columns_with_every_word_and_what_it_counts_as() {
     let desk = Desk::new("shown");
     let all = desk.finish(desk.provisor(["presets"])).with_code(0);
