@@ -1,5 +1,6 @@
 //! Presets as files: those that are built in, those of a user, and what is said about a wrong one.
 
+use proptest::prelude::*;
 use provisor_config::presets::{self, Described};
 use provisor_core::plan::{Judging, Reuse};
 use provisor_core::rules::Judge;
@@ -162,4 +163,20 @@ fn a_file_that_cannot_be_read_is_told_where_it_is_named() {
     let message = hostile.refusal(&job("File(\"\u{1b}[31m.ron\")"));
     assert!(message.contains("this does not belong here") && !message.contains('\u{1b}'), "{message:?}");
     assert!(refusal(&job("\"tamarind\"")).contains("did you mean \"tamarin\"?"));
+}
+
+proptest! {
+    #[test]
+    fn no_change_of_a_good_file_panics(
+        at in 0..MINE.len(),
+        length in 0_usize..20,
+        put in "[\\[\\](){}\",:a0.é\n/*\\\\-]{0,4}",
+    ) {
+        let mut text = MINE.to_owned();
+        text.replace_range(at..(at + length).min(MINE.len()), &put);
+        let folder = Folder::with(&[("mine.ron", &text)]);
+        if let Err(error) = folder.parse(&job("File(\"mine.ron\")")) {
+            prop_assert!(error.render(false).starts_with("error: "));
+        }
+    }
 }
