@@ -8,6 +8,7 @@ mod diagnosis;
 mod failure;
 mod past;
 mod play;
+mod presets;
 mod provenance;
 mod recorded;
 mod run;
@@ -43,6 +44,7 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Check(args) => check(&args),
         Command::Plan(args) => plan(&args),
         Command::Status(args) => status(&args),
+        Command::Presets(args) => presets::show(&args),
         Command::PlayLog(args) => play::play(&args).map_err(Failure::from).map(play::as_recorded),
     }
 }

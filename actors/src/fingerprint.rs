@@ -3,7 +3,7 @@
 //! Every part is tagged and carries its length, so that no two different queries give the same bytes. The encodings are
 //! written by hand and must never change without need: a changed fingerprint makes users run hours of work again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -16,6 +16,7 @@ use provisor_core::plan::{Command, Inherit, Inputs, Judging, Query, Stdin};
 use provisor_core::proverif::{EarlyStop, ProVerif};
 use provisor_core::reuse::Fingerprint;
 use provisor_core::rules::{Pattern, Rule, Streams};
+use provisor_core::tool::{AddsUp, Role, StatedExit, Tool, ToolRule};
 use provisor_core::verdict::{Counts, Preset};
 
 use crate::os;
@@ -23,6 +24,8 @@ use crate::os;
 /// Raised when the reading of this preset's output changes: the kept logs are judged again then.
 const EXIT_CODE_READING: u8 = 1;
 const PROVERIF_READING: u8 = 1;
+/// Likewise, for what is done with the data of all preset files.
+const TOOL_READING: u8 = 1;
 
 /// Computes fingerprints, reading each file once.
 #[derive(Debug, Default)]
@@ -187,8 +190,54 @@ pub fn judging(judging: &Judging) -> Fingerprint {
             parts.bytes("early stop", early_stop);
             parts.number("lemmas", (*lemmas).into());
         }
+        Some(Preset::Tool(tool)) => tool_parts(&mut parts, tool),
     }
     parts.finish()
+}
+
+/// What it is called, and which results it would reuse, changes no judgement.
+fn tool_parts(parts: &mut Parts, tool: &Tool) {
+    let Tool { name: _, reuse: _, rules, adds_up, exits, sound_exits } = tool;
+    parts.bytes("preset", b"tool");
+    parts.number("reading", TOOL_READING.into());
+    parts.number("rules", rules.len() as u64);
+    for ToolRule { rule, about, role } in rules {
+        rule_parts(parts, rule);
+        parts.optional("about", about.map(|group| (group as u64).to_le_bytes()));
+        let role: &[u8] = match role {
+            Role::Result => b"result",
+            Role::Aside => b"aside",
+            Role::Doubt => b"doubt",
+            Role::Failure => b"failure",
+        };
+        parts.bytes("role", role);
+    }
+    let adds_up: &[u8] = match adds_up {
+        AddsUp::All => b"all",
+        AddsUp::LastOfEach => b"last of each",
+        AddsUp::Last => b"last",
+    };
+    parts.bytes("adds up", adds_up);
+    // In no order: each code is there once.
+    let exits: BTreeMap<i32, &StatedExit> = exits.iter().map(|exit| (exit.code, exit)).collect();
+    parts.number("exits", exits.len() as u64);
+    for StatedExit { code, verdict, counts } in exits.into_values() {
+        parts.bytes("code", &code.to_le_bytes());
+        parts.bytes("verdict", verdict.as_bytes());
+        parts.bytes("counts", counts_word(*counts));
+    }
+    parts.number("sound exits", u64::from(sound_exits.is_some()));
+    let sound: BTreeSet<i32> = sound_exits.iter().flatten().copied().collect();
+    parts.number("sound exits", sound.len() as u64);
+    sound.iter().for_each(|code| parts.bytes("code", &code.to_le_bytes()));
+}
+
+fn counts_word(counts: Counts) -> &'static [u8] {
+    match counts {
+        Counts::Ok => b"ok",
+        Counts::Open => b"open",
+        Counts::Bad => b"bad",
+    }
 }
 
 fn rule_parts(parts: &mut Parts, rule: &Rule) {
@@ -207,12 +256,7 @@ fn rule_parts(parts: &mut Parts, rule: &Rule) {
     parts.bytes("streams", streams);
     parts.optional("verdict", verdict.as_deref().map(str::as_bytes));
     parts.optional("capture", capture.map(|group| (group as u64).to_le_bytes()));
-    let counts: &[u8] = match counts {
-        Counts::Ok => b"ok",
-        Counts::Open => b"open",
-        Counts::Bad => b"bad",
-    };
-    parts.bytes("counts", counts);
+    parts.bytes("counts", counts_word(*counts));
     parts.optional("value", value.map(|group| (group as u64).to_le_bytes()));
     parts.number("note", u64::from(*note));
     let stop = stop.map(|method| match method {

@@ -134,7 +134,10 @@ pub fn render_problems(problems: &[Problem], path: &Path, text: &str, color: boo
                 place: problem.place,
                 other: problem.other,
             };
-            shown.render(path, text, color)
+            match &problem.file {
+                Some(file) => shown.render(&file.path, &file.text, color),
+                None => shown.render(path, text, color),
+            }
         })
         .collect::<Vec<_>>()
         .join("\n");
@@ -155,7 +158,7 @@ impl StructureError {
         self.0.place
     }
 
-    fn other(&self) -> Option<(Place, &'static str)> {
+    pub(crate) fn other(&self) -> Option<(Place, &'static str)> {
         match self.0.what {
             StructureFault::KeyTwice { first, .. } => Some((first, "first given here")),
             _ => None,
@@ -215,6 +218,10 @@ impl StructureError {
                 | Ron::ExpectedDifferentStructName { expected: "Job", .. } => {
                     Some("a spec is Job(name: \"...\", commands: [...])".into())
                 }
+                Ron::ExpectedNamedStructLike("Preset")
+                | Ron::ExpectedDifferentStructName { expected: "Preset", .. } => {
+                    Some("a preset is Preset(rules: [...]): see `provisor presets smt --ron`".into())
+                }
                 Ron::ExpectedString => Some("texts stand in double quotes".into()),
                 Ron::Eof | Ron::ExpectedComma => Some("is there a bracket or a comma missing before?".into()),
                 _ => None,
@@ -245,7 +252,7 @@ impl Shown {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let path = path.display().to_string();
+        let path = printable(&path.display().to_string());
         let title = level.primary_title(printable(&self.message));
         let mut group = match self.place {
             Some(place) => group(title, text, place, self.other, &path),

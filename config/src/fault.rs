@@ -5,9 +5,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use provisor_core::verdict::Counts;
 use thiserror::Error;
 
+use crate::error::StructureError;
 use crate::human::HumanError;
+use crate::presets;
 use crate::spanned::Place;
 use crate::template::TemplateError;
 
@@ -20,6 +23,15 @@ pub enum Severity {
     Warning,
 }
 
+/// A file that is read like a spec: its places are shown in its own lines.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceFile {
+    /// As it is shown.
+    pub path: PathBuf,
+    /// All of it.
+    pub text: Arc<str>,
+}
+
 /// One thing that is wrong with a spec, or looks wrong.
 #[derive(Debug)]
 pub struct Problem {
@@ -27,7 +39,9 @@ pub struct Problem {
     pub severity: Severity,
     /// What it is.
     pub fault: Fault,
-    /// Where in the spec; nowhere where the command line is at fault.
+    /// The file that is at fault, where it is not the spec but one that the spec names.
+    pub file: Option<Arc<SourceFile>>,
+    /// Where in the file; nowhere where the command line is at fault.
     pub place: Option<Place>,
     /// Where the other one of two stands, and what it is.
     pub other: Option<(Place, &'static str)>,
@@ -146,8 +160,16 @@ pub enum Fault {
     // Judging
     #[error("there is no preset `{name}`")]
     UnknownPreset { name: String },
-    #[error("presets of your own come later")]
-    PresetFile,
+    #[error("{}", .0.message())]
+    PresetStructure(Box<StructureError>),
+    #[error("{} is larger than any preset", path.display())]
+    PresetTooLarge { path: PathBuf },
+    #[error("this preset states nothing: it has neither `rules` nor `exits`")]
+    IdlePreset,
+    #[error("no rule states the verdict `{word}`")]
+    UnknownWord { word: String, hint: String },
+    #[error("the verdict `{word}` counts as {} and as {}", counts_text(*first), counts_text(*second))]
+    TwoCounts { word: Arc<str>, first: Counts, second: Counts },
     #[error("this regular expression is wrong: {why}")]
     BadRegex { why: String },
     #[error("the regular expression has no group {group}")]
@@ -156,8 +178,8 @@ pub enum Fault {
     NeedsRegex { field: &'static str },
     #[error("a rule names a verdict or captures one, not both")]
     VerdictAndCapture,
-    #[error("`counts` needs a verdict")]
-    CountsWithoutVerdict,
+    #[error("`{field}` needs a verdict")]
+    NeedsVerdict { field: &'static str },
     #[error("this rule does nothing")]
     IdleRule,
     #[error("an empty text is in every line")]
@@ -166,6 +188,8 @@ pub enum Fault {
     BadVerdict { why: &'static str },
     #[error("a process cannot exit with {code}")]
     ExitCode { code: i32 },
+    #[error("a process cannot exit with {code}")]
+    PresetExit { code: i64 },
     #[error("a rule that stops on \"goal reachable\" is wrong for queries that turn out true")]
     StopOnGoalReachable,
 
@@ -188,8 +212,13 @@ fn listed(ids: &[Arc<str>], count: usize) -> String {
     text
 }
 
-/// The presets that there are.
-pub(crate) const PRESETS: [&str; 2] = ["proverif", "exit-code"];
+const fn counts_text(counts: Counts) -> &'static str {
+    match counts {
+        Counts::Ok => "ok",
+        Counts::Open => "open",
+        Counts::Bad => "bad",
+    }
+}
 
 impl Fault {
     /// What to do about it.
@@ -198,13 +227,13 @@ impl Fault {
         match self {
             Self::Human(error) => Some(error.hint()),
             Self::Template(error) => error.hint(),
-            Self::NoSuchAxis { hint, .. } | Self::UnknownSet { hint, .. } => Some(hint.clone()),
+            Self::NoSuchAxis { hint, .. }
+            | Self::UnknownSet { hint, .. }
+            | Self::UnknownWord { hint, .. } => Some(hint.clone()),
+            Self::PresetStructure(fault) => fault.hint(),
             Self::ReservedName { name } => Some(format!("call it `{name}_`, or anything else")),
             Self::BadName { name } => Some(format!("call it `{}`", as_name(name))),
-            Self::UnknownPreset { name } => Some(match near(name, &PRESETS) {
-                Some(near) => format!("did you mean \"{near}\"?"),
-                None => r#"the presets are "proverif" and "exit-code""#.into(),
-            }),
+            Self::UnknownPreset { name } => Some(presets::hint(name)),
             Self::NoGroup { groups, .. } => Some(match groups {
                 0 => {
                     "it has none: put what you want in parentheses, or take Group(0), the whole match".into()
@@ -262,7 +291,10 @@ impl Fault {
     /// Those of the faults of presets, rules and models.
     fn judging_hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::PresetFile => r#"use `rules`, or the presets "proverif" and "exit-code""#,
+            Self::PresetExit { .. } => "exit codes are 0 to 255; a death by signal states nothing",
+            Self::PresetTooLarge { .. } => "a preset is a few lines of rules",
+            Self::IdlePreset => "see `provisor presets smt --ron` for one that is whole",
+            Self::TwoCounts { .. } => "take another word for one of them",
             Self::NeedsRegex { .. } => r#"write on: Regex("...(...)...")"#,
             Self::VerdictAndCapture => "take one of them out",
             Self::IdleRule => "it needs `verdict`, `capture`, `value`, `note: true` or `stop: true`",

@@ -9,6 +9,7 @@ mod expand;
 mod glob;
 mod ids;
 mod matching;
+pub(crate) mod preset;
 mod problems;
 mod proverif;
 mod query;
@@ -27,11 +28,12 @@ use minijinja::Value;
 use provisor_core::Plan;
 use provisor_core::plan::{Query, Reuse};
 use provisor_core::rules::Rule;
+use provisor_core::tool::Tool;
 use provisor_core::verdict::Preset;
 
 pub use self::ids::IdPattern;
 use self::matching::Owner;
-use self::problems::Problems;
+pub(crate) use self::problems::Problems;
 use self::proverif::Models;
 use self::shared::Shared;
 use crate::fault::{Fault, Problem};
@@ -127,6 +129,7 @@ pub(crate) fn lower(job: &Job, around: &Surroundings) -> Result<(Meaning, Vec<Pr
         provisor: around.provisor.to_str().map(Value::from),
         no_rules: Rc::default(),
         known_rules: HashMap::new(),
+        known_presets: HashMap::new(),
         outer_vars: None,
         ids: HashMap::new(),
     };
@@ -153,6 +156,8 @@ struct Lowering<'e> {
     provisor: Option<Value>,
     no_rules: Rc<Vec<Rule>>,
     known_rules: HashMap<*const crate::spec::Rule, Rc<Vec<Rule>>>,
+    /// Each preset file is read once; `None` where it is faulty, which is said already.
+    known_presets: HashMap<PathBuf, Option<Arc<Tool>>>,
     outer_vars: Option<Rc<Vars>>,
     /// Who has which id.
     ids: HashMap<Arc<str>, Owner>,
@@ -223,6 +228,10 @@ impl<'e> Lowering<'e> {
 
 /// A proof that took days must not be done again because a quick command stands beside it.
 fn default_reuse(queries: &[Query]) -> Reuse {
-    let verifier = |query: &Query| matches!(query.judging.preset, Some(Preset::ProVerif(_)));
-    if queries.iter().any(verifier) { Reuse::Conclusive } else { Reuse::Unfinished }
+    let is_verifiers = |query: &Query| match &query.judging.preset {
+        Some(Preset::ProVerif(_)) => true,
+        Some(Preset::Tool(tool)) => tool.reuse == Reuse::Conclusive,
+        Some(Preset::ExitCode) | None => false,
+    };
+    if queries.iter().any(is_verifiers) { Reuse::Conclusive } else { Reuse::Unfinished }
 }

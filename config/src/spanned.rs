@@ -6,6 +6,7 @@
 //! other way through. Must never be used but through `read`.
 
 use std::cell::RefCell;
+use std::fmt;
 
 use ron::extensions::Extensions;
 use ron::value::RawValue;
@@ -157,8 +158,11 @@ impl<'de> Raw<'de> {
 }
 
 /// Refuses the second of two equal keys.
-pub(crate) fn key_twice<E: serde::de::Error>(key: &Spanned<String>, first: Place) -> E {
-    report(Structure { what: StructureFault::KeyTwice { key: key.value.clone(), first }, place: key.place })
+pub(crate) fn key_twice<E: serde::de::Error>(key: &Spanned<impl fmt::Display>, first: Place) -> E {
+    report(Structure {
+        what: StructureFault::KeyTwice { key: key.value.to_string(), first },
+        place: key.place,
+    })
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {

@@ -6,6 +6,7 @@
 mod values;
 
 use provisor_core::plan::{RetryOn, Reuse};
+use provisor_core::tool::{AddsUp, Role};
 use provisor_core::verdict::Counts;
 use serde::Deserialize;
 
@@ -192,19 +193,87 @@ pub(crate) enum Stdin {
     Text(Spanned<String>),
 }
 
-/// One of `rules`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Rule {
-    pub(crate) on: On,
+/// Fields that every rule has, be it one of a job or of a preset file.
+macro_rules! with_rule {
+    ($(#[$meta:meta])* struct $name:ident { $($own:tt)* }) => {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        $(#[$meta])*
+        pub(crate) struct $name {
+            on: On,
+            stream: Option<StreamWord>,
+            verdict: Option<Spanned<String>>,
+            counts: Option<Spanned<Counts>>,
+            capture: Option<Spanned<Group>>,
+            value: Option<Spanned<Group>>,
+            #[serde(default)]
+            note: bool,
+            stop: Option<Stop>,
+            $($own)*
+        }
+
+        impl $name {
+            pub(crate) fn written(&self) -> RuleWritten<'_> {
+                RuleWritten {
+                    on: &self.on,
+                    stream: self.stream,
+                    verdict: self.verdict.as_ref(),
+                    counts: self.counts.as_ref(),
+                    capture: self.capture.as_ref(),
+                    value: self.value.as_ref(),
+                    note: self.note,
+                    stop: self.stop,
+                }
+            }
+        }
+    };
+}
+
+/// What `with_rule` gives a struct, by reference.
+#[derive(Clone, Copy)]
+pub(crate) struct RuleWritten<'a> {
+    pub(crate) on: &'a On,
     pub(crate) stream: Option<StreamWord>,
-    pub(crate) verdict: Option<Spanned<String>>,
-    pub(crate) counts: Option<Spanned<Counts>>,
-    pub(crate) capture: Option<Spanned<Group>>,
-    pub(crate) value: Option<Spanned<Group>>,
-    #[serde(default)]
+    pub(crate) verdict: Option<&'a Spanned<String>>,
+    pub(crate) counts: Option<&'a Spanned<Counts>>,
+    pub(crate) capture: Option<&'a Spanned<Group>>,
+    pub(crate) value: Option<&'a Spanned<Group>>,
     pub(crate) note: bool,
     pub(crate) stop: Option<Stop>,
+}
+
+with_rule! {
+    /// One of a job's `rules`.
+    struct Rule {}
+}
+
+with_rule! {
+    /// One of a preset's `rules`.
+    #[serde(rename = "Rule")]
+    struct PresetRule {
+        pub(crate) about: Option<Spanned<Group>>,
+        pub(crate) role: Option<Spanned<Role>>,
+    }
+}
+
+/// A whole preset file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Preset {
+    pub(crate) about: Option<String>,
+    pub(crate) reuse: Option<PresetReuse>,
+    pub(crate) adds_up: Option<AddsUp>,
+    pub(crate) rules: Option<Listed<PresetRule>>,
+    pub(crate) words: Option<Entries<Counts>>,
+    pub(crate) exits: Option<Entries<Spanned<String>, i64>>,
+    pub(crate) sound_exits: Option<Vec<Spanned<i64>>>,
+}
+
+/// `reuse: ...` of a preset file, for jobs that say nothing.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) enum PresetReuse {
+    Conclusive,
+    Unfinished,
 }
 
 /// What the line of a rule is like.

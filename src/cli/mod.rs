@@ -3,12 +3,14 @@
 mod dir;
 mod job;
 mod log;
+mod presets;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::dir::StatusArgs;
 pub(crate) use self::job::{PlanArgs, PlanFormat, Progress, RunArgs, SpecArgs};
 pub(crate) use self::log::PlayLogArgs;
+pub(crate) use self::presets::PresetsArgs;
 
 /// Runs hundreds of external programs under supervision and writes one table of their verdicts.
 #[derive(Debug, Parser)]
@@ -43,6 +45,9 @@ pub(crate) enum Command {
     /// Show how a run stands, while it runs and afterwards
     #[command(after_help = "Example:\n  provisor status provisor-runs/nightly")]
     Status(StatusArgs),
+    /// Show the presets: what they are for, their verdicts and what each counts as, their rules
+    #[command(after_help = "Example:\n  provisor presets smt --ron > mine.ron")]
+    Presets(PresetsArgs),
     /// Play a recorded log as if it were the program that printed it
     #[command(hide = true)]
     PlayLog(PlayLogArgs),

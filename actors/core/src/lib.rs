@@ -18,6 +18,7 @@ pub mod rules;
 pub mod tally;
 pub mod text;
 pub mod tick;
+pub mod tool;
 pub mod verdict;
 
 pub use cause::{Cause, End, Exit, Outcome, StopMethod, Usage};

@@ -97,8 +97,9 @@ struct Hearing<'r> {
 impl Listener for Hearing<'_> {
     fn line(&mut self, line: &[u8]) {
         let reading = self.judge.read(self.stream, line);
+        let telling = if reading.settles() { None } else { self.judge.tell(self.stream, line) };
         let known = self.evidence.findings().pushed();
-        let wish = self.evidence.take(self.stream, line, &reading, self.at);
+        let wish = self.evidence.take(self.stream, line, (&reading, telling), self.at);
         // At once, as they are known now: a later line of the same chunk may revise them.
         self.found.extend(self.evidence.findings().since(known).cloned());
         self.wish = self.wish.or(wish);

@@ -3,6 +3,7 @@
 //! A rule sees one line and knows nothing of the lines before it: what lines add up to is `verdict`'s to say.
 
 mod screen;
+mod telling;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use crate::proverif::output;
 use crate::verdict::{Counts, Preset};
 
 pub(crate) use self::screen::Screen;
+use self::telling::CompiledToolRule;
+pub(crate) use self::telling::Telling;
 
 /// One of a child's output streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,8 +79,10 @@ pub struct Rule {
 
 /// What is wrong with the rules of a job.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("rules[{rule}]: {fault}")]
+#[error("{}rules[{rule}]: {fault}", of(preset.as_deref()))]
 pub struct RuleError {
+    /// The preset whose rule it is; `None` for those of the job itself.
+    pub preset: Option<Arc<str>>,
     /// Which rule, counted from 0.
     pub rule: usize,
     /// What is wrong with it.
@@ -90,25 +95,35 @@ pub enum RuleFault {
     /// The regular expression does not compile.
     #[error("not a regular expression: {0}")]
     Regex(regex::Error),
-    /// `capture` or `value` names a group that the regular expression does not have.
+    /// `capture`, `value` or `about` names a group that the regular expression does not have.
     #[error("`{field}` names group {group}, but the regular expression has {}", groups(*.has))]
     NoSuchGroup {
-        /// `capture` or `value`.
+        /// `capture`, `value` or `about`.
         field: &'static str,
         /// The group that was asked for.
         group: usize,
         /// How many groups there are, besides the whole match.
         has: usize,
     },
-    /// `capture` or `value` on a pattern without groups.
+    /// `capture`, `value` or `about` on a pattern without groups.
     #[error("`{field}` needs a pattern of the kind Regex")]
     GroupWithoutRegex {
-        /// `capture` or `value`.
+        /// `capture`, `value` or `about`.
         field: &'static str,
     },
     /// The rule has no effect.
     #[error("the rule does nothing: give it a verdict, capture, value, note or stop")]
     NoEffect,
+    /// What is said about its verdict is for nothing.
+    #[error("`{field}` needs a verdict or capture")]
+    NoVerdict {
+        /// `about` or `role`.
+        field: &'static str,
+    },
+}
+
+fn of(preset: Option<&str>) -> String {
+    preset.map_or(String::new(), |preset| format!("the preset {preset}: "))
 }
 
 fn groups(count: usize) -> String {
@@ -123,6 +138,7 @@ fn groups(count: usize) -> String {
 #[derive(Debug)]
 pub struct Judge {
     rules: Vec<CompiledRule>,
+    tool: Vec<CompiledToolRule>,
     preset: Option<Preset>,
     stdout: Screen,
     stderr: Screen,
@@ -134,22 +150,19 @@ impl Judge {
     /// # Errors
     /// The first rule that is not sound.
     pub fn compile(judging: &Judging) -> Result<Self, RuleError> {
-        let compiled = judging
-            .rules
-            .iter()
-            .enumerate()
-            .map(|(index, rule)| CompiledRule::new(rule).map_err(|fault| RuleError { rule: index, fault }))
-            .collect::<Result<_, _>>()?;
-        let screen = |stream, texts: &[&str]| {
-            let heard = judging.rules.iter().filter(|rule| rule.streams.include(stream));
-            Screen::new(heard.map(|rule| &rule.on), texts)
+        let (texts, tool): (&[&str], _) = match &judging.preset {
+            Some(Preset::ProVerif(proverif)) => (output::texts(*proverif), None),
+            Some(Preset::Tool(tool)) => (&[], Some(tool)),
+            Some(Preset::ExitCode) | None => (&[], None),
         };
-        let texts = match &judging.preset {
-            Some(Preset::ProVerif(proverif)) => output::texts(*proverif),
-            Some(Preset::ExitCode) | None => &[],
+        let tool_rules = tool.map_or(&[][..], |tool| &tool.rules);
+        let screen = |stream, texts: &[&str]| {
+            let all = judging.rules.iter().chain(tool_rules.iter().map(|rule| &rule.rule));
+            Screen::new(all.filter(|rule| rule.streams.include(stream)).map(|rule| &rule.on), texts)
         };
         Ok(Self {
-            rules: compiled,
+            rules: compiled(&judging.rules, None, CompiledRule::new)?,
+            tool: compiled(tool_rules, tool.map(|tool| &tool.name), CompiledToolRule::new)?,
             preset: judging.preset.clone(),
             stdout: screen(Stream::Stdout, texts),
             stderr: screen(Stream::Stderr, &[]),
@@ -176,6 +189,18 @@ impl Judge {
         }
         reading
     }
+}
+
+/// All rules of a list, or what is wrong with the first that is.
+fn compiled<R, C>(
+    rules: &[R],
+    preset: Option<&Arc<str>>,
+    compile: fn(&R) -> Result<C, RuleFault>,
+) -> Result<Vec<C>, RuleError> {
+    let compiled = rules.iter().enumerate().map(|(rule, written)| {
+        compile(written).map_err(|fault| RuleError { preset: preset.cloned(), rule, fault })
+    });
+    compiled.collect()
 }
 
 impl Streams {
@@ -255,6 +280,16 @@ impl CompiledRule {
         if let Cow::Owned(text) = String::from_utf8_lossy(line) {
             self.read_as(text.as_bytes(), reading);
         }
+    }
+
+    /// What a group holds, in a line that was read.
+    fn group(&self, line: &[u8], group: usize) -> Option<Arc<str>> {
+        let text = |line: &[u8]| -> Option<Arc<str>> {
+            let found = self.on.groups(line)??.get(group)?;
+            Some(Arc::from(String::from_utf8_lossy(found.as_bytes())))
+        };
+        let text = text(line).or_else(|| text(String::from_utf8_lossy(line).as_bytes()));
+        text.filter(|text| !text.is_empty())
     }
 
     fn read_as(&self, line: &[u8], reading: &mut Reading) -> bool {

@@ -14,8 +14,9 @@ pub(crate) use self::kept::Findings;
 pub use self::kept::{FIRST_KEPT, LAST_KEPT, NOTES_KEPT};
 use crate::cause::{Cause, Exit, StopMethod};
 use crate::proverif::ProVerif;
-use crate::proverif::output::Account;
-use crate::rules::{Reading, Stream};
+use crate::proverif::output::Account as ProVerifAccount;
+use crate::rules::{Reading, Stream, Telling};
+use crate::tool::{Account as ToolAccount, Tool};
 
 /// What a verdict is worth to the one who asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,13 +30,15 @@ pub enum Counts {
     Bad,
 }
 
-/// The built-in reading of a known kind of tool.
+/// The reading of a known kind of tool.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Preset {
     /// `ok` for exit code 0, `failed` for any other end by itself.
     ExitCode,
     /// ProVerif's result lines.
     ProVerif(ProVerif),
+    /// What the data of a preset file say.
+    Tool(Arc<Tool>),
 }
 
 /// One result line, as it goes to verdicts.csv.
@@ -157,7 +160,8 @@ pub(crate) struct Evidence {
 enum Hearer {
     Nobody,
     ExitCode,
-    ProVerif(Box<Account>),
+    ProVerif(Box<ProVerifAccount>),
+    Tool(Box<ToolAccount>),
 }
 
 impl Evidence {
@@ -165,7 +169,8 @@ impl Evidence {
         let preset = match preset {
             None => Hearer::Nobody,
             Some(Preset::ExitCode) => Hearer::ExitCode,
-            Some(Preset::ProVerif(proverif)) => Hearer::ProVerif(Box::new(Account::new(*proverif))),
+            Some(Preset::ProVerif(proverif)) => Hearer::ProVerif(Box::new(ProVerifAccount::new(*proverif))),
+            Some(Preset::Tool(tool)) => Hearer::Tool(Box::new(ToolAccount::new(Arc::clone(tool)))),
         };
         Self {
             preset,
@@ -188,21 +193,19 @@ impl Evidence {
         matches!(&self.preset, Hearer::ProVerif(account) if account.is_all_ears())
     }
 
-    /// Takes in a line and what the rules say about it. The wish to stop is that of the first line that has one.
+    /// Takes in a line, what the rules say about it and, unless they settle it, what those of the preset say. The wish
+    /// to stop is that of the first line that has one.
     pub(crate) fn take(
         &mut self,
         stream: Stream,
         line: &[u8],
-        reading: &Reading,
+        (reading, telling): (&Reading, Option<Telling>),
         at: Duration,
     ) -> Option<StopMethod> {
         self.take_reading(line, reading, at);
         let mut wish = reading.stop;
-        if let Hearer::ProVerif(account) = &mut self.preset
-            && stream == Stream::Stdout
-            && !reading.settles()
-        {
-            wish = account.take(line, at, &mut self.findings);
+        if !reading.settles() {
+            wish = self.tell_preset(stream, line, (reading, telling), at);
         }
         if wish.is_none() || self.stop.is_some() {
             return None;
@@ -211,11 +214,43 @@ impl Evidence {
         wish
     }
 
-    fn take_reading(&mut self, line: &[u8], reading: &Reading, at: Duration) {
-        if reading.note && self.notes.len() < NOTES_KEPT {
+    fn tell_preset(
+        &mut self,
+        stream: Stream,
+        line: &[u8],
+        (reading, telling): (&Reading, Option<Telling>),
+        at: Duration,
+    ) -> Option<StopMethod> {
+        match (&mut self.preset, telling) {
+            (Hearer::ProVerif(account), _) if stream == Stream::Stdout => {
+                account.take(line, at, &mut self.findings)
+            }
+            (Hearer::Tool(account), Some(telling)) => {
+                let Reading { value, note, stop, .. } = telling.reading.clone();
+                account.take(line, telling, at, &mut self.findings);
+                if note && !reading.note {
+                    self.note(line);
+                }
+                if reading.value.is_none() {
+                    self.value = value.or_else(|| self.value.take());
+                }
+                stop
+            }
+            _ => None,
+        }
+    }
+
+    fn note(&mut self, line: &[u8]) {
+        if self.notes.len() < NOTES_KEPT {
             self.notes.push(lossy(line));
-        } else if reading.note {
+        } else {
             self.omitted_notes += 1;
+        }
+    }
+
+    fn take_reading(&mut self, line: &[u8], reading: &Reading, at: Duration) {
+        if reading.note {
+            self.note(line);
         }
         if let Some(value) = &reading.value {
             self.value = Some(Arc::clone(value));
@@ -236,14 +271,12 @@ impl Evidence {
 
     /// Says what it all adds up to, and gives the findings away.
     pub(crate) fn judge(&mut self, cause: Cause, exit: Option<Exit>) -> Judgement {
-        let (ruling, remark) = match (self.stated.take(), &self.preset) {
+        let (ruling, remark) = match (self.stated.take(), &mut self.preset) {
             (Some(stated), _) => (Some(stated), None),
             (None, Hearer::Nobody) => (None, None),
             (None, Hearer::ExitCode) => (exit_code(cause, exit), None),
-            (None, Hearer::ProVerif(account)) => match account.rule(cause, exit) {
-                Ok(ruling) => (Some(ruling), None),
-                Err(remark) => (None, remark),
-            },
+            (None, Hearer::ProVerif(account)) => apart(account.rule(cause, exit)),
+            (None, Hearer::Tool(account)) => apart(account.rule(cause, exit, &mut self.findings)),
         };
         let (verdict, counts, line) = match ruling {
             Some(Ruling { verdict, counts, line }) => (Some(verdict), counts, line),
@@ -252,6 +285,7 @@ impl Evidence {
         let (preset_results, preset_omitted) = match &self.preset {
             Hearer::Nobody | Hearer::ExitCode => (0, 0),
             Hearer::ProVerif(account) => (account.own(), account.omitted()),
+            Hearer::Tool(account) => (account.own(), 0),
         };
         let (findings, omitted) = self.findings.take();
         Judgement {
@@ -268,11 +302,22 @@ impl Evidence {
     }
 }
 
+/// The verdict, or the remark about why there is none.
+fn apart(ruled: Result<Ruling, Option<Arc<str>>>) -> (Option<Ruling>, Option<Arc<str>>) {
+    match ruled {
+        Ok(ruling) => (Some(ruling), None),
+        Err(remark) => (None, remark),
+    }
+}
+
+/// The words of `Preset::ExitCode`, for code 0 and for any other end.
+pub(crate) const EXIT_CODE_WORDS: [(&str, Counts); 2] = [("ok", Counts::Ok), ("failed", Counts::Bad)];
+
 /// A program that was ended for a limit says nothing by its exit code; one that was concluded may still say `ok`.
 fn exit_code(cause: Cause, exit: Option<Exit>) -> Option<Ruling> {
     let (word, counts) = match (cause, exit?) {
-        (Cause::Exited | Cause::Concluded, Exit::Code(0)) => ("ok", Counts::Ok),
-        (Cause::Exited, _) => ("failed", Counts::Bad),
+        (Cause::Exited | Cause::Concluded, Exit::Code(0)) => EXIT_CODE_WORDS[0],
+        (Cause::Exited, _) => EXIT_CODE_WORDS[1],
         _ => return None,
     };
     Some(Ruling { verdict: Arc::from(word), counts, line: None })

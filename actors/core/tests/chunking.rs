@@ -10,10 +10,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use provisor_core::cause::{Cause, Exit, StopMethod};
 use provisor_core::lines::Reader;
-use provisor_core::plan::Judging;
+use provisor_core::plan::{Judging, Reuse};
 use provisor_core::process::Ear;
 use provisor_core::proverif::{EarlyStop, ProVerif, model};
 use provisor_core::rules::{Judge, Pattern, Rule, Stream, Streams};
+use provisor_core::tool::{AddsUp, Role, Tool, ToolRule};
 use provisor_core::verdict::{Counts, Finding, Judgement, Preset};
 
 /// All that a reader says.
@@ -167,6 +168,30 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
     prop::collection::vec(rule, 1..4)
 }
 
+/// Such rules as those of a preset file.
+fn tools() -> impl Strategy<Value = Option<Preset>> {
+    let role = select(vec![Role::Result, Role::Result, Role::Aside, Role::Doubt, Role::Failure]);
+    let rules = (rules(), prop::collection::vec((any::<bool>(), role), 4)).prop_map(|(rules, roles)| {
+        let tool_rule = |(rule, (about, role)): (Rule, (bool, Role))| {
+            let role = if rule.verdict.is_some() { role } else { Role::Result };
+            let about =
+                (about && rule.verdict.is_some() && matches!(rule.on, Pattern::Regex(_))).then_some(0);
+            ToolRule { rule, about, role }
+        };
+        rules.into_iter().zip(roles).map(tool_rule).collect()
+    });
+    (rules, select(vec![AddsUp::All, AddsUp::LastOfEach, AddsUp::Last])).prop_map(|(rules, adds_up)| {
+        Some(Preset::Tool(Arc::new(Tool {
+            name: "any".into(),
+            rules,
+            adds_up,
+            exits: Vec::new(),
+            sound_exits: None,
+            reuse: Reuse::Unfinished,
+        })))
+    })
+}
+
 /// Text in which such patterns are met, line ends of all kinds, and arbitrary bytes.
 fn texts() -> impl Strategy<Value = Vec<u8>> {
     let pieces = vec![
@@ -265,7 +290,20 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_bytes_never_panic(text: Vec<u8>, preset in presets(), rules in rules(), sizes in sizes()) {
+    fn a_tool_means_the_same_in_any_chunks(
+        text in texts(),
+        preset in tools(),
+        rules in prop_oneof![3 => Just(Vec::new()), 1 => rules()],
+        sizes in sizes(),
+    ) {
+        let judge = compile(&Judging { rules, preset });
+        let bytewise = hear(&judge, text.chunks(1));
+        prop_assert_eq!(&hear(&judge, cut(&text, &sizes).into_iter()), &bytewise);
+        prop_assert_eq!(&hear(&judge, std::iter::once(&text[..])), &bytewise);
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(text: Vec<u8>, preset in prop_oneof![presets(), tools()], rules in rules(), sizes in sizes()) {
         let judge = compile(&Judging { rules, preset });
         prop_assert_eq!(hear(&judge, cut(&text, &sizes).into_iter()), hear(&judge, text.chunks(1)));
         let _ = model::scan(&text);

@@ -3,7 +3,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::Arc;
 use std::time::Duration;
 
-use provisor_core::plan::{Environment, Limits, Logs, Retry};
+use provisor_core::plan::{Environment, Limits, Logs, Retry, Reuse};
 
 use super::*;
 use crate::testdir::TestDir;
@@ -237,6 +237,55 @@ fn every_part_of_the_judging_counts() {
     assert_eq!(of(&rules, None), of(&rules.clone(), None));
 }
 
+fn tool(change: impl FnOnce(&mut Tool)) -> Fingerprint {
+    let mut tool = Tool {
+        name: "t".into(),
+        rules: vec![ToolRule { rule: rule(), about: None, role: Role::Result }],
+        adds_up: AddsUp::All,
+        exits: vec![StatedExit { code: 10, verdict: "sat".into(), counts: Counts::Ok }],
+        sound_exits: None,
+        reuse: Reuse::Unfinished,
+    };
+    change(&mut tool);
+    judging(&Judging { rules: vec![], preset: Some(Preset::Tool(Arc::new(tool))) })
+}
+
+#[test]
+fn every_part_of_a_tool_counts_but_what_changes_no_judgement() {
+    let base = tool(|_| ());
+    let prints = [
+        base,
+        judging(&Judging { rules: vec![rule()], preset: None }),
+        tool(|tool| tool.rules.clear()),
+        tool(|tool| tool.rules.push(tool.rules[0].clone())),
+        tool(|tool| tool.rules[0].rule.note = true),
+        tool(|tool| tool.rules[0].about = Some(0)),
+        tool(|tool| tool.rules[0].about = Some(1)),
+        tool(|tool| tool.rules[0].role = Role::Aside),
+        tool(|tool| tool.rules[0].role = Role::Doubt),
+        tool(|tool| tool.rules[0].role = Role::Failure),
+        tool(|tool| tool.adds_up = AddsUp::LastOfEach),
+        tool(|tool| tool.adds_up = AddsUp::Last),
+        tool(|tool| tool.exits.clear()),
+        tool(|tool| tool.exits[0].code = 20),
+        tool(|tool| tool.exits[0].verdict = "unsat".into()),
+        tool(|tool| tool.exits[0].counts = Counts::Open),
+        tool(|tool| tool.sound_exits = Some(vec![])),
+        tool(|tool| tool.sound_exits = Some(vec![0])),
+        tool(|tool| tool.sound_exits = Some(vec![0, 1])),
+    ];
+    assert_eq!(prints.iter().collect::<HashSet<_>>().len(), prints.len());
+    assert_eq!(tool(|tool| tool.name = "other".into()), base);
+    assert_eq!(tool(|tool| tool.reuse = Reuse::Conclusive), base);
+    let two = |codes: [i32; 2]| {
+        tool(|tool| {
+            tool.exits = codes.map(|code| StatedExit { code, ..tool.exits[0].clone() }).into();
+            tool.sound_exits = Some(codes.into());
+        })
+    };
+    assert_eq!(two([1, 2]), two([2, 1]), "the order of exit codes");
+}
+
 #[test]
 fn the_encodings_have_not_changed() {
     let hex = |print: Fingerprint| blake3::Hash::from_bytes(print.0).to_hex()[..16].to_owned();
@@ -245,6 +294,7 @@ fn the_encodings_have_not_changed() {
     query.command.cwd = Path::new("/nowhere").into();
     let query = hex(print(&query));
     let judging = hex(judging(&Judging { rules: vec![rule()], preset: Some(Preset::ExitCode) }));
-    let known = ("d21e660125473f8b", "a9d9163f6fbed13e");
-    assert_eq!((&*query, &*judging), known, "a change makes every user judge or run again");
+    let tool = hex(tool(|_| ()));
+    let known = ("d21e660125473f8b", "a9d9163f6fbed13e", "061947b40a81bc7e");
+    assert_eq!((&*query, &*judging, &*tool), known, "a change makes every user judge or run again");
 }

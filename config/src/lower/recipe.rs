@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use provisor_core::plan::{Environment, Inherit, Limits, Logs, Retry, RetryOn};
 use provisor_core::rules::Rule;
+use provisor_core::tool::Tool;
 use provisor_core::verdict::Preset;
 
 use super::{Lowering, axes, rules};
-use crate::fault::{Fault, PRESETS};
+use crate::fault::Fault;
 use crate::human::{self, HumanError};
 use crate::spanned::{Place, Spanned};
-use crate::spec::{self, InheritEnv, PresetForm, ProVerifOptions, Scalar, ScalarValue, Settings};
+use crate::spec::{self, InheritEnv, ProVerifOptions, Scalar, ScalarValue, Settings};
 use crate::template::{self, Template, Vars};
 
 /// A text of the spec, to be rendered for each query.
@@ -32,11 +33,12 @@ pub(super) enum StdinFrom<'e> {
 }
 
 /// How output is read, before a model is looked at.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Reading {
     Rules,
-    Preset,
+    ExitCode,
     ProVerif(ProVerifOptions),
+    Tool(Arc<Tool>),
 }
 
 /// See the head of this file.
@@ -120,7 +122,7 @@ impl<'e> Lowering<'e> {
             only_inputs,
             limits: self.limits(layers),
             retry: self.retry(layers),
-            rules: self.rules(layers, reading),
+            rules: self.rules(layers, &reading),
             reading,
             preset_place: layers
                 .first(|settings| settings.preset)
@@ -300,29 +302,14 @@ impl<'e> Lowering<'e> {
     }
 
     fn reading(&mut self, layers: Layers<'e>) -> Reading {
-        let Some(preset) = layers.first(|settings| settings.preset) else {
-            let rules = layers.first(|settings| settings.rules);
-            return if rules.is_some_and(|rules| !rules.is_empty()) {
-                Reading::Rules
-            } else {
-                Reading::Preset
-            };
-        };
-        match &preset.form {
-            PresetForm::ProVerif(options) => return Reading::ProVerif(*options),
-            PresetForm::Name(name) if name == PRESETS[0] => {
-                return Reading::ProVerif(ProVerifOptions::default());
-            }
-            PresetForm::Name(name) if name == PRESETS[1] => {}
-            PresetForm::Name(name) => {
-                self.problems.fault(preset.place, Fault::UnknownPreset { name: name.clone() });
-            }
-            PresetForm::File => self.problems.fault(preset.place, Fault::PresetFile),
+        if let Some(preset) = layers.first(|settings| settings.preset) {
+            return self.reading_by(preset);
         }
-        Reading::Preset
+        let rules = layers.first(|settings| settings.rules);
+        if rules.is_some_and(|rules| !rules.is_empty()) { Reading::Rules } else { Reading::ExitCode }
     }
 
-    fn rules(&mut self, layers: Layers<'e>, reading: Reading) -> Rc<Vec<Rule>> {
+    fn rules(&mut self, layers: Layers<'e>, reading: &Reading) -> Rc<Vec<Rule>> {
         let Some(written) = layers.first(|settings| settings.rules) else { return self.no_rules.clone() };
         if let (Reading::ProVerif(_), Some(place)) = (reading, rules::stops_on_goal(written)) {
             self.problems.warn(place, Fault::StopOnGoalReachable);
@@ -380,7 +367,11 @@ const RETRIED: [RetryOn; 5] =
 impl Recipe<'_> {
     /// The preset as the core knows it, where no model has to be looked at.
     pub(super) fn preset(&self) -> Option<Preset> {
-        matches!(self.reading, Reading::Preset).then_some(Preset::ExitCode)
+        match &self.reading {
+            Reading::ExitCode => Some(Preset::ExitCode),
+            Reading::Tool(tool) => Some(Preset::Tool(Arc::clone(tool))),
+            Reading::Rules | Reading::ProVerif(_) => None,
+        }
     }
 }
 

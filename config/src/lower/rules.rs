@@ -7,19 +7,24 @@ use regex::bytes::Regex;
 use super::Problems;
 use crate::fault::Fault;
 use crate::spanned::{Place, Spanned};
-use crate::spec::{self, Group, On, Stop, StreamWord};
+use crate::spec::{self, Group, On, RuleWritten, Stop, StreamWord};
 
 /// All rules of a list, without those that are wrong.
 pub(super) fn rules(rules: &[spec::Rule], problems: &mut Problems) -> Vec<Rule> {
-    rules.iter().map(|rule| one(rule, problems)).collect()
+    rules.iter().map(|rule| one(rule.written(), &[], problems)).collect()
 }
 
-fn one(rule: &spec::Rule, problems: &mut Problems) -> Rule {
-    let groups = groups(&rule.on, problems);
-    for (field, group) in [("capture", &rule.capture), ("value", &rule.value)] {
-        check_group(field, group.as_ref(), groups, problems);
+/// One rule, with those groups of its pattern that it names for something else.
+pub(super) fn one(
+    rule: RuleWritten<'_>,
+    further: &[(&'static str, Option<&Spanned<Group>>)],
+    problems: &mut Problems,
+) -> Rule {
+    let groups = groups(rule.on, problems);
+    for (field, group) in [("capture", rule.capture), ("value", rule.value)].iter().chain(further) {
+        check_group(field, *group, groups, problems);
     }
-    check_verdict(rule, problems);
+    check_verdict(&rule, problems);
     let stop = match rule.stop {
         None | Some(Stop::No) => None,
         Some(Stop::Term) => Some(StopMethod::Term),
@@ -30,22 +35,22 @@ fn one(rule: &spec::Rule, problems: &mut Problems) -> Rule {
         problems.fault(rule.on.text().place, Fault::IdleRule);
     }
     Rule {
-        on: pattern(&rule.on),
+        on: pattern(rule.on),
         streams: match rule.stream {
             None | Some(StreamWord::Stdout) => Streams::Stdout,
             Some(StreamWord::Stderr) => Streams::Stderr,
             Some(StreamWord::Both) => Streams::Both,
         },
-        verdict: rule.verdict.as_ref().map(|verdict| verdict.value.as_str().into()),
-        capture: rule.capture.as_ref().map(number),
-        counts: rule.counts.as_ref().map(|counts| counts.value).unwrap_or_default(),
-        value: rule.value.as_ref().map(number),
+        verdict: rule.verdict.map(|verdict| verdict.value.as_str().into()),
+        capture: rule.capture.map(number),
+        counts: rule.counts.map(|counts| counts.value).unwrap_or_default(),
+        value: rule.value.map(number),
         note: rule.note,
         stop,
     }
 }
 
-fn number(group: &Spanned<Group>) -> usize {
+pub(super) fn number(group: &Spanned<Group>) -> usize {
     let Group::Group(number) = group.value;
     number
 }
@@ -106,15 +111,15 @@ fn check_group(field: &'static str, group: Option<&Spanned<Group>>, groups: Grou
     }
 }
 
-fn check_verdict(rule: &spec::Rule, problems: &mut Problems) {
-    if let Some(verdict) = &rule.verdict {
+fn check_verdict(rule: &RuleWritten<'_>, problems: &mut Problems) {
+    if let Some(verdict) = rule.verdict {
         word(verdict, problems);
     }
-    if let (Some(_), Some(capture)) = (&rule.verdict, &rule.capture) {
+    if let (Some(_), Some(capture)) = (rule.verdict, rule.capture) {
         problems.fault(capture.place, Fault::VerdictAndCapture);
     }
-    if let (None, None, Some(counts)) = (&rule.verdict, &rule.capture, &rule.counts) {
-        problems.fault(counts.place, Fault::CountsWithoutVerdict);
+    if let (None, None, Some(counts)) = (rule.verdict, rule.capture, rule.counts) {
+        problems.fault(counts.place, Fault::NeedsVerdict { field: "counts" });
     }
 }
 
@@ -132,6 +137,7 @@ pub(super) fn word(verdict: &Spanned<String>, problems: &mut Problems) {
 pub(super) fn stops_on_goal(rules: &[spec::Rule]) -> Option<Place> {
     rules
         .iter()
+        .map(spec::Rule::written)
         .filter(|rule| matches!(rule.stop, Some(Stop::Term | Stop::Kill)))
         .map(|rule| rule.on.text())
         .find(|text| text.value.contains("goal reachable"))

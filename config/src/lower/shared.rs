@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use provisor_core::plan::{Environment, Inputs, Judging, Retry};
 use provisor_core::rules::Rule;
+use provisor_core::tool::Tool;
 use provisor_core::verdict::Preset;
 
 /// Values of one type, each kept once.
@@ -37,11 +38,27 @@ pub(super) struct Shared {
     pub(super) retry: Pool<Retry>,
     pub(super) inputs: Pool<Inputs>,
     paths: HashSet<Arc<Path>>,
-    /// Rules are known by where they stand: the list is held here, so that no other can take its place.
+    /// Rules and tools are known by where they stand: they are held here, so that no other can take their place.
     judging: HashMap<JudgingKey, (Rc<Vec<Rule>>, Arc<Judging>)>,
 }
 
-type JudgingKey = (*const Vec<Rule>, Option<Preset>);
+type JudgingKey = (*const Vec<Rule>, PresetKey);
+
+/// A preset by what it says, or by where it stands where that is long.
+#[derive(PartialEq, Eq, Hash)]
+enum PresetKey {
+    Tool(*const Tool),
+    Other(Option<Preset>),
+}
+
+impl PresetKey {
+    fn of(preset: Option<&Preset>) -> Self {
+        match preset {
+            Some(Preset::Tool(tool)) => Self::Tool(Arc::as_ptr(tool)),
+            other => Self::Other(other.cloned()),
+        }
+    }
+}
 
 impl Shared {
     pub(super) fn path(&mut self, path: &Path) -> Arc<Path> {
@@ -54,7 +71,7 @@ impl Shared {
     }
 
     pub(super) fn judging(&mut self, rules: Rc<Vec<Rule>>, preset: Option<Preset>) -> Arc<Judging> {
-        let key = (Rc::as_ptr(&rules), preset.clone());
+        let key = (Rc::as_ptr(&rules), PresetKey::of(preset.as_ref()));
         let make = || {
             let judging = Arc::new(Judging { rules: rules.to_vec(), preset });
             (rules.clone(), judging)

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::marker::PhantomData;
 use std::ops::{Range, RangeInclusive};
 
@@ -16,27 +17,32 @@ use crate::spanned::{Place, Raw, Spanned, key_twice, skip_trivia};
 
 /// A map in the order of the file, no key twice.
 #[derive(Debug)]
-pub(crate) struct Entries<V>(pub(crate) Vec<(Spanned<String>, V)>);
+pub(crate) struct Entries<V, K = String>(pub(crate) Vec<(Spanned<K>, V)>);
 
-impl<'de, V: Deserialize<'de>> Deserialize<'de> for Entries<V> {
+impl<'de, V: Deserialize<'de>, K: Key<'de>> Deserialize<'de> for Entries<V, K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(EntriesVisitor(PhantomData))
     }
 }
 
-struct EntriesVisitor<V>(PhantomData<V>);
+/// What the keys of a map may be.
+pub(crate) trait Key<'de>: Deserialize<'de> + Clone + Eq + Hash + fmt::Display {}
 
-impl<'de, V: Deserialize<'de>> Visitor<'de> for EntriesVisitor<V> {
-    type Value = Entries<V>;
+impl<'de, K: Deserialize<'de> + Clone + Eq + Hash + fmt::Display> Key<'de> for K {}
+
+struct EntriesVisitor<V, K>(PhantomData<(V, K)>);
+
+impl<'de, V: Deserialize<'de>, K: Key<'de>> Visitor<'de> for EntriesVisitor<V, K> {
+    type Value = Entries<V, K>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a map")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries: Vec<(Spanned<String>, V)> = Vec::new();
+        let mut entries: Vec<(Spanned<K>, V)> = Vec::new();
         let mut seen = HashMap::new();
-        while let Some(key) = map.next_key::<Spanned<String>>()? {
+        while let Some(key) = map.next_key::<Spanned<K>>()? {
             if let Some(first) = seen.insert(key.value.clone(), key.place) {
                 return Err(key_twice(&key, first));
             }
@@ -182,7 +188,7 @@ pub(crate) struct PresetChoice {
 pub(crate) enum PresetForm {
     Name(String),
     ProVerif(ProVerifOptions),
-    File,
+    File(Spanned<String>),
 }
 
 /// `ProVerif(...)`.
@@ -196,7 +202,7 @@ pub(crate) struct ProVerifOptions {
 #[derive(Deserialize)]
 enum PresetWord {
     ProVerif(ProVerifOptions),
-    File(#[expect(dead_code, reason = "refused, whatever its name")] Later),
+    File(Spanned<String>),
 }
 
 impl<'de> Deserialize<'de> for PresetChoice {
@@ -207,9 +213,13 @@ impl<'de> Deserialize<'de> for PresetChoice {
             _ if is_word(raw.text, "ProVerif") => PresetForm::ProVerif(ProVerifOptions::default()),
             Some(c) if c.is_alphabetic() => match raw.parse()? {
                 PresetWord::ProVerif(options) => PresetForm::ProVerif(options),
-                PresetWord::File(_) => PresetForm::File,
+                PresetWord::File(path) => PresetForm::File(path),
             },
-            _ => return Err(raw.refuse(r#"a preset: "proverif", "exit-code" or ProVerif(...)"#)),
+            _ => {
+                return Err(
+                    raw.refuse(r#"a preset: a name such as "smt", ProVerif(...) or File("mine.ron")"#)
+                );
+            }
         };
         Ok(Self { form, place: raw.place() })
     }
@@ -352,6 +362,6 @@ mod tests {
         assert!(matches!(form("ProVerif /* all off */"), PresetForm::ProVerif(options) if !options.fast));
         assert!(matches!(form("ProVerif()"), PresetForm::ProVerif(options) if !options.fast));
         assert!(matches!(form("ProVerif(fast: true)"), PresetForm::ProVerif(options) if options.fast));
-        assert!(matches!(form("File(\"mine.ron\")"), PresetForm::File));
+        assert!(matches!(form("File(\"mine.ron\")"), PresetForm::File(path) if path.value == "mine.ron"));
     }
 }

@@ -117,7 +117,7 @@ fn values() {
         "env: {\"\": \"a\", \"A=B\": \"a\", \"N\": \"a\\0\"},",
         "expect: {\"[\": \"ok\", \"q\": \"\"},",
         "preset: \"prooverif\",",
-        "preset: \"smt\",",
+        "preset: \"isabelle\",",
         "preset: File(\"mine.ron\"),",
         "cwd: \"a\\0\",",
         "passes: [Fast(wall: \"10m\")], launcher: Slurm(nodes: 2),",
@@ -193,7 +193,7 @@ fn all_faults_of_meaning_are_told_at_once_in_their_order() {
     slots: 0,
     limits: (wall: "5", memory: "4 GiB"),
     env: {"A": "{{ nobody }}"},
-    preset: "smt",
+    preset: "isabelle",
     commands: [
         (id: "a b", run: ["a"]),
         (id: "twice", run: ["a"], after: ["a"]),

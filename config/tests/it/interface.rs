@@ -55,15 +55,10 @@ const EACH: &str = r#"Job(                                        // hosts with 
 
 #[test]
 fn a_plain_list_of_commands() {
-    let message = refusal(COMMANDS);
-    assert!(message.contains("there is no preset `smt`") && message.contains("job.ron:8:82"), "{message}");
-    assert!(message.contains(r#"the presets are "proverif" and "exit-code""#), "{message}");
-    assert_eq!(message.matches("error").count(), 1, "{message}");
-
-    let lowered = plan(&COMMANDS.replace("\"smt\"", "\"exit-code\""));
+    let lowered = plan(COMMANDS);
     assert_eq!(ids(&lowered), ["bench-small", "bench-big", "from-stdin"]);
     let plan = &lowered.plan;
-    assert_eq!((&*plan.job, plan.slots, plan.reuse), ("nightly", 2, Reuse::Unfinished));
+    assert_eq!((&*plan.job, plan.slots, plan.reuse), ("nightly", 2, Reuse::Conclusive));
     assert_eq!(plan.total, Some(Duration::from_secs(72 * 3600)));
     assert!(plan.axes.is_empty());
     let [small, big, stdin] = &plan.queries[..] else { panic!("not three") };
@@ -75,8 +70,9 @@ fn a_plain_list_of_commands() {
     assert_eq!(argv(stdin), ["z3", "-in"]);
     assert_eq!(stdin.command.stdin, Stdin::File(std::path::Path::new("/spec/goal.smt2").into()));
     assert_eq!(small.judging.preset, Some(Preset::ExitCode));
+    assert!(matches!(&stdin.judging.preset, Some(Preset::Tool(tool)) if &*tool.name == "smt"));
     assert!(warnings(&lowered).is_empty());
-    assert_eq!(&*lowered.text, COMMANDS.replace("\"smt\"", "\"exit-code\""));
+    assert_eq!(&*lowered.text, COMMANDS);
 }
 
 #[test]

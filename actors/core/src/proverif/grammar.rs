@@ -30,6 +30,9 @@ pub(crate) enum Word {
 }
 
 impl Word {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::True, Self::False, Self::Reachable, Self::Unproved, Self::NotProved];
+
     pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::True => "true",

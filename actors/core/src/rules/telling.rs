@@ -1,0 +1,56 @@
+//! The rules of a preset file: they say of a verdict also what it is about, and what it is to the query.
+
+use std::sync::Arc;
+
+use super::{CompiledRule, Judge, Reading, RuleFault, Stream};
+use crate::tool::{Role, ToolRule};
+
+/// What the rules of a preset file say about one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Telling {
+    pub(crate) reading: Reading,
+    /// What the verdict is about, where that is not the line.
+    pub(crate) about: Option<Arc<str>>,
+    /// What the verdict is to the query.
+    pub(crate) role: Role,
+}
+
+#[derive(Debug)]
+pub(super) struct CompiledToolRule {
+    rule: CompiledRule,
+    about: Option<usize>,
+    role: Role,
+}
+
+impl CompiledToolRule {
+    pub(super) fn new(rule: &ToolRule) -> Result<Self, RuleFault> {
+        let ToolRule { rule, about, role } = rule;
+        let compiled = CompiledRule::new(rule)?;
+        compiled.on.has_group("about", *about)?;
+        let states = rule.verdict.is_some() || rule.capture.is_some();
+        for (field, is_there) in [("about", about.is_some()), ("role", *role != Role::Result)] {
+            if is_there && !states {
+                return Err(RuleFault::NoVerdict { field });
+            }
+        }
+        Ok(Self { rule: compiled, about: *about, role: *role })
+    }
+}
+
+impl Judge {
+    /// What the rules of a preset file say about one line, by the same law. `None` where there is no such preset.
+    pub(crate) fn tell(&self, stream: Stream, line: &[u8]) -> Option<Telling> {
+        let heard = self.tool.iter().filter(|rule| rule.rule.streams.include(stream));
+        let mut telling = None;
+        for CompiledToolRule { rule, about, role } in heard {
+            let telling: &mut Telling = telling.get_or_insert_default();
+            let is_known = telling.reading.verdict.is_some();
+            rule.read(line, &mut telling.reading);
+            if !is_known && telling.reading.verdict.is_some() {
+                telling.about = about.and_then(|group| rule.group(line, group));
+                telling.role = *role;
+            }
+        }
+        telling
+    }
+}

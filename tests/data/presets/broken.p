@@ -1,0 +1,2 @@
+% A bracket is missing.
+fof(socrates, axiom, man(socrates.

@@ -1,0 +1,11 @@
+; The first question is easy, and nobody answers the second one soon.
+(set-logic ALL)
+(declare-fun f (Int) Int)
+(declare-const a Int)
+(push 1)
+(assert (> a 3))
+(check-sat)
+(pop 1)
+(assert (forall ((x Int)) (= (f (+ (f x) 1)) (+ (* x x) (f (- x 1))))))
+(assert (> (f a) 7))
+(check-sat)

@@ -1,0 +1,3 @@
+% Nobody said that men are mortal.
+fof(socrates, axiom, man(socrates)).
+fof(goal, conjecture, mortal(socrates)).
