@@ -6,6 +6,7 @@
 mod cli;
 mod diagnosis;
 mod failure;
+mod manual;
 mod past;
 mod play;
 mod provenance;
@@ -42,6 +43,8 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Check(args) => check(&args),
         Command::Plan(args) => plan(&args),
         Command::Status(args) => status(&args),
+        Command::Completions(args) => print(&manual::completions(&args)),
+        Command::Man(args) => print(&manual::page(&args)?),
         Command::PlayLog(args) => play::play(&args).map_err(Failure::from).map(play::as_recorded),
     }
 }
