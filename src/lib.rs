@@ -6,6 +6,7 @@
 mod cli;
 mod diagnosis;
 mod failure;
+mod manual;
 mod past;
 mod play;
 mod presets;
@@ -45,6 +46,8 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Plan(args) => plan(&args),
         Command::Status(args) => status(&args),
         Command::Presets(args) => presets::show(&args),
+        Command::Completions(args) => print(&manual::completions(&args)),
+        Command::Man(args) => print(&manual::page(&args)?),
         Command::PlayLog(args) => play::play(&args).map_err(Failure::from).map(play::as_recorded),
     }
 }

@@ -4,6 +4,7 @@ mod dir;
 mod job;
 mod log;
 mod presets;
+mod shell;
 
 use clap::{Parser, Subcommand};
 
@@ -11,6 +12,7 @@ pub(crate) use self::dir::StatusArgs;
 pub(crate) use self::job::{PlanArgs, PlanFormat, Progress, RunArgs, SpecArgs};
 pub(crate) use self::log::PlayLogArgs;
 pub(crate) use self::presets::PresetsArgs;
+pub(crate) use self::shell::{CompletionsArgs, ManArgs};
 
 /// Runs hundreds of external programs under supervision and writes one table of their verdicts.
 #[derive(Debug, Parser)]
@@ -48,6 +50,14 @@ pub(crate) enum Command {
     /// Show the presets: what they are for, their verdicts and what each counts as, their rules
     #[command(after_help = "Example:\n  provisor presets smt --ron > mine.ron")]
     Presets(PresetsArgs),
+    /// Print the script that teaches a shell to complete provisor's arguments
+    #[command(
+        after_help = "Example:\n  provisor completions bash > ~/.local/share/bash-completion/completions/provisor"
+    )]
+    Completions(CompletionsArgs),
+    /// Print a man page
+    #[command(after_help = "Examples:\n  provisor man > provisor.1\n  provisor man run > provisor-run.1")]
+    Man(ManArgs),
     /// Play a recorded log as if it were the program that printed it
     #[command(hide = true)]
     PlayLog(PlayLogArgs),
@@ -62,5 +72,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_each_command_shows_examples_that_can_be_typed() {
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples: Vec<_> = help.lines().filter(|line| line.starts_with("  provisor ")).collect();
+            assert!(!examples.is_empty(), "{} has no example", command.get_name());
+            for example in examples {
+                let typed = example.split(['>', '|', '#']).next().unwrap_or_default();
+                let words = shlex::split(typed).expect("quoted as a shell wants it");
+                assert_eq!(words[1], command.get_name());
+                Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{example}: {error}"));
+            }
+        }
     }
 }

@@ -1,0 +1,225 @@
+//! The README and every page of docs/ are run: what stands there works as it is written.
+//!
+//! A page is run from top to bottom in a folder of its own that holds copies of `config/` and `benches/data/`:
+//! - a `ron` block that begins with `// NAME.ron` becomes that file, and a job in it must be without faults; any other
+//!   `ron` block is a piece of a job;
+//! - each line of a `sh` block is a command that must exit with 0, or with N where the line ends in `# exits N`;
+//! - a `text out` block shows what the commands before it say, whatever its numbers are;
+//! - a line `<!-- run: COMMAND -->` is a command that a reader need not see, such as one that makes the files of a spec.
+//!
+//! Blocks of other kinds (`text`, `sh not run`) are for reading only.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use common::Desk;
+
+/// One test for each page.
+macro_rules! pages {
+    ($($test:ident: $page:literal,)*) => {
+        const PAGES: &[&str] = &[$($page),*];
+        $(#[test] fn $test() { run_page($page); })*
+    };
+}
+
+pages! {
+    the_readme: "README.md",
+    the_page_of_the_spec: "docs/spec.md",
+    the_page_of_signals_and_exit_codes: "docs/signals.md",
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn every_page_is_run() {
+    let mut found = vec!["README.md".to_owned()];
+    for entry in fs::read_dir(root().join("docs")).expect("docs").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".md") {
+            found.push(format!("docs/{name}"));
+        }
+    }
+    let mut run: Vec<_> = PAGES.to_vec();
+    found.sort();
+    run.sort_unstable();
+    assert_eq!(found, run, "give the new page a test, or take the old one out");
+}
+
+/// A fenced block of a page.
+#[derive(Debug)]
+struct Block<'p> {
+    /// What stands behind the fence.
+    info: &'p str,
+    text: String,
+    /// The line of the fence, counted from 1.
+    line: usize,
+}
+
+fn blocks(page: &str) -> Vec<Block<'_>> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block<'_>> = None;
+    for (at, line) in page.lines().enumerate() {
+        match (line.strip_prefix("```"), &mut open) {
+            (Some(info), None) => open = Some(Block { info, text: String::new(), line: at + 1 }),
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (None, Some(block)) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, None) => blocks.extend(hidden(line, at + 1)),
+        }
+    }
+    assert!(open.is_none(), "a fence is not closed");
+    blocks
+}
+
+fn hidden(line: &str, number: usize) -> Option<Block<'static>> {
+    let command = line.strip_prefix("<!-- run: ")?.strip_suffix(" -->")?;
+    Some(Block { info: "sh", text: format!("{command}\n"), line: number })
+}
+
+fn run_page(name: &str) {
+    let page = fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let desk = Desk::new(&name.replace('/', "-"));
+    for folder in ["config", "benches/data"] {
+        copy(&root().join(folder), &desk.file(folder));
+    }
+    let mut said = String::new();
+    for block in blocks(&page) {
+        let place = format!("{name}:{}", block.line);
+        match block.info {
+            "ron" => take_ron(&desk, &block.text, &place),
+            "sh" => said = run_commands(&desk, &block.text, &place),
+            "text out" => compare(&block.text, &said, &place),
+            "text" | "sh not run" => {}
+            other => panic!("{place}: what is `{other}`?"),
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
+
+fn take_ron(desk: &Desk, text: &str, place: &str) {
+    let first = text.lines().next().unwrap_or_default();
+    let named = first.strip_prefix("// ").filter(|name| name.ends_with(".ron") && !name.contains(' '));
+    let Some(name) = named else {
+        let piece = text.trim_end();
+        let comma = if piece.ends_with(',') { "" } else { "," };
+        let commands = if piece.contains("command") || piece.contains("matrix") || piece.contains("each") {
+            ""
+        } else {
+            r#"commands: [(id: "a", run: ["true"])]"#
+        };
+        desk.write("piece.ron", format!("Job(name: \"piece\",\n{piece}{comma}\n{commands})\n"));
+        return check(desk, "piece.ron", place);
+    };
+    desk.write(name, text);
+    if text.contains("Job(") {
+        check(desk, name, place);
+    }
+}
+
+fn check(desk: &Desk, spec: &str, place: &str) {
+    let ran = desk.finish(desk.provisor(["check", spec]));
+    assert_eq!((ran.code, &*ran.err), (Some(0), ""), "{place}");
+}
+
+/// Runs each line; returns what all of them said.
+fn run_commands(desk: &Desk, text: &str, place: &str) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_provisor"));
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", program.parent().expect("a folder").display());
+    let text = text.replace("\\\n", " ").replace("cargo run --release -- ", "provisor ");
+    let mut said = String::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+        let (command, comment) = line.split_once(" # ").unwrap_or((line, ""));
+        let code = comment.trim().strip_prefix("exits ").map_or(0, |rest| {
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().unwrap_or_else(|_| panic!("{place}: `{line}`: which code?"))
+        });
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).current_dir(desk.path()).env("PATH", &path).env_remove("RUST_LOG");
+        let output = shell.stdin(Stdio::null()).output().expect("sh runs");
+        for bytes in [&output.stdout, &output.stderr] {
+            said.push_str(&String::from_utf8_lossy(bytes));
+        }
+        assert_eq!(output.status.code(), Some(code), "{place}: `{line}` said:\n{said}");
+    }
+    said
+}
+
+/// Each line that is shown was said, but for the numbers and the width of the columns.
+fn compare(shown: &str, said: &str, place: &str) {
+    let said: Vec<_> = said.lines().map(plain).collect();
+    for line in shown.lines().filter(|line| !line.trim().is_empty()) {
+        assert!(said.contains(&plain(line)), "{place}: nobody says `{line}`, but:\n{}", said.join("\n"));
+    }
+}
+
+/// A line with every number as 0 and every run of spaces as one.
+fn plain(line: &str) -> String {
+    let mut text = String::new();
+    for word in line.split_whitespace() {
+        let mut digits = false;
+        for c in word.chars() {
+            let number = c.is_ascii_digit() || (digits && c == '.');
+            if !number {
+                text.push(c);
+            } else if !digits {
+                text.push('0');
+            }
+            digits = number;
+        }
+        text.push(' ');
+    }
+    text
+}
+
+/// What an error says there is: the fields or words in its hint.
+fn known(desk: &Desk, spec: &str) -> Vec<String> {
+    desk.write("unknown.ron", spec);
+    let ran = desk.finish(desk.provisor(["check", "unknown.ron"])).with_code(2);
+    let hint = ran.err.lines().find_map(|line| line.split_once("= help: ")).expect("a hint").1.to_owned();
+    hint.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_page_of_the_spec_has_a_row_for_every_field() {
+    let page = fs::read_to_string(root().join("docs/spec.md")).expect("the page");
+    let desk = Desk::new("fields");
+    for spec in [
+        "Job(zzzzzzzz: 1)",
+        "Job(commands: [(zzzzzzzz: 1)])",
+        "Job(each: (\"h\", {\"a\": (zzzzzzzz: 1)}))",
+        "Job(limits: (zzzzzzzz: 1))",
+        "Job(rules: [(zzzzzzzz: 1)])",
+        "Job(retry: (zzzzzzzz: 1))",
+        "Job(retry: (on: [Zzzzzzzz]))",
+    ] {
+        let fields = known(&desk, spec);
+        assert!(fields.len() > 2, "{spec}: {fields:?}");
+        for field in fields {
+            let named = |line: &str| {
+                let first = line.split('|').nth(1).unwrap_or_default();
+                line.starts_with("| ")
+                    && first.split([' ', '`', '(']).any(|word| word.trim_end_matches(',') == field)
+            };
+            assert!(page.lines().any(named), "{spec}: no row for `{field}`");
+        }
+    }
+}
