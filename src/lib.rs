@@ -12,6 +12,7 @@ mod play;
 mod presets;
 mod provenance;
 mod recorded;
+mod replay;
 mod run;
 mod session;
 mod settings;
@@ -45,6 +46,7 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Check(args) => check(&args),
         Command::Plan(args) => plan(&args),
         Command::Status(args) => status(&args),
+        Command::Replay(args) => replay::replay(&args),
         Command::Presets(args) => presets::show(&args),
         Command::Completions(args) => print(&manual::completions(&args)),
         Command::Man(args) => print(&manual::page(&args)?),

@@ -26,7 +26,8 @@ pub(crate) fn show(args: &PresetsArgs) -> Result<u8, Failure> {
     print(&files.ok_or_else(no_file)?)
 }
 
-fn find(name: &str) -> Result<Described, Failure> {
+/// The preset of this name or in this file.
+pub(crate) fn find(name: &str) -> Result<Described, Failure> {
     if let Some(preset) = presets::named(name).map_err(Failure::Spec)? {
         return Ok(preset);
     }

@@ -36,14 +36,15 @@ fn overrides(args: &SpecArgs) -> Result<Overrides, Failure> {
 }
 
 /// As in a spec, a limit of nothing is a slip.
-fn limit(option: &str, text: Option<&str>) -> Result<Option<Duration>, Failure> {
+pub(crate) fn limit(option: &str, text: Option<&str>) -> Result<Option<Duration>, Failure> {
     match duration(option, text)? {
         Some(Duration::ZERO) => Err(usage(option, "the limit is zero: leave it out, or give it some time")),
         limit => Ok(limit),
     }
 }
 
-fn duration(option: &str, text: Option<&str>) -> Result<Option<Duration>, Failure> {
+/// A duration as people type it.
+pub(crate) fn duration(option: &str, text: Option<&str>) -> Result<Option<Duration>, Failure> {
     let wrong = |error: human::HumanError| usage(option, &format!("{error}: {}", error.hint()));
     text.map(|text| human::duration(text).map_err(wrong)).transpose()
 }

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use self::dir::StatusArgs;
 pub(crate) use self::job::{PlanArgs, PlanFormat, Progress, RunArgs, SpecArgs};
-pub(crate) use self::log::PlayLogArgs;
+pub(crate) use self::log::{PlayLogArgs, ReplayArgs, Speed};
 pub(crate) use self::presets::PresetsArgs;
 pub(crate) use self::shell::{CompletionsArgs, ManArgs};
 
@@ -47,6 +47,11 @@ pub(crate) enum Command {
     /// Show how a run stands, while it runs and afterwards
     #[command(after_help = "Example:\n  provisor status provisor-runs/nightly")]
     Status(StatusArgs),
+    /// Put recorded logs through the machine that ran them, in virtual time
+    #[command(
+        after_help = "Examples:\n  provisor replay provisor-runs/nightly\n  provisor replay provisor-runs/nightly --wall 10m --early-stop on-goal-reachable\n  provisor replay logs/one.log --speed real"
+    )]
+    Replay(ReplayArgs),
     /// Show the presets: what they are for, their verdicts and what each counts as, their rules
     #[command(after_help = "Example:\n  provisor presets smt --ron > mine.ron")]
     Presets(PresetsArgs),

@@ -3,6 +3,7 @@
 pub(crate) mod plain;
 pub(crate) mod plan;
 pub(crate) mod presets;
+pub(crate) mod replay;
 pub(crate) mod screen;
 pub(crate) mod status;
 pub(crate) mod summary;
