@@ -29,8 +29,8 @@ const FATES: [(&str, &str, &str); 7] = [
     ("over-time", r#"limits: (wall: "60ms"),"#, r#""--stretch", "1""#),
     ("too-quiet", r#"limits: (silence: "40ms"),"#, r#""--stretch", "0.2""#),
     ("stubborn", r#"limits: (wall: "60ms", grace: "60ms"),"#, r#""--ignore-term", "--stretch", "1""#),
-    ("stopped", r#"rules: [(on: Regex("^RESULT"), verdict: "seen", stop: true)],"#, r#""--linger", "20""#),
-    ("shot", r#"rules: [(on: Regex("^--"), verdict: "begun", stop: Kill)],"#, r#""--linger", "20""#),
+    ("stopped", r#"rules: [(on: Regex("^RESULT"), verdict: "seen", stop: true)],"#, r#""--linger", "2""#),
+    ("shot", r#"rules: [(on: Regex("^--"), verdict: "begun", stop: Kill)],"#, r#""--linger", "2""#),
     ("by-exit-code", r#"preset: "exit-code","#, r#""--stretch", "0""#),
 ];
 
