@@ -202,21 +202,28 @@ impl Reader {
     /// Visits all rows that stand, in the plan's order, as they are at this moment.
     pub fn each_standing(
         &self,
+        visit: impl FnMut(Standing) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        // A row and its verdicts must be of the same moment.
+        let _moment = self.conn.unchecked_transaction().at(&self.path)?;
+        self.visit_standing(visit)
+    }
+
+    /// The same within a moment that the caller holds.
+    pub(super) fn visit_standing(
+        &self,
         mut visit: impl FnMut(Standing) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        // One transaction, so that a row and its verdicts are of the same moment.
-        let snapshot = self.conn.unchecked_transaction().at(&self.path)?;
-        let mut statement =
-            snapshot.prepare_cached(rows!("WHERE q.place IS NOT NULL ORDER BY q.place")).at(&self.path)?;
+        let sql = rows!("WHERE q.place IS NOT NULL ORDER BY q.place");
+        let mut statement = self.conn.prepare_cached(sql).at(&self.path)?;
         let mut rows = statement.query([]).at(&self.path)?;
         while let Some(row) = rows.next().at(&self.path)? {
-            let row = StoredRow::read(row).and_then(|row| row.standing(&snapshot)).at(&self.path)?;
-            visit(row)?;
+            visit(StoredRow::read(row).and_then(|row| row.standing(&self.conn)).at(&self.path)?)?;
         }
         Ok(())
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
@@ -225,6 +232,8 @@ impl Reader {
         all().at(&self.path)
     }
 }
+
+pub(super) const AXIS_VALUES: &str = "SELECT value FROM axis_values WHERE query = ?1 ORDER BY axis";
 
 /// A query's row as it is stored, without the verdicts and notes.
 struct StoredRow {
@@ -304,7 +313,6 @@ impl StoredRow {
         self.outcome.judgement.findings = read_findings(conn, self.row)?;
         let notes = "SELECT note FROM notes WHERE attempt = ?1 ORDER BY place";
         self.outcome.judgement.notes = texts(conn, notes, self.row)?;
-        let axes = "SELECT value FROM axis_values WHERE query = ?1 ORDER BY axis";
         Ok(Standing {
             query: self.query,
             place: self.place.unwrap_or_default(),
@@ -316,7 +324,7 @@ impl StoredRow {
             log_is_whole: self.log_is_whole,
             containment: self.containment,
             expected: self.expected,
-            axes: texts(conn, axes, self.query_row)?,
+            axes: texts(conn, AXIS_VALUES, self.query_row)?,
         })
     }
 }
@@ -365,6 +373,6 @@ fn read_findings(conn: &Connection, attempt: i64) -> rusqlite::Result<Vec<Findin
     findings.collect()
 }
 
-fn texts(conn: &Connection, sql: &str, key: i64) -> rusqlite::Result<Vec<Arc<str>>> {
+pub(super) fn texts(conn: &Connection, sql: &str, key: i64) -> rusqlite::Result<Vec<Arc<str>>> {
     conn.prepare_cached(sql)?.query_map([key], |row| row.get(0))?.collect()
 }
