@@ -10,6 +10,7 @@ mod manual;
 mod past;
 mod play;
 mod provenance;
+mod results;
 mod run;
 mod session;
 mod settings;
@@ -43,6 +44,7 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Check(args) => check(&args),
         Command::Plan(args) => plan(&args),
         Command::Status(args) => status(&args),
+        Command::Results(args) => results::results(&args),
         Command::Completions(args) => print(&manual::completions(&args)),
         Command::Man(args) => print(&manual::page(&args)?),
         Command::PlayLog(args) => play::play(&args).map_err(Failure::from).map(play::as_recorded),

@@ -7,7 +7,7 @@ mod shell;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use self::dir::StatusArgs;
+pub(crate) use self::dir::{ResultsArgs, ResultsFormat, StatusArgs};
 pub(crate) use self::job::{PlanArgs, PlanFormat, Progress, RunArgs, SpecArgs};
 pub(crate) use self::log::PlayLogArgs;
 pub(crate) use self::shell::{CompletionsArgs, ManArgs};
@@ -30,6 +30,13 @@ Exit codes:
   4   the results could not be written
   70  a bug in provisor";
 
+const RESULTS_EXAMPLES: &str = "\
+Examples:
+  provisor results provisor-runs/nightly --cause wall-limit --cause silent
+  provisor results provisor-runs/nightly --only 'client/*' --sort wall_s:desc
+  provisor results provisor-runs/nightly --grid=scenario,query
+  provisor results provisor-runs/nightly --format junit > junit.xml";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -45,6 +52,9 @@ pub(crate) enum Command {
     /// Show how a run stands, while it runs and afterwards
     #[command(after_help = "Example:\n  provisor status provisor-runs/nightly")]
     Status(StatusArgs),
+    /// Show the results: all or some, while they come in and afterwards
+    #[command(after_help = RESULTS_EXAMPLES)]
+    Results(ResultsArgs),
     /// Print the script that teaches a shell to complete provisor's arguments
     #[command(
         after_help = "Example:\n  provisor completions bash > ~/.local/share/bash-completion/completions/provisor"
