@@ -14,12 +14,13 @@ mod results;
 mod run;
 mod session;
 mod settings;
+mod status;
 mod view;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use cli::{Cli, Command, PlanArgs, PlanFormat, SpecArgs, StatusArgs};
+use cli::{Cli, Command, PlanArgs, PlanFormat, SpecArgs};
 use failure::{Failure, code};
 pub use provisor_actors as actors;
 pub use provisor_config as config;
@@ -43,7 +44,7 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check(&args),
         Command::Plan(args) => plan(&args),
-        Command::Status(args) => status(&args),
+        Command::Status(args) => status::status(&args),
         Command::Results(args) => results::results(&args),
         Command::Completions(args) => print(&manual::completions(&args)),
         Command::Man(args) => print(&manual::page(&args)?),
@@ -69,10 +70,6 @@ fn plan(args: &PlanArgs) -> Result<u8, Failure> {
         PlanFormat::Lines => view::plan::lines(&lowered),
         PlanFormat::Json => view::plan::json(&lowered),
     })
-}
-
-fn status(args: &StatusArgs) -> Result<u8, Failure> {
-    print(&view::status::text(&args.dir)?)
 }
 
 fn print(text: &str) -> Result<u8, Failure> {

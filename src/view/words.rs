@@ -24,6 +24,13 @@ pub(crate) fn seconds(time: Duration) -> String {
     format!("{}.{:03}", time.as_secs(), time.subsec_millis())
 }
 
+/// The same as a number.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of 285,000 years are exact")]
+pub(crate) fn seconds_f64(time: Duration) -> f64 {
+    time.as_millis() as f64 / 1000.0
+}
+
 /// `1 query`, `2 queries`.
 #[must_use]
 pub(crate) fn queries(n: usize) -> String {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use provisor_actors::store::{RunRow, Standing, local_time, signal_name};
 use provisor_core::cause::Exit;
@@ -11,6 +10,7 @@ use provisor_core::text::clean;
 use serde::Serialize;
 
 use crate::results::Selection;
+use crate::view::words;
 
 /// Raised by a change that a reader of the version before could not live with; new fields are none.
 const VERSION: u32 = 1;
@@ -121,8 +121,8 @@ impl Row {
                 Exit::Signal(signal) => Some(signal_name(signal).into_owned()),
                 Exit::Code(_) => None,
             }),
-            wall_s: seconds(outcome.wall),
-            cpu_s: exit.map(|_| seconds(outcome.usage.cpu)),
+            wall_s: words::seconds_f64(outcome.wall),
+            cpu_s: exit.map(|_| words::seconds_f64(outcome.usage.cpu)),
             max_rss_kib: exit.map(|_| outcome.usage.max_rss_kib),
             started_at: row.started_us.and_then(local_time),
             attempt: row.attempt,
@@ -147,13 +147,7 @@ fn findings(row: &Standing) -> Vec<Finding> {
         verdict: clean(&finding.verdict).into_owned(),
         counts: finding.counts.word(),
         own: finding.own,
-        at_s: seconds(finding.at),
+        at_s: words::seconds_f64(finding.at),
     });
     findings.collect()
-}
-
-/// Seconds with millisecond digits, as in results.csv.
-#[expect(clippy::cast_precision_loss, reason = "milliseconds of 285,000 years are exact")]
-fn seconds(time: Duration) -> f64 {
-    time.as_millis() as f64 / 1000.0
 }
