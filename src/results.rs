@@ -23,6 +23,8 @@ pub(crate) struct Selection {
     pub(crate) job: Box<str>,
     /// The names of its axes.
     pub(crate) axes: Vec<Arc<str>>,
+    /// How many values each of them has, those that are not shown among them.
+    sizes: Vec<usize>,
     /// The last run.
     pub(crate) run: Option<RunRow>,
     /// The rows, in the order in which they are shown.
@@ -59,10 +61,11 @@ impl Selection {
     fn of(snapshot: Snapshot, filter: &Filter, order: &Order) -> Self {
         let Snapshot { job, axes, run, mut rows, mut waiting } = snapshot;
         let all = rows.len() + waiting.len();
+        let sizes = (0..axes.len()).map(|axis| select::values(&rows, &waiting, axis)).collect();
         rows.retain(|row| filter.takes(row));
         waiting.retain(|query| filter.takes_waiting(query));
         order.sort(&mut rows);
-        Self { job, axes, run, rows, waiting, all }
+        Self { job, axes, sizes, run, rows, waiting, all }
     }
 }
 

@@ -185,8 +185,7 @@ pub(super) fn axes(asked: &str, selection: &Selection) -> Result<[usize; 2], Fai
         (0, _) => "this job has no axes: a grid is for a matrix".into(),
         (1, _) => format!("this job has one axis, `{}`: a grid needs two", names[0]),
         (2, None) if asked.is_empty() => {
-            let values = [0, 1].map(|axis| distinct(selection, axis));
-            return Ok(if values[0] < values[1] { [1, 0] } else { [0, 1] });
+            return Ok(if selection.sizes[0] < selection.sizes[1] { [1, 0] } else { [0, 1] });
         }
         (_, Some((down, across))) if down.trim() != across.trim() => {
             return Ok([axis(down, &names)?, axis(across, &names)?]);
@@ -207,8 +206,8 @@ fn axis(name: &str, names: &[String]) -> Result<usize, Failure> {
     })
 }
 
-fn distinct(selection: &Selection, axis: usize) -> usize {
-    let rows = selection.rows.iter().map(|row| &row.axes);
-    let waiting = selection.waiting.iter().map(|query| &query.axes);
-    rows.chain(waiting).filter_map(|axes| axes.get(axis)).collect::<HashSet<_>>().len()
+/// How many values an axis has.
+pub(super) fn values(rows: &[Standing], waiting: &[Waiting], axis: usize) -> usize {
+    let axes = rows.iter().map(|row| &row.axes).chain(waiting.iter().map(|query| &query.axes));
+    axes.filter_map(|axes| axes.get(axis)).collect::<HashSet<_>>().len()
 }

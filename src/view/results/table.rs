@@ -19,7 +19,7 @@ const LEAST_REST: usize = 10;
 /// Nobody else has to give before it has no more than this.
 const GOOD_REST: usize = 28;
 /// Most words are no longer.
-const GOOD_WORD: usize = 18;
+const GOOD_WORD: usize = 16;
 /// Between two columns.
 const GAP: &str = "  ";
 
