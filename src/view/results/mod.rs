@@ -12,3 +12,5 @@ pub(crate) mod markdown;
 pub(crate) mod matrix;
 pub(crate) mod sheet;
 pub(crate) mod table;
+#[cfg(test)]
+mod tests;

@@ -16,10 +16,12 @@ const COST_FROM: usize = 100;
 const EXTRAS_FROM: usize = 160;
 /// With less than this a column that takes the rest says nothing.
 const LEAST_REST: usize = 10;
+/// With less than this it is worth as much as the middle of a long id.
+const FAIR_REST: usize = 20;
 /// Nobody else has to give before it has no more than this.
 const GOOD_REST: usize = 28;
 /// Most words are no longer.
-const GOOD_WORD: usize = 16;
+const GOOD_WORD: usize = 18;
 /// Between two columns.
 const GAP: &str = "  ";
 
@@ -72,8 +74,9 @@ fn fit(sheet: &Sheet, width: usize) -> Vec<usize> {
     fit.give(|give| (give == Give::Rest).then_some(GOOD_REST));
     fit.give(|give| matches!(give, Give::End(_)).then_some(GOOD_WORD));
     fit.give(|give| matches!(give, Give::Middle(_)).then_some(width * 2 / 5));
-    fit.give(|give| (give == Give::Rest).then_some(LEAST_REST));
+    fit.give(|give| (give == Give::Rest).then_some(FAIR_REST));
     fit.give(|give| matches!(give, Give::Middle(_)).then_some(width / 3));
+    fit.give(|give| (give == Give::Rest).then_some(LEAST_REST));
     if fit.over() > 0 {
         fit.widths = natural(sheet, width);
         let rest = sheet.columns.iter().position(|column| column.give == Give::Rest);
