@@ -15,7 +15,7 @@ use crate::failure::{Failure, code};
 use crate::view::results::columns::{self, Shown};
 use crate::view::results::sheet::Sheet;
 use crate::view::results::{comma, grid, json, junit, latex, markdown, matrix, table};
-use crate::view::{self, summary, tell, words};
+use crate::view::{self, summary, tell};
 
 /// The results that are shown.
 pub(crate) struct Selection {
@@ -97,8 +97,8 @@ fn text(selection: &Selection, format: ResultsFormat, verdicts: bool) -> io::Res
 /// Under the table: what the shown ones came to, and how many of all they are.
 fn closing(selection: &Selection) -> String {
     let total = selection.rows.len() + selection.waiting.len();
-    let line = summary::counted(&Counts::new(total, selection.rows.iter().map(summary::class)));
-    if total == selection.all { line } else { format!("of {}, {line}", words::queries(selection.all)) }
+    let counts = Counts::new(total, selection.rows.iter().map(summary::class));
+    summary::counted(&counts, selection.all)
 }
 
 /// What a document is made from.

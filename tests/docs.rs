@@ -28,6 +28,7 @@ macro_rules! pages {
 pages! {
     the_readme: "README.md",
     the_page_of_the_spec: "docs/spec.md",
+    the_page_of_the_results: "docs/results.md",
     the_page_of_signals_and_exit_codes: "docs/signals.md",
 }
 

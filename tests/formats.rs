@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use common::Desk;
 use common::results::{FORMATS, kinds, results};
 use common::schema::{faults, schema, valid};
+use provisor::actors::store::{VERDICT_COLUMNS, columns};
+use provisor::core::cause::CAUSE_WORDS;
 use serde_json::{Value, json};
 
 #[test]
@@ -194,4 +196,27 @@ fn junit_keeps_to_its_schema() {
     {
         assert!(xmllint(&desk, &plain.replace(right, wrong)).is_err(), "{wrong}");
     }
+}
+
+/// The first cells of the tables that begin with this head, in a page of `docs/`.
+fn told(page: &str, section: &str, head: &str) -> Vec<String> {
+    let (_, section) = page.split_once(&format!("\n## {section}\n")).expect("a section");
+    let rows = section.lines().skip_while(|line| !line.starts_with(&format!("| {head} |"))).skip(2);
+    let cell = |row: &str| row.split('|').nth(1).expect("a cell").trim().trim_matches('`').to_owned();
+    rows.take_while(|line| line.starts_with('|')).map(cell).collect()
+}
+
+#[test]
+fn the_page_tells_of_every_column_every_cause_and_every_state() {
+    let page = include_str!("../docs/results.md");
+    assert_eq!(told(page, "results.csv", "column"), columns(&["NAME".into()]));
+    assert_eq!(told(page, "results.csv", "cause"), CAUSE_WORDS);
+    assert_eq!(told(page, "verdicts.csv", "column"), VERDICT_COLUMNS);
+    assert_eq!(told(page, "provisor results", "`--format`"), FORMATS);
+    let states = &schema("status.schema.json")["properties"]["state"]["enum"];
+    let told = told(page, "provisor status", "state");
+    assert_eq!(
+        told.iter().map(String::as_str).collect::<Vec<_>>(),
+        states.as_array().expect("states").as_slice()
+    );
 }

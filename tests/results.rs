@@ -61,7 +61,7 @@ fn filters_of_one_kind_are_alternatives_and_kinds_add_up() {
     );
     assert_eq!(ids(&desk, &["--only", "s*", "--cause", "concluded"]), ["stopped"]);
     let out = results(&desk, &["--cause", "concluded"]).with_code(0).out;
-    assert!(out.ends_with("of 11 queries, 1 query: 1 well (enough 1)\n"), "{out}");
+    assert!(out.ends_with("1 of 11 queries: 1 well (enough 1)\n"), "{out}");
 }
 
 #[test]

@@ -37,13 +37,14 @@ pub(crate) fn class(row: &Standing) -> Class {
 /// The lines under the table: the counts, and where everything is.
 #[must_use]
 pub(crate) fn closing(counts: &Counts, dir: &Path) -> String {
-    format!("{}Results: {}\n", counted(counts), dir.join("results.csv").display())
+    format!("{}Results: {}\n", counted(counts, counts.total), dir.join("results.csv").display())
 }
 
-/// `15 queries: 9 well, 6 not (true 9, false 6)`, as a line.
+/// `15 queries: 9 well, 6 not (true 9, false 6)`, or `15 of 20 queries: ...` where there are more, as a line.
 #[must_use]
-pub(crate) fn counted(counts: &Counts) -> String {
-    let mut text = format!("{}: {} well", words::queries(counts.total), counts.well);
+pub(crate) fn counted(counts: &Counts, all: usize) -> String {
+    let some = if counts.total < all { format!("{} of ", counts.total) } else { String::new() };
+    let mut text = format!("{some}{}: {} well", words::queries(all), counts.well);
     let not_well = counts.done - counts.well;
     if not_well > 0 {
         let _ = write!(text, ", {not_well} not");

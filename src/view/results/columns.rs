@@ -62,7 +62,7 @@ impl Shown {
             Self::Ended => words::ending(outcome),
             Self::Time => words::duration(outcome.wall),
             Self::Cpu => of_process(words::duration(outcome.usage.cpu)),
-            Self::Memory => of_process(format!("{} MiB", outcome.usage.max_rss_kib.div_ceil(1024))),
+            Self::Memory => of_process(format!("{:>3} MiB", outcome.usage.max_rss_kib.div_ceil(1024))),
             Self::Value => cleaned(outcome.judgement.value.as_deref()),
             Self::Expected => cleaned(row.expected.as_deref()),
             Self::Why => unexpected(row) + &decided(&row.outcome),
