@@ -81,7 +81,7 @@ fn three_axes_make_a_grid_for_each_value_of_the_third() {
     let out = results(&desk, &["--grid=a,c"]).with_code(0).out;
     assert_eq!(
         out,
-        " b = x\n a / c  p   q\n 1      ok  ok\n 2      ok  ok\n\n\n b = y\n a / c  p   q\n 1      ok  ok\n 2      ok  ok\n\n"
+        " b = x\n a / c  p   q\n 1      ok  ok\n 2      ok  ok\n\n b = y\n a / c  p   q\n 1      ok  ok\n 2      ok  ok\n"
     );
     let csv = results(&desk, &["--grid=a,c", "--format", "csv"]).with_code(0).out;
     assert_eq!(csv.lines().nth(4).expect("a line"), "b = y,1,ok,ok");

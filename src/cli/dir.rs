@@ -57,7 +57,7 @@ pub(crate) enum ResultsFormat {
     Json,
     /// A table of GitHub's Markdown
     Markdown,
-    /// A fragment with booktabs, for \\input
+    /// A fragment with booktabs, to be read by \input
     Latex,
     /// The XML that CI systems read
     Junit,

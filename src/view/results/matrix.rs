@@ -19,11 +19,13 @@ pub(crate) fn text(grid: &Grid, width: usize) -> String {
     let [.., shortest] = &drawings;
     let drawing = drawings.iter().find(|drawing| drawing.width() <= width).unwrap_or(shortest);
     let mut text = grid.title.as_ref().map(|title| format!(" {title}\n")).unwrap_or_default();
-    for block in drawing.blocks(width) {
-        text.push_str(&drawing.block(&block));
+    let blocks: Vec<_> = drawing.blocks(width).iter().map(|block| drawing.block(block)).collect();
+    text.push_str(&blocks.join("\n"));
+    let legend = drawing.legend(width);
+    if !legend.is_empty() {
         text.push('\n');
+        text.push_str(&legend);
     }
-    text.push_str(&drawing.legend(width));
     text
 }
 
