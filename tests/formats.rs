@@ -98,7 +98,7 @@ fn markdown_rows(text: &str) -> Vec<Vec<String>> {
     let cells = |line: &str| {
         let inner =
             line.strip_prefix("| ").and_then(|line| line.strip_suffix(" |")).expect("a row of a table");
-        inner.replace("\\\\", "").replace("\\|", "").split(" | ").map(str::to_owned).collect()
+        inner.replace("\\\\", "").replace("\\|", "").split('|').map(str::to_owned).collect()
     };
     text.lines().map(cells).collect()
 }
