@@ -86,3 +86,21 @@ fn three_axes_make_a_grid_for_each_value_of_the_third() {
     let csv = results(&desk, &["--grid=a,c", "--format", "csv"]).with_code(0).out;
     assert_eq!(csv.lines().nth(4).expect("a line"), "b = y,1,ok,ok");
 }
+
+#[test]
+fn a_grid_of_whole_sentences_fits_all_the_same() {
+    let desk = Desk::new("results-long-grid");
+    let spec = r#"Job(name: "long", matrix: {"one": ["a", "b"], "other": ["c", "d"]}, id: "{{ one }}/{{ other }}",
+        rules: [(on: Regex("^(.*)$"), capture: Group(1))], command: ["echo", "\u{1b}[31mlike all others {{ WORDS }}"])"#;
+    let words = "up to here, and much further than any terminal is wide ".repeat(8);
+    let spec = spec.replace("{{ WORDS }}", &format!("{words}{{{{ one }}}}{{{{ other }}}}"));
+    desk.run(&spec, &["-q"]).with_code(0);
+    for width in [60, 120] {
+        let out = at_width(&desk, &width.to_string(), &["--grid"]).with_code(0).out;
+        assert!(out.lines().all(|line| line.width() <= width), "wider than {width}: {out}");
+        assert!(!out.contains('\x1b'), "{out}");
+        let grid: Vec<_> =
+            out.lines().take(3).map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+        assert_eq!(grid[1..], [["a", "#1", "#2"], ["b", "#3", "#4"]], "told apart: {out}");
+    }
+}

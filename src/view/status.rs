@@ -33,7 +33,7 @@ pub(crate) fn text(status: &Status) -> String {
         _ => writeln!(text, "\nnot running; {}", parting(status)),
     };
     for query in &status.running {
-        let _ = writeln!(text, "  {:>7}  {}", words::duration(query.since), query.id);
+        let _ = writeln!(text, "  {:>7}  {}", words::duration(query.since), clean(&query.id));
     }
     text
 }

@@ -90,4 +90,18 @@ mod tests {
         assert_eq!(of(18120.0), "5h 02m");
         assert_eq!(of(183_600.0), "2d 03h");
     }
+
+    #[test]
+    fn hostile_and_countless_verdicts_stay_one_short_line() {
+        use provisor_core::tally::Class;
+
+        let class = |n: usize| Class {
+            cause: "exited".into(),
+            verdict: Some(format!("\u{1b}[31mverdict\n{n:03}{}", "x".repeat(100)).into()),
+            well: true,
+        };
+        let text = classes(&Counts::new(100, (0..100).map(class)));
+        assert!(text.starts_with("verdict 000xxxxxxxxxxxxxxxxxxxx… 1, "), "{text}");
+        assert!(text.ends_with(", others 88") && !text.contains(char::is_control), "{text}");
+    }
 }

@@ -57,7 +57,7 @@ impl Shown {
         let cleaned = |text: Option<&str>| clean(text.unwrap_or_default()).into_owned();
         match self {
             Self::Mark => if row.is_well() { "✓" } else { "✗" }.into(),
-            Self::Query => row.query.to_string(),
+            Self::Query => cleaned(Some(&row.query)),
             Self::Verdict => cleaned(outcome.judgement.verdict.as_deref().or(Some("-"))),
             Self::Ended => words::ending(outcome),
             Self::Time => words::duration(outcome.wall),
@@ -92,7 +92,7 @@ pub(crate) fn rows(rows: &[&Standing], shown: &[Shown]) -> Sheet {
 /// The result lines of these rows.
 pub(crate) fn result_lines(rows: &[&Standing]) -> Sheet {
     let line = |row: &Standing| {
-        let query = row.query.to_string();
+        let query = clean(&row.query).into_owned();
         let findings = row.outcome.judgement.findings.iter().map(move |finding| {
             let verdict = clean(&finding.verdict).into_owned();
             vec![query.clone(), verdict, words::duration(finding.at), clean(&finding.statement).into_owned()]
