@@ -13,15 +13,17 @@ mod presets;
 mod provenance;
 mod recorded;
 mod replay;
+mod results;
 mod run;
 mod session;
 mod settings;
+mod status;
 mod view;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use cli::{Cli, Command, PlanArgs, PlanFormat, SpecArgs, StatusArgs};
+use cli::{Cli, Command, PlanArgs, PlanFormat, SpecArgs};
 use failure::{Failure, code};
 pub use provisor_actors as actors;
 pub use provisor_config as config;
@@ -45,7 +47,8 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check(&args),
         Command::Plan(args) => plan(&args),
-        Command::Status(args) => status(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Results(args) => results::results(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Presets(args) => presets::show(&args),
         Command::Completions(args) => print(&manual::completions(&args)),
@@ -72,10 +75,6 @@ fn plan(args: &PlanArgs) -> Result<u8, Failure> {
         PlanFormat::Lines => view::plan::lines(&lowered),
         PlanFormat::Json => view::plan::json(&lowered),
     })
-}
-
-fn status(args: &StatusArgs) -> Result<u8, Failure> {
-    print(&view::status::text(&args.dir)?)
 }
 
 fn print(text: &str) -> Result<u8, Failure> {

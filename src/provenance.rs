@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// How long ProVerif may take to say its version.
 const VERSION_IN: Duration = Duration::from_secs(2);
 
-/// What is written at the start; `end` is added when the run is over.
+/// What is written at the start; how it ended is added when the run is over.
 pub(crate) fn start(plan: &Plan, run: u64, containment: &str, guarantees: &str) -> Value {
     json!({
         "format": 1,
@@ -25,6 +25,9 @@ pub(crate) fn start(plan: &Plan, run: u64, containment: &str, guarantees: &str) 
         "command_line": std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>(),
         "started_at": now(),
         "ended_at": null,
+        "complete": null,
+        "stopped": null,
+        "failure": null,
         "queries": plan.queries.len(),
         "slots": plan.slots,
         "containment": containment,

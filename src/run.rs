@@ -207,7 +207,17 @@ fn finish(store: &mut Store, mut record: Value, run_dir: &Path, end: &End) -> Re
     }
     record["ended_at"] = provenance::now().into();
     record["complete"] = complete.into();
+    record["stopped"] = end.ending.stopped.map(Cause::word).into();
+    record["failure"] = end.ending.failure.as_ref().map(failure_words).into();
     write_json(&run_dir.join("run.json"), &record)
+}
+
+fn failure_words(failure: &RunFailure) -> String {
+    match failure {
+        RunFailure::Results(text) => text.to_string(),
+        RunFailure::Guardian => "the guardian process died, and all queries with it".into(),
+        RunFailure::Bug(text) => format!("a bug in provisor: {text}"),
+    }
 }
 
 /// The table, the closing lines, and what to exit with.
@@ -236,15 +246,11 @@ fn report(args: &RunArgs, dir: &RunDir, end: &End) -> Result<u8, Failure> {
 
 fn explain(ending: &Ending, counts: &Counts, args: &RunArgs) {
     match &ending.failure {
-        Some(RunFailure::Results(text)) => {
-            tell(&format!("error: {text}; what is in the table is safe, the rest can be run again"));
+        Some(failure @ RunFailure::Results(_)) => {
+            let words = failure_words(failure);
+            tell(&format!("error: {words}; what is in the table is safe, the rest can be run again"));
         }
-        Some(RunFailure::Guardian) => {
-            tell("error: the guardian process died, and all queries with it; run it again to go on");
-        }
-        Some(RunFailure::Bug(text)) => {
-            tell(&format!("error: a bug in provisor: {text}; run it again to go on"))
-        }
+        Some(failure) => tell(&format!("error: {}; run it again to go on", failure_words(failure))),
         None if counts.left() > 0 || ending.stopped.is_some() => {
             let why = match ending.stopped {
                 Some(Cause::Deadline) => "the deadline was reached",

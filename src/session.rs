@@ -18,7 +18,8 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::failure::Failure;
-use crate::view::{plain, screen, status, tell, words};
+use crate::status;
+use crate::view::{plain, screen, tell, words};
 
 /// Events that may wait for the screen; what comes on top is counted and left out.
 pub(crate) const EVENTS: usize = 16_384;

@@ -4,9 +4,12 @@ mod common;
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use common::schema::{faults, schema, valid};
 use common::{Desk, Ran, Started, skip_unless, wait_until};
-use serde_json::Value;
+use provisor::actors::rundir::RunDir;
+use serde_json::{Value, json};
 
 /// One that is done, one that is at work until the file `go` is there, one that waits for a slot.
 const SPEC: &str = r#"Job(name: "seen", slots: 1, commands: [
@@ -58,8 +61,11 @@ fn status_says_what_runs_and_what_became_of_it() {
     desk.write("go", "");
     started.wait().with_code(0);
     let ran = status(&desk, "out").with_code(0);
-    assert_eq!(ran.out, "seen: 3 of 3 queries done, 3 well (ok 3)\nnot running; complete\n");
-    assert_eq!(status(&desk, desk.file("out").to_str().expect("UTF-8")).with_code(0).out, ran.out);
+    let lines: Vec<_> = ran.out.lines().collect();
+    assert_eq!(lines[0], "seen: 3 of 3 queries done, 3 well (ok 3)");
+    let ended = lines[1].strip_prefix("not running; complete, ended ").expect("complete");
+    assert!(ended.ends_with("s ago") && lines.len() == 2, "{}", ran.out);
+    status(&desk, desk.file("out").to_str().expect("UTF-8")).with_code(0);
 }
 
 #[test]
@@ -70,12 +76,121 @@ fn status_of_a_run_that_was_killed_says_what_is_left() {
     started.signal("KILL");
     started.wait();
     let ran = await_status(&desk, "not running");
-    let expected =
-        "seen: 1 of 3 queries done, 1 well (ok 1)\nnot running; 2 queries not done: run it again to go on\n";
+    let expected = "seen: 1 of 3 queries done, 1 well (ok 1)\nnot running; it died; 2 queries not done: run it again to go on\n";
     assert_eq!(ran.out, expected);
     let rows = desk.read("out/results.csv");
     status(&desk, "out");
     assert_eq!(desk.read("out/results.csv"), rows, "looking changes nothing");
+}
+
+fn document(desk: &Desk) -> Value {
+    let ran = desk.finish(desk.provisor(["status", "out", "--json"])).with_code(0);
+    assert_eq!(ran.err, "");
+    let document = valid("status.schema.json", &ran.out);
+    let counts = &document["counts"];
+    let count = |name: &str| counts[name].as_u64().expect("a count");
+    assert_eq!(count("waiting") + count("running") + count("done"), count("total"), "{document}");
+    assert_eq!(count("running"), document["running"].as_array().expect("a list").len() as u64);
+    document
+}
+
+/// Waits until it is in this state.
+fn await_state(desk: &Desk, state: &str) -> Value {
+    let mut last = Value::Null;
+    wait_until(&format!("the state is {state}"), || {
+        last = document(desk);
+        last["state"] == state
+    });
+    last
+}
+
+#[test]
+fn status_as_json_knows_a_run_at_work_from_one_that_ended_or_died() {
+    let desk = Desk::new("status-json");
+    let started = start(&desk, &[]);
+    let pid = started.pid();
+    await_status(&desk, "1 at work, 1 waiting\n");
+    let running = document(&desk);
+    assert_eq!((&running["state"], &running["pid"]), (&json!("running"), &json!(pid)));
+    assert_eq!(running["counts"], json!({"total": 3, "waiting": 1, "running": 1, "done": 1, "well": 1}));
+    assert_eq!(running["classes"], json!([{"cause": "exited", "verdict": "ok", "well": true, "queries": 1}]));
+    assert_eq!(
+        (&running["running"][0]["query"], &running["running"][0]["attempt"]),
+        (&json!("working"), &json!(1))
+    );
+    assert!(running["run"]["ended_at"].is_null() && running["run"]["number"] == 1);
+
+    // What it left may be old: the time goes on all the same.
+    started.signal("STOP");
+    let for_s = || document(&desk)["running"][0]["for_s"].as_f64().expect("a time");
+    let before = for_s();
+    wait_until("the time goes on", || for_s() > before);
+    started.signal("CONT");
+    started.signal("KILL");
+    started.wait();
+    let died = await_state(&desk, "died");
+    assert_eq!(
+        (&died["pid"], &died["running"], &died["run"]["ended_at"]),
+        (&Value::Null, &json!([]), &Value::Null)
+    );
+
+    desk.write("go", "");
+    desk.run(SPEC, &[]).with_code(0);
+    let complete = document(&desk);
+    assert_eq!((&complete["state"], &complete["counts"]["done"]), (&json!("complete"), &json!(3)));
+    assert!(complete["run"]["ended_at"].is_string() && complete["run"]["complete"] == true);
+    let lock = RunDir::open(desk.file("out"), Duration::ZERO).expect("free");
+    let starting = document(&desk);
+    assert_eq!((&starting["state"], &starting["pid"]), (&json!("starting"), &json!(std::process::id())));
+    drop(lock);
+
+    let schema = schema("status.schema.json");
+    for (path, value) in
+        [("/state", json!("asleep")), ("/counts", json!({})), ("/running/0/for_s", json!("1 s"))]
+    {
+        let mut broken = running.clone();
+        *broken.pointer_mut(path).expect("there") = value;
+        assert!(!faults(&schema, &broken).is_empty(), "{path}");
+    }
+}
+
+#[test]
+fn status_says_why_a_run_ended_before_its_end() {
+    let desk = Desk::new("status-ends");
+    let started = start(&desk, &[]);
+    started.signal("INT");
+    started.wait().with_code(3);
+    let interrupted = document(&desk);
+    assert_eq!(
+        (&interrupted["state"], &interrupted["stopped"]),
+        (&json!("interrupted"), &json!("cancelled"))
+    );
+    let text = status(&desk, "out").out;
+    assert!(text.contains("not running; interrupted ") && text.contains("; 2 queries not done"), "{text}");
+
+    desk.run(SPEC, &["--deadline", "100ms"]).with_code(3);
+    assert_eq!(document(&desk)["stopped"], "deadline");
+    assert!(status(&desk, "out").out.contains("not running; its time was over "));
+
+    desk.run(SPEC, &["--only", "done", "--fresh"]).with_code(0);
+    let some = document(&desk);
+    assert_eq!((&some["state"], &some["failure"]), (&json!("partial"), &Value::Null), "{some}");
+    assert!(status(&desk, "out").out.contains("of some only"));
+
+    fs::remove_file(desk.file("ready")).expect("there");
+    let started = start(&desk, &[]);
+    let guardian = children_of(started.pid()).first().copied();
+    let kill = Command::new("kill").args(["-s", "KILL", &guardian.expect("a guardian").to_string()]).status();
+    assert!(kill.expect("kill runs").success());
+    started.wait().with_code(70);
+    let failed = document(&desk);
+    assert_eq!(failed["state"], "failed");
+    assert!(failed["failure"].as_str().expect("a sentence").contains("guardian"), "{failed}");
+}
+
+fn children_of(pid: i32) -> Vec<i32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    children.split_whitespace().map(|pid| pid.parse().expect("a pid")).collect()
 }
 
 #[test]

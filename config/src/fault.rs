@@ -327,8 +327,9 @@ pub(crate) fn near<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance(&best) <= word.chars().count().max(3) / 3).then_some(best)
 }
 
-/// "did you mean", or else all there is.
-pub(crate) fn near_hint(word: &str, known: &[&str], what: &str) -> String {
+/// "did you mean", or else all there is: `what` says what the known words are, such as `known columns`.
+#[must_use]
+pub fn near_hint(word: &str, known: &[&str], what: &str) -> String {
     match near(word, known) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => format!("nothing is {what}"),

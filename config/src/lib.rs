@@ -15,7 +15,7 @@ mod spec;
 mod template;
 
 pub use error::{SpecError, StructureError, render_problems};
-pub use fault::{Fault, Problem, Severity, SourceFile};
+pub use fault::{Fault, Problem, Severity, SourceFile, near_hint};
 pub use load::{load, parse};
 pub use lower::{IdPattern, Lowered, Overrides, Surroundings};
 pub use spanned::Place;

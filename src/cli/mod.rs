@@ -8,7 +8,7 @@ mod shell;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use self::dir::StatusArgs;
+pub(crate) use self::dir::{ResultsArgs, ResultsFormat, StatusArgs};
 pub(crate) use self::job::{PlanArgs, PlanFormat, Progress, RunArgs, SpecArgs};
 pub(crate) use self::log::{PlayLogArgs, ReplayArgs, Speed};
 pub(crate) use self::presets::PresetsArgs;
@@ -32,6 +32,13 @@ Exit codes:
   4   the results could not be written
   70  a bug in provisor";
 
+const RESULTS_EXAMPLES: &str = "\
+Examples:
+  provisor results provisor-runs/nightly --cause wall-limit --cause silent
+  provisor results provisor-runs/nightly --only 'client/*' --sort wall_s:desc
+  provisor results provisor-runs/nightly --grid=scenario,query
+  provisor results provisor-runs/nightly --format junit > junit.xml";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -47,6 +54,9 @@ pub(crate) enum Command {
     /// Show how a run stands, while it runs and afterwards
     #[command(after_help = "Example:\n  provisor status provisor-runs/nightly")]
     Status(StatusArgs),
+    /// Show the results: all or some, while they come in and afterwards
+    #[command(after_help = RESULTS_EXAMPLES)]
+    Results(ResultsArgs),
     /// Put recorded logs through the machine that ran them, in virtual time
     #[command(
         after_help = "Examples:\n  provisor replay provisor-runs/nightly\n  provisor replay provisor-runs/nightly --wall 10m --early-stop on-goal-reachable\n  provisor replay logs/one.log --speed real"

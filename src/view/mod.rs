@@ -4,6 +4,7 @@ pub(crate) mod plain;
 pub(crate) mod plan;
 pub(crate) mod presets;
 pub(crate) mod replay;
+pub(crate) mod results;
 pub(crate) mod screen;
 pub(crate) mod status;
 pub(crate) mod summary;
@@ -12,9 +13,9 @@ pub(crate) mod words;
 use std::io::{self, IsTerminal, Write};
 
 /// Writes to standard output. A reader that has gone away (`| head`) is no error: there is nobody left to tell.
-pub(crate) fn print(text: &str) -> io::Result<()> {
+pub(crate) fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
@@ -31,8 +32,10 @@ pub(crate) fn stderr_has_colors() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// The width of the terminal that standard output goes to, where it does.
+/// The width of the terminal that standard output goes to, where it does; else what `COLUMNS` says (`watch` sets it).
 #[must_use]
 pub(crate) fn width() -> Option<u16> {
-    terminal_size::terminal_size_of(io::stdout()).map(|(terminal_size::Width(width), _)| width)
+    let terminal =
+        terminal_size::terminal_size_of(io::stdout()).map(|(terminal_size::Width(width), _)| width);
+    terminal.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
 }

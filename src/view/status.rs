@@ -1,83 +1,151 @@
-//! How a run stands: what `provisor status` shows, while it runs and after it died, and the small file that the run
-//! leaves for it once a second.
+//! How a run stands, in words and as JSON (`docs/status.schema.json`).
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io;
-use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use provisor_actors::rundir;
-use provisor_actors::store::Store;
-use provisor_core::tally::Counts;
-use serde::{Deserialize, Serialize};
+use provisor_actors::store::local_time;
+use provisor_core::text::clean;
+use serde::Serialize;
 
-use super::{summary, words};
-use crate::failure::Failure;
+use super::results::json::Run;
+use super::words;
+use crate::status::{Phase, Status, now_ms};
 
-/// A query at work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Running {
-    /// Its id.
-    pub(crate) id: String,
-    /// Which attempt.
-    pub(crate) attempt: u32,
-    /// For how long.
-    pub(crate) since: Duration,
+/// Raised by a change that a reader of the version before could not live with; new fields are none.
+const VERSION: u32 = 1;
+
+/// The counts, the state, and a line for each query at work.
+pub(crate) fn text(status: &Status) -> String {
+    let counts = &status.counts;
+    let mut text =
+        format!("{}: {} of {} done", clean(&status.job), counts.done, words::queries(counts.total));
+    if counts.done > 0 {
+        let _ = write!(text, ", {} well ({})", counts.well, words::classes(counts));
+    }
+    let pid = status.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    let _ = match status.phase {
+        Phase::Starting => writeln!(text, "\nstarting{pid}"),
+        Phase::Ending => writeln!(text, "\nending{pid}"),
+        Phase::Running => {
+            let (running, waiting) = (status.running.len(), status.waiting);
+            writeln!(text, "\nrunning{pid}: {running} at work, {waiting} waiting")
+        }
+        _ => writeln!(text, "\nnot running; {}", parting(status)),
+    };
+    for query in &status.running {
+        let _ = writeln!(text, "  {:>7}  {}", words::duration(query.since), clean(&query.id));
+    }
+    text
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct State {
-    at_s: u64,
+/// How the last run ended, and what to do about it.
+fn parting(status: &Status) -> String {
+    let counts = &status.counts;
+    let ended = status.run.and_then(|run| run.ended_us).and_then(|micros| u64::try_from(micros).ok());
+    let ago = ended.map(|micros| Duration::from_millis(now_ms().saturating_sub(micros / 1000)));
+    let ago = ago.map(|ago| format!(" {} ago", words::duration(ago))).unwrap_or_default();
+    let how = match status.phase {
+        Phase::Complete => return format!("complete, ended{ago}"),
+        Phase::Partial => {
+            let left = words::queries(counts.left());
+            return format!("the last run, of some only, ended{ago}; {left} not done: run it for the others");
+        }
+        Phase::Interrupted if status.stopped.as_deref() == Some("deadline") => {
+            format!("its time was over{ago}")
+        }
+        Phase::Interrupted => format!("interrupted{ago}"),
+        Phase::Failed => {
+            let why = status.failure.as_deref().map(clean).unwrap_or_default();
+            format!("it failed{ago}: {why}")
+        }
+        _ => "it died".into(),
+    };
+    match counts.left() + counts.cut_short() {
+        0 => how,
+        left => format!("{how}; {} not done: run it again to go on", words::queries(left)),
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    version: u32,
+    provisor: &'static str,
+    /// When this was looked at.
+    at: Option<String>,
+    dir: String,
+    job: String,
+    state: Phase,
+    pid: Option<u32>,
+    run: Option<Run>,
+    stopped: Option<&'a str>,
+    failure: Option<String>,
+    counts: Counts,
+    classes: Vec<Class<'a>>,
+    running: Vec<Running<'a>>,
+}
+
+#[derive(Serialize)]
+struct Counts {
     total: usize,
     waiting: usize,
-    running: Vec<Running>,
+    running: usize,
+    done: usize,
+    well: usize,
 }
 
-/// Writes the state of a run, all of it or nothing.
-pub(crate) fn write(path: &Path, counts: &Counts, running: &[Running]) -> io::Result<()> {
-    let state =
-        State { at_s: now_s(), total: counts.total, waiting: counts.waiting, running: running.to_vec() };
-    rundir::replace(path, &serde_json::to_vec(&state)?)
+#[derive(Serialize)]
+struct Class<'a> {
+    cause: &'a str,
+    verdict: Option<String>,
+    well: bool,
+    queries: usize,
 }
 
-/// What `provisor status DIR` says.
-pub(crate) fn text(dir: &Path) -> Result<String, Failure> {
-    let holder = rundir::holder(dir);
-    let store = Store::read(dir)?;
-    let rows = store.standing()?;
-    let state = rundir::last_run_dir(dir).and_then(|dir| read(&dir.join("status.json")));
-    let total = state.as_ref().map_or(rows.len(), |state| state.total.max(rows.len()));
-    let counts = Counts::new(total, rows.iter().map(summary::class));
-    let mut text = format!("{}: {} of {} done", store.job()?, counts.done, words::queries(total));
-    if counts.done > 0 {
-        let _ = write!(text, ", {} well ({})", counts.well, words::classes(&counts));
+#[derive(Serialize)]
+struct Running<'a> {
+    query: &'a str,
+    attempt: u32,
+    for_s: f64,
+}
+
+/// One document.
+pub(crate) fn json(status: &Status) -> serde_json::Result<String> {
+    let counts = &status.counts;
+    let document = Document {
+        schema: "provisor-status",
+        version: VERSION,
+        provisor: env!("CARGO_PKG_VERSION"),
+        at: i64::try_from(now_ms()).ok().and_then(|millis| local_time(millis.saturating_mul(1000))),
+        dir: status.dir.to_string_lossy().into_owned(),
+        job: clean(&status.job).into_owned(),
+        state: status.phase,
+        pid: status.pid,
+        run: status.run.as_ref().map(Run::of),
+        stopped: status.stopped.as_deref(),
+        failure: status.failure.as_deref().map(|why| clean(why).into_owned()),
+        counts: Counts {
+            total: counts.total,
+            waiting: counts.waiting,
+            running: counts.running,
+            done: counts.done,
+            well: counts.well,
+        },
+        classes: counts.classes.iter().map(Class::of).collect(),
+        running: status.running.iter().map(Running::of).collect(),
+    };
+    serde_json::to_string_pretty(&document).map(|text| text + "\n")
+}
+
+impl<'a> Class<'a> {
+    fn of((class, queries): (&'a provisor_core::tally::Class, &usize)) -> Self {
+        let verdict = class.verdict.as_deref().map(|verdict| clean(verdict).into_owned());
+        Self { cause: &class.cause, verdict, well: class.well, queries: *queries }
     }
-    text.push('\n');
-    match (holder, &state) {
-        (Some(pid), Some(state)) => running(&mut text, pid, state),
-        (Some(pid), None) => drop(writeln!(text, "starting (pid {pid})")),
-        (None, _) if counts.left() > 0 => {
-            let left = words::queries(counts.left());
-            let _ = writeln!(text, "not running; {left} not done: run it again to go on");
-        }
-        (None, _) => text.push_str("not running; complete\n"),
+}
+
+impl<'a> Running<'a> {
+    fn of(running: &'a crate::status::Running) -> Self {
+        Self { query: &running.id, attempt: running.attempt, for_s: words::seconds_f64(running.since) }
     }
-    Ok(text)
-}
-
-fn running(text: &mut String, pid: u32, state: &State) {
-    let _ = writeln!(text, "running (pid {pid}): {} at work, {} waiting", state.running.len(), state.waiting);
-    let age = Duration::from_secs(now_s().saturating_sub(state.at_s));
-    for query in &state.running {
-        let _ = writeln!(text, "  {:>7}  {}", words::duration(query.since + age), query.id);
-    }
-}
-
-fn read(path: &Path) -> Option<State> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
-}
-
-fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use provisor_core::cause::{End, Exit, Outcome};
 use provisor_core::tally::Counts;
+use provisor_core::text::{clean, cut};
 
 /// `0.3s`, `12.4s`, `3m 07s`, `5h 02m`, `2d 03h`: three digits at most, whatever the size.
 #[must_use]
@@ -15,6 +16,19 @@ pub(crate) fn duration(time: Duration) -> String {
         3600..86400 => format!("{}h {:02}m", seconds / 3600, seconds / 60 % 60),
         _ => format!("{}d {:02}h", seconds / 86400, seconds / 3600 % 24),
     }
+}
+
+/// `12.345`, for programs: seconds with millisecond digits.
+#[must_use]
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{}.{:03}", time.as_secs(), time.subsec_millis())
+}
+
+/// The same as a number.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of 285,000 years are exact")]
+pub(crate) fn seconds_f64(time: Duration) -> f64 {
+    time.as_millis() as f64 / 1000.0
 }
 
 /// `1 query`, `2 queries`.
@@ -36,13 +50,18 @@ pub(crate) fn ending(outcome: &Outcome) -> String {
     }
 }
 
+/// Classes that are told one by one at most: a rule may capture a verdict of its own for each query.
+const MOST_CLASSES: usize = 12;
+/// Characters of a class's word.
+const CLASS_CUT: usize = 32;
+
 /// `true 3, false 2, wall-limit 1`: what the done ones came to, the most frequent first.
 #[must_use]
 pub(crate) fn classes(counts: &Counts) -> String {
     let mut words: Vec<(String, usize)> = Vec::new();
     for (class, n) in &counts.classes {
         let word = match (&*class.cause, &class.verdict) {
-            ("exited" | "concluded", Some(verdict)) => verdict.to_string(),
+            ("exited" | "concluded", Some(verdict)) => cut(&clean(verdict), CLASS_CUT).into_owned(),
             ("exited" | "concluded", None) => "no verdict".into(),
             (cause, _) => cause.into(),
         };
@@ -52,7 +71,10 @@ pub(crate) fn classes(counts: &Counts) -> String {
         }
     }
     words.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    words.iter().map(|(word, n)| format!("{word} {n}")).collect::<Vec<_>>().join(", ")
+    let told = words.iter().take(MOST_CLASSES).map(|(word, n)| format!("{word} {n}"));
+    let others: usize = words.iter().skip(MOST_CLASSES).map(|(_, n)| n).sum();
+    let others = (others > 0).then(|| format!("others {others}"));
+    told.chain(others).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -67,5 +89,19 @@ mod tests {
         assert_eq!(of(187.0), "3m 07s");
         assert_eq!(of(18120.0), "5h 02m");
         assert_eq!(of(183_600.0), "2d 03h");
+    }
+
+    #[test]
+    fn hostile_and_countless_verdicts_stay_one_short_line() {
+        use provisor_core::tally::Class;
+
+        let class = |n: usize| Class {
+            cause: "exited".into(),
+            verdict: Some(format!("\u{1b}[31mverdict\n{n:03}{}", "x".repeat(100)).into()),
+            well: true,
+        };
+        let text = classes(&Counts::new(100, (0..100).map(class)));
+        assert!(text.starts_with("verdict 000xxxxxxxxxxxxxxxxxxxx… 1, "), "{text}");
+        assert!(text.ends_with(", others 88") && !text.contains(char::is_control), "{text}");
     }
 }

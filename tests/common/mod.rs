@@ -3,6 +3,8 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part of this")]
 #![expect(clippy::print_stdout, reason = "a skipped test says so, and `./test` counts it")]
 
+pub(crate) mod results;
+pub(crate) mod schema;
 pub(crate) mod tool;
 
 use std::collections::BTreeMap;

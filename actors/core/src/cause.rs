@@ -34,6 +34,27 @@ pub enum Cause {
     Cancelled,
 }
 
+/// Every word of the column `cause` of results.csv, in the order of weight. Readers must accept others: later versions
+/// have more.
+pub const CAUSE_WORDS: [&str; 13] = [
+    Cause::Exited.word(),
+    Cause::Concluded.word(),
+    Cause::Silent.word(),
+    Cause::WallLimit.word(),
+    Cause::CpuLimit.word(),
+    Cause::OutputLimit.word(),
+    Cause::ProcessLimit.word(),
+    Cause::MemoryLimit.word(),
+    Cause::Deadline.word(),
+    Cause::Cancelled.word(),
+    NOT_STARTED,
+    UNREAPED,
+    LOST,
+];
+const NOT_STARTED: &str = "not-started";
+const UNREAPED: &str = "unreaped";
+const LOST: &str = "lost";
+
 impl Cause {
     /// All of them, by weight.
     const ALL: [Self; 10] = [
@@ -171,10 +192,10 @@ impl Outcome {
     pub fn cause_word(&self) -> &'static str {
         match self.end {
             End::Reaped(_) => self.cause.word(),
-            End::NotStarted(_) if self.cause == Cause::Exited => "not-started",
+            End::NotStarted(_) if self.cause == Cause::Exited => NOT_STARTED,
             End::NotStarted(_) => self.cause.word(),
-            End::Unreaped => "unreaped",
-            End::Lost(_) => "lost",
+            End::Unreaped => UNREAPED,
+            End::Lost(_) => LOST,
         }
     }
 

@@ -30,6 +30,18 @@ pub enum Counts {
     Bad,
 }
 
+impl Counts {
+    /// The word that users read.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Open => "open",
+            Self::Bad => "bad",
+        }
+    }
+}
+
 /// The reading of a known kind of tool.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Preset {

@@ -161,7 +161,7 @@ fn judge_again(
         row,
         judging.0,
         judgement.verdict,
-        words::counts_word(judgement.counts),
+        judgement.counts.word(),
         judgement.line,
         judgement.value,
         words::number(judgement.results),

@@ -74,6 +74,13 @@ impl Standing {
         each(&Line::of(self), |cell| cells.push(cell.to_owned()));
         cells
     }
+
+    /// The line that decided, or why there is none, as in the column `line`: cleaned and cut.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let outcome = &self.outcome;
+        deciding_line(&outcome.end, outcome.judgement.line.as_deref())
+    }
 }
 
 /// The names of the columns of results.csv for a job with these axes.
@@ -140,8 +147,10 @@ fn deciding_line(end: &End, line: Option<&str>) -> String {
     text::cut(&text::clean(shown), LINE_CUT).into_owned()
 }
 
-/// RFC 3339 with the offset of this place at that time.
-fn local_time(micros: i64) -> Option<String> {
+/// Microseconds since 1970 as RFC 3339 with the offset of this place at that time and millisecond digits. `None`: there is
+/// no such time.
+#[must_use]
+pub fn local_time(micros: i64) -> Option<String> {
     let time = Timestamp::from_microsecond(micros).ok()?;
     Some(time.to_zoned(TimeZone::system()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string())
 }

@@ -68,7 +68,7 @@ fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'
         outcome.leaked,
         outcome.leftovers,
         judgement.verdict,
-        words::counts_word(judgement.counts),
+        judgement.counts.word(),
         judgement.line,
         judgement.value,
         words::number(judgement.results),
@@ -98,7 +98,7 @@ pub(super) fn insert_findings(
             place,
             finding.statement,
             finding.verdict,
-            words::counts_word(finding.counts),
+            finding.counts.word(),
             finding.own,
             words::micros(finding.at),
         ])?;

@@ -6,10 +6,12 @@
 mod begin;
 mod cells;
 mod commit;
+mod csv;
 mod error;
 mod judgings;
 mod read;
 mod schema;
+mod snapshot;
 mod tables;
 mod words;
 
@@ -24,9 +26,11 @@ use provisor_core::reuse::Fingerprint;
 use rusqlite::params;
 
 pub use self::begin::{Fate, Opening};
-pub use self::cells::{columns, signal_name};
+pub use self::cells::{columns, local_time, signal_name};
+pub use self::csv::{ResultsCsv, VERDICT_COLUMNS, VerdictsCsv};
 pub use self::error::StoreError;
 pub use self::read::{PastRow, Reader, RunRow, Standing};
+pub use self::snapshot::{Snapshot, Waiting};
 
 use self::cells::Line;
 use self::commit::Planned;

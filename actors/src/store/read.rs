@@ -205,19 +205,24 @@ impl Reader {
     /// Visits all rows that stand, in the plan's order, as they are at this moment.
     pub fn each_standing(
         &self,
+        visit: impl FnMut(Standing) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        // A row and its verdicts must be of the same moment.
+        let _moment = self.conn.unchecked_transaction().at(&self.path)?;
+        self.visit_standing(visit)
+    }
+
+    /// The same within a moment that the caller holds.
+    pub(super) fn visit_standing(
+        &self,
         mut visit: impl FnMut(Standing) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        // One transaction, so that a row and its verdicts are of the same moment.
-        let snapshot = self.conn.unchecked_transaction().at(&self.path)?;
-        let mut statement = snapshot
-            .prepare_cached(rows!(
-                "queries q JOIN attempts a ON a.id = q.stands WHERE q.place IS NOT NULL ORDER BY q.place"
-            ))
-            .at(&self.path)?;
+        let sql =
+            rows!("queries q JOIN attempts a ON a.id = q.stands WHERE q.place IS NOT NULL ORDER BY q.place");
+        let mut statement = self.conn.prepare_cached(sql).at(&self.path)?;
         let mut rows = statement.query([]).at(&self.path)?;
         while let Some(row) = rows.next().at(&self.path)? {
-            let row = StoredRow::read(row).and_then(|row| row.standing(&snapshot)).at(&self.path)?;
-            visit(row)?;
+            visit(StoredRow::read(row).and_then(|row| row.standing(&self.conn)).at(&self.path)?)?;
         }
         Ok(())
     }
@@ -241,7 +246,7 @@ impl Reader {
         judgings::find(&self.conn, print).at(&self.path)
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
@@ -250,6 +255,8 @@ impl Reader {
         all().at(&self.path)
     }
 }
+
+pub(super) const AXIS_VALUES: &str = "SELECT value FROM axis_values WHERE query = ?1 ORDER BY axis";
 
 /// A query's row as it is stored, without the verdicts and notes.
 struct StoredRow {
@@ -330,7 +337,6 @@ impl StoredRow {
         self.outcome.judgement.findings = read_findings(conn, self.row)?;
         let notes = "SELECT note FROM notes WHERE attempt = ?1 ORDER BY place";
         self.outcome.judgement.notes = texts(conn, notes, self.row)?;
-        let axes = "SELECT value FROM axis_values WHERE query = ?1 ORDER BY axis";
         Ok(Standing {
             query: self.query,
             place: self.place.unwrap_or_default(),
@@ -344,7 +350,7 @@ impl StoredRow {
             judging: self.judging,
             containment: self.containment,
             expected: self.expected,
-            axes: self.query_row.map_or(Ok(Vec::new()), |query| texts(conn, axes, query))?,
+            axes: self.query_row.map_or(Ok(Vec::new()), |query| texts(conn, AXIS_VALUES, query))?,
         })
     }
 }
@@ -393,6 +399,6 @@ fn read_findings(conn: &Connection, attempt: i64) -> rusqlite::Result<Vec<Findin
     findings.collect()
 }
 
-fn texts(conn: &Connection, sql: &str, key: i64) -> rusqlite::Result<Vec<Arc<str>>> {
+pub(super) fn texts(conn: &Connection, sql: &str, key: i64) -> rusqlite::Result<Vec<Arc<str>>> {
     conn.prepare_cached(sql)?.query_map([key], |row| row.get(0))?.collect()
 }

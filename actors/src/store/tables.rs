@@ -1,17 +1,14 @@
-//! results.csv and verdicts.csv: what follows the database for people and spreadsheets. Whatever came from a child is
-//! cleaned here, and nothing in a cell is run as a formula. A file never holds half a line for long: what could not be
-//! written whole is taken back.
+//! The files results.csv and verdicts.csv: what follows the database for people and spreadsheets. A file never holds half
+//! a line for long: what could not be written whole is taken back. What stands in a line is no concern of this module.
 
-use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use provisor_core::text;
-
-use super::cells::{self, CELLS, Line};
+use super::cells::Line;
+use super::csv::{ResultsCsv, VerdictsCsv};
 use super::error::StoreError;
 use super::read::Reader;
 
@@ -30,11 +27,15 @@ impl Tables {
     /// Writes both anew from the database; the old ones stay until the new ones are whole and on the disk.
     pub(super) fn rewrite(dir: &Path, reader: &Reader, axes: &[Arc<str>]) -> Result<Self, StoreError> {
         let (results, verdicts) = (NewTable::create(dir, RESULTS)?, NewTable::create(dir, VERDICTS)?);
-        let mut writer = Writer::new((&results.file, &verdicts.file), axes.len());
+        let mut rows = ResultsCsv::new(&results.file, axes.len());
+        let mut lines = VerdictsCsv::new(&verdicts.file);
         let failed = |source| StoreError::Table { path: dir.to_owned(), source };
-        writer.head(axes).map_err(failed)?;
-        reader.each_standing(|row| writer.line(&Line::of(&row)).map_err(failed))?;
-        writer.finish().map_err(failed)?;
+        rows.head(axes).and_then(|()| lines.head()).map_err(failed)?;
+        reader.each_standing(|row| {
+            let line = Line::of(&row);
+            rows.line(&line).and_then(|()| lines.line(&line)).map_err(failed)
+        })?;
+        rows.finish().and_then(|()| lines.finish()).map_err(failed)?;
         let tables = Self { results: results.publish()?, verdicts: verdicts.publish()?, axes: axes.len() };
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
         Ok(tables)
@@ -48,11 +49,14 @@ impl Tables {
     /// Appends these rows, each file by one write.
     pub(super) fn append<'a>(&mut self, lines: impl Iterator<Item = Line<'a>>) -> Result<(), StoreError> {
         let (mut results, mut verdicts) = (Vec::new(), Vec::new());
-        let mut writer = Writer::new((&mut results, &mut verdicts), self.axes);
+        let mut to_results = ResultsCsv::new(&mut results, self.axes);
+        let mut to_verdicts = VerdictsCsv::new(&mut verdicts);
         for line in lines {
-            writer.line(&line).map_err(|error| self.results.failed(error))?;
+            let written = to_results.line(&line).and_then(|()| to_verdicts.line(&line));
+            written.map_err(|error| self.results.failed(error))?;
         }
-        writer.finish().map_err(|error| self.results.failed(error))?;
+        let flushed = to_results.finish().and_then(|()| to_verdicts.finish());
+        flushed.map_err(|error| self.results.failed(error))?;
         self.results.append(&results)?;
         self.verdicts.append(&verdicts)
     }
@@ -63,63 +67,6 @@ impl Tables {
             table.file.sync_all().map_err(|error| table.failed(error))?;
         }
         Ok(())
-    }
-}
-
-/// Rows on their way into both files.
-struct Writer<R: Write, V: Write> {
-    results: csv::Writer<R>,
-    verdicts: csv::Writer<V>,
-    axes: usize,
-    record: csv::StringRecord,
-}
-
-impl<R: Write, V: Write> Writer<R, V> {
-    fn new((results, verdicts): (R, V), axes: usize) -> Self {
-        Self {
-            results: csv::Writer::from_writer(results),
-            verdicts: csv::Writer::from_writer(verdicts),
-            axes,
-            record: csv::StringRecord::new(),
-        }
-    }
-
-    fn head(&mut self, axes: &[Arc<str>]) -> io::Result<()> {
-        self.results.write_record(cells::columns(axes))?;
-        self.verdicts.write_record(["query", "attempt", "index", "statement", "verdict", "at_s"])?;
-        Ok(())
-    }
-
-    fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
-        self.record.clear();
-        cells::each(line, |cell| self.record.push_field(&text::defuse(cell)));
-        // A row has a cell in each column, whatever became of the axes.
-        (self.record.len()..CELLS + self.axes).for_each(|_| self.record.push_field(""));
-        self.record.truncate(CELLS + self.axes);
-        self.results.write_record(&self.record)?;
-        for (index, finding) in line.outcome.judgement.findings.iter().enumerate() {
-            self.record.clear();
-            self.record.push_field(&fit(line.query));
-            self.record.push_field(&line.attempt.to_string());
-            self.record.push_field(&(index + 1).to_string());
-            self.record.push_field(&fit(&finding.statement));
-            self.record.push_field(&fit(&finding.verdict));
-            self.record.push_field(&cells::seconds(finding.at));
-            self.verdicts.write_record(&self.record)?;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> io::Result<()> {
-        self.results.flush()?;
-        self.verdicts.flush()
-    }
-}
-
-fn fit(dirty: &str) -> Cow<'_, str> {
-    match text::clean(dirty) {
-        Cow::Borrowed(clean) => text::defuse(clean),
-        Cow::Owned(clean) => Cow::Owned(text::defuse(&clean).into_owned()),
     }
 }
 

@@ -13,16 +13,8 @@ use thiserror::Error;
 #[error("`{0}` is not known here")]
 struct UnknownWord(Box<str>);
 
-pub(super) const fn counts_word(counts: Counts) -> &'static str {
-    match counts {
-        Counts::Ok => "ok",
-        Counts::Open => "open",
-        Counts::Bad => "bad",
-    }
-}
-
 pub(super) fn counts(word: &str) -> Option<Counts> {
-    [Counts::Ok, Counts::Open, Counts::Bad].into_iter().find(|counts| counts_word(*counts) == word)
+    [Counts::Ok, Counts::Open, Counts::Bad].into_iter().find(|counts| counts.word() == word)
 }
 
 pub(super) const fn method_word(method: StopMethod) -> &'static str {

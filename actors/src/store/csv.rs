@@ -1,0 +1,100 @@
+//! Rows as lines of CSV, as they stand in results.csv and verdicts.csv. Whatever came from a child is cleaned here, and
+//! nothing in a cell is run as a formula by a spreadsheet. This must never know a file.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use provisor_core::text;
+
+use super::cells::{self, CELLS, Line};
+use super::read::Standing;
+
+/// The columns of verdicts.csv, in this order for good.
+pub const VERDICT_COLUMNS: [&str; 6] = ["query", "attempt", "index", "statement", "verdict", "at_s"];
+
+/// Lines of results.csv on their way.
+pub struct ResultsCsv<W: Write> {
+    out: csv::Writer<W>,
+    axes: usize,
+    record: csv::StringRecord,
+}
+
+impl<W: Write> ResultsCsv<W> {
+    /// For a job with so many axes.
+    pub fn new(out: W, axes: usize) -> Self {
+        Self { out: csv::Writer::from_writer(out), axes, record: csv::StringRecord::new() }
+    }
+
+    /// Writes the names of the columns.
+    pub fn head(&mut self, axes: &[Arc<str>]) -> io::Result<()> {
+        Ok(self.out.write_record(cells::columns(axes))?)
+    }
+
+    /// Writes a row.
+    pub fn row(&mut self, row: &Standing) -> io::Result<()> {
+        self.line(&Line::of(row))
+    }
+
+    pub(super) fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
+        self.record.clear();
+        cells::each(line, |cell| self.record.push_field(&text::defuse(cell)));
+        // A row has a cell in each column, whatever became of the axes.
+        (self.record.len()..CELLS + self.axes).for_each(|_| self.record.push_field(""));
+        self.record.truncate(CELLS + self.axes);
+        Ok(self.out.write_record(&self.record)?)
+    }
+
+    /// Hands on what is not yet written.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Lines of verdicts.csv on their way.
+pub struct VerdictsCsv<W: Write> {
+    out: csv::Writer<W>,
+}
+
+impl<W: Write> VerdictsCsv<W> {
+    /// Into this.
+    pub fn new(out: W) -> Self {
+        Self { out: csv::Writer::from_writer(out) }
+    }
+
+    /// Writes the names of the columns.
+    pub fn head(&mut self) -> io::Result<()> {
+        Ok(self.out.write_record(VERDICT_COLUMNS)?)
+    }
+
+    /// Writes the result lines of a row.
+    pub fn row(&mut self, row: &Standing) -> io::Result<()> {
+        self.line(&Line::of(row))
+    }
+
+    pub(super) fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
+        for (index, finding) in line.outcome.judgement.findings.iter().enumerate() {
+            self.out.write_record([
+                &*fit(line.query),
+                &line.attempt.to_string(),
+                &(index + 1).to_string(),
+                &fit(&finding.statement),
+                &fit(&finding.verdict),
+                &cells::seconds(finding.at),
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// Hands on what is not yet written.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn fit(dirty: &str) -> Cow<'_, str> {
+    match text::clean(dirty) {
+        Cow::Borrowed(clean) => text::defuse(clean),
+        Cow::Owned(clean) => Cow::Owned(text::defuse(&clean).into_owned()),
+    }
+}

@@ -1,0 +1,129 @@
+//! `provisor results`: which rows are shown, in which order and in which form. It reads only, and judges nothing: it has
+//! done its work when they are printed.
+
+mod select;
+
+use std::io;
+use std::sync::Arc;
+
+use provisor_actors::store::{RunRow, Snapshot, Standing, Store, Waiting};
+use provisor_core::tally::Counts;
+
+use self::select::{Filter, Order};
+use crate::cli::{ResultsArgs, ResultsFormat};
+use crate::failure::{Failure, code};
+use crate::view::results::columns::{self, Shown};
+use crate::view::results::sheet::Sheet;
+use crate::view::results::{comma, grid, json, junit, latex, markdown, matrix, table};
+use crate::view::{self, summary, tell};
+
+/// The results that are shown.
+pub(crate) struct Selection {
+    /// The job's name.
+    pub(crate) job: Box<str>,
+    /// The names of its axes.
+    pub(crate) axes: Vec<Arc<str>>,
+    /// How many values each of them has, those that are not shown among them.
+    sizes: Vec<usize>,
+    /// The last run.
+    pub(crate) run: Option<RunRow>,
+    /// The rows, in the order in which they are shown.
+    pub(crate) rows: Vec<Standing>,
+    /// The queries that have no row yet.
+    pub(crate) waiting: Vec<Waiting>,
+    /// How many queries there are in all.
+    pub(crate) all: usize,
+}
+
+/// Prints them.
+pub(crate) fn results(args: &ResultsArgs) -> Result<u8, Failure> {
+    let filter = Filter::of(args)?;
+    let snapshot = Store::read(&args.dir)?.snapshot()?;
+    let order = Order::of(&args.sort, &snapshot.axes)?;
+    let verdicts = select::verdicts(&snapshot.rows);
+    let selection = Selection::of(snapshot, &filter, &order);
+    if selection.rows.is_empty() {
+        tell(&filter.came_to_nothing(&verdicts, selection.waiting.len()));
+    }
+    let text = match &args.grid {
+        Some(axes) => grids(&selection, args.format, axes)?,
+        None => text(&selection, args.format, args.verdicts).map_err(not_written)?,
+    };
+    view::print(text).map_err(not_written)?;
+    Ok(code::WELL)
+}
+
+fn not_written(source: io::Error) -> Failure {
+    Failure::System { what: "standard output", source }
+}
+
+impl Selection {
+    fn of(snapshot: Snapshot, filter: &Filter, order: &Order) -> Self {
+        let Snapshot { job, axes, run, mut rows, mut waiting } = snapshot;
+        let all = rows.len() + waiting.len();
+        let sizes = (0..axes.len()).map(|axis| select::values(&rows, &waiting, axis)).collect();
+        rows.retain(|row| filter.takes(row));
+        waiting.retain(|query| filter.takes_waiting(query));
+        order.sort(&mut rows);
+        Self { job, axes, sizes, run, rows, waiting, all }
+    }
+}
+
+fn text(selection: &Selection, format: ResultsFormat, verdicts: bool) -> io::Result<Vec<u8>> {
+    use Shown::{Ended, Mark, Query, Time, Verdict, Why};
+    let rows: Vec<&Standing> = selection.rows.iter().collect();
+    let sheet = |shown: &[Shown]| match verdicts {
+        true => columns::result_lines(&rows),
+        false => columns::rows(&rows, shown),
+    };
+    Ok(match format {
+        ResultsFormat::Table if verdicts => table::text(&sheet(&[]), table::width(view::width())).into(),
+        ResultsFormat::Table => {
+            (table::rows(&rows, table::width(view::width())) + &closing(selection)).into()
+        }
+        ResultsFormat::Csv if verdicts => comma::result_lines(&rows)?,
+        ResultsFormat::Csv => comma::rows(&selection.axes, &rows)?,
+        ResultsFormat::Json => json::text(selection, verdicts)?.into(),
+        ResultsFormat::Markdown => markdown::text(&sheet(&[Mark, Query, Verdict, Ended, Time, Why])).into(),
+        ResultsFormat::Latex => {
+            let shown: Vec<_> =
+                [Query, Verdict, Ended, Time].into_iter().chain(columns::extras(&rows)).collect();
+            latex::text(&about(selection), &[sheet(&shown)]).into()
+        }
+        ResultsFormat::Junit => junit::text(selection, verdicts)?,
+    })
+}
+
+/// Under the table: what the shown ones came to, and how many of all they are.
+fn closing(selection: &Selection) -> String {
+    let total = selection.rows.len() + selection.waiting.len();
+    let counts = Counts::new(total, selection.rows.iter().map(summary::class));
+    summary::counted(&counts, selection.all)
+}
+
+/// What a document is made from.
+fn about(selection: &Selection) -> String {
+    let job = provisor_core::text::clean(&selection.job);
+    format!("The results of {job}, by provisor {}.", env!("CARGO_PKG_VERSION"))
+}
+
+fn grids(selection: &Selection, format: ResultsFormat, axes: &str) -> Result<Vec<u8>, Failure> {
+    let [down, across] = select::axes(axes, selection)?;
+    let grids = grid::grids(selection, down, across);
+    let sheets = || grids.iter().map(grid::Grid::sheet).collect::<Vec<Sheet>>();
+    let width = table::width(view::width());
+    Ok(match format {
+        ResultsFormat::Table => {
+            let grids: Vec<_> = grids.iter().map(|grid| matrix::text(grid, width)).collect();
+            grids.join("\n").into()
+        }
+        ResultsFormat::Csv => comma::sheets(&sheets()).map_err(not_written)?,
+        ResultsFormat::Markdown => sheets().iter().map(markdown::text).collect::<Vec<_>>().join("\n").into(),
+        ResultsFormat::Latex => latex::text(&about(selection), &sheets()).into(),
+        ResultsFormat::Json | ResultsFormat::Junit => {
+            let text =
+                "--grid: JSON and JUnit have no grids; leave --grid out, each row has its values on the axes";
+            return Err(Failure::Usage(text.into()));
+        }
+    })
+}

@@ -1,0 +1,193 @@
+//! How a run stands: while it goes on, after it ended and after it died. And the small file that a run leaves for this
+//! once a second. Looking takes nothing from the run and waits for nothing.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use provisor_actors::rundir;
+use provisor_actors::store::{RunRow, Snapshot, Store};
+use provisor_core::tally::Counts;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::StatusArgs;
+use crate::failure::{Failure, code};
+use crate::view::{self, summary};
+
+/// A query at work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Running {
+    /// Its id.
+    pub(crate) id: String,
+    /// Which attempt.
+    pub(crate) attempt: u32,
+    /// For how long.
+    pub(crate) since: Duration,
+}
+
+/// What a run says of itself in `runs/N/status.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    pid: u32,
+    /// When it was written, in milliseconds since 1970: what is written is what has changed.
+    at_ms: u64,
+    waiting: usize,
+    running: Vec<Running>,
+}
+
+/// Writes the state of a run, all of it or nothing.
+pub(crate) fn write(path: &Path, counts: &Counts, running: &[Running]) -> io::Result<()> {
+    let state = State {
+        pid: std::process::id(),
+        at_ms: now_ms(),
+        waiting: counts.waiting,
+        running: running.to_vec(),
+    };
+    rundir::replace(path, &serde_json::to_vec(&state)?)
+}
+
+/// What `run.json` says of a run's end.
+#[derive(Debug, Default, Deserialize)]
+struct Record {
+    #[serde(default)]
+    stopped: Option<String>,
+    #[serde(default)]
+    failure: Option<String>,
+}
+
+/// In what state a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Phase {
+    /// There is a process, and nothing runs yet.
+    Starting,
+    /// Queries are at work, or wait for a slot.
+    Running,
+    /// The last result is written, and the process is about to leave.
+    Ending,
+    /// Every query has its row.
+    Complete,
+    /// The last run did what it was asked, which was not all.
+    Partial,
+    /// The last run was interrupted, or its time was over.
+    Interrupted,
+    /// The last run ended with an error of its own.
+    Failed,
+    /// The last run has no end: it was killed, or the machine went down.
+    Died,
+}
+
+/// How it all stands.
+#[derive(Debug)]
+pub(crate) struct Status {
+    /// The run directory.
+    pub(crate) dir: PathBuf,
+    /// The job's name.
+    pub(crate) job: Box<str>,
+    /// In what state the last run is.
+    pub(crate) phase: Phase,
+    /// The process that holds the directory.
+    pub(crate) pid: Option<u32>,
+    /// The last run.
+    pub(crate) run: Option<RunRow>,
+    /// What stopped it before its end: `cancelled`, `deadline`.
+    pub(crate) stopped: Option<String>,
+    /// Its own error.
+    pub(crate) failure: Option<String>,
+    /// All queries of the plan.
+    pub(crate) counts: Counts,
+    /// How many wait that were asked for: fewer than all that wait in a run of some.
+    pub(crate) waiting: usize,
+    /// What is at work, the longest first.
+    pub(crate) running: Vec<Running>,
+}
+
+/// Says how it stands.
+pub(crate) fn status(args: &StatusArgs) -> Result<u8, Failure> {
+    let status = look(&args.dir)?;
+    let text = match args.json {
+        true => view::status::json(&status),
+        false => Ok(view::status::text(&status)),
+    };
+    let text = text.map_err(io::Error::from);
+    text.and_then(view::print).map_err(|source| Failure::System { what: "standard output", source })?;
+    Ok(code::WELL)
+}
+
+/// Looks at a run directory.
+pub(crate) fn look(dir: &Path) -> Result<Status, Failure> {
+    let (pid, snapshot) = holder_and_results(dir)?;
+    let run_dir = snapshot.run.map(|run| dir.join("runs").join(run.run.to_string()));
+    let of_run = |name: &str| fs::read(run_dir.as_ref()?.join(name)).ok();
+    let state: Option<State> = of_run("status.json").and_then(|text| serde_json::from_slice(&text).ok());
+    let state = state.filter(|state| pid == Some(state.pid));
+    let record: Option<Record> = of_run("run.json").and_then(|text| serde_json::from_slice(&text).ok());
+    let Record { stopped, failure } = record.unwrap_or_default();
+    let phase = match pid {
+        Some(_) => phase_of_living(snapshot.run, state.is_some()),
+        None => phase_of_ended(&snapshot, failure.is_some()),
+    };
+    let state = state.filter(|_| phase == Phase::Running);
+    let waiting = state.as_ref().map_or(snapshot.waiting.len(), |state| state.waiting);
+    let running = state.map(|state| at_work(state, &snapshot)).unwrap_or_default();
+    let counts = counts(&snapshot, running.len());
+    let Snapshot { job, run, .. } = snapshot;
+    Ok(Status { dir: dir.to_owned(), job, phase, pid, run, stopped, failure, counts, waiting, running })
+}
+
+/// Who holds the directory, and what stands in it. The holder is asked first, so that a run that ends meanwhile is seen as
+/// ended; and again, so that one that begins meanwhile is not taken for a dead one.
+fn holder_and_results(dir: &Path) -> Result<(Option<u32>, Snapshot), Failure> {
+    loop {
+        let pid = rundir::holder(dir);
+        let snapshot = Store::read(dir)?.snapshot()?;
+        let has_ended = snapshot.run.is_some_and(|run| run.ended_us.is_some());
+        if pid.is_some() || has_ended || rundir::holder(dir).is_none() {
+            return Ok((pid, snapshot));
+        }
+    }
+}
+
+/// While somebody holds the directory. `has_state`: the last run is this process's own.
+fn phase_of_living(run: Option<RunRow>, has_state: bool) -> Phase {
+    match run {
+        Some(run) if has_state && run.ended_us.is_some() => Phase::Ending,
+        Some(_) if has_state => Phase::Running,
+        _ => Phase::Starting,
+    }
+}
+
+fn phase_of_ended(snapshot: &Snapshot, failed: bool) -> Phase {
+    match snapshot.run {
+        Some(_) if failed => Phase::Failed,
+        Some(run) if run.complete && snapshot.waiting.is_empty() => Phase::Complete,
+        Some(run) if run.complete => Phase::Partial,
+        Some(run) if run.ended_us.is_some() => Phase::Interrupted,
+        // Without a run it died between the making of the database and the beginning of the run.
+        _ => Phase::Died,
+    }
+}
+
+/// What is at work by now: what the state says, but for those that have their row since then.
+fn at_work(state: State, snapshot: &Snapshot) -> Vec<Running> {
+    let age = Duration::from_millis(now_ms().saturating_sub(state.at_ms));
+    let done: HashSet<&str> = snapshot.rows.iter().map(|row| &*row.query).collect();
+    let running = state.running.into_iter().filter(|running| !done.contains(&*running.id));
+    running.map(|running| Running { since: running.since + age, ..running }).collect()
+}
+
+fn counts(snapshot: &Snapshot, running: usize) -> Counts {
+    let total = snapshot.rows.len() + snapshot.waiting.len();
+    let mut counts = Counts::new(total, snapshot.rows.iter().map(summary::class));
+    counts.running = running.min(counts.waiting);
+    counts.waiting -= counts.running;
+    counts
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

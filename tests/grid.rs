@@ -1,0 +1,106 @@
+//! `provisor results --grid`: a matrix with one axis down and one across.
+
+mod common;
+
+use common::Desk;
+use common::results::{at_width, results};
+use unicode_width::UnicodeWidthStr;
+
+/// Two scenarios and three queries, one of which is left out, one fails and one says nothing.
+const MATRIX: &str = r#"Job(name: "matrix", rules: [(on: Regex("^SAY (.*)$"), capture: Group(1))],
+    matrix: {"query": Glob("q/*.pv"), "scenario": ["fast", "slow"]}, id: "{{ scenario }}/{{ query.stem }}",
+    exclude: [{"scenario": "slow", "query": "*third*"}], expect: {"*first*": "true"},
+    command: ["sh", "-c", "case $1 in *first*) echo SAY cannot be | proved;; *second*) echo SAY true;; esac", "sh", "{{ query }}"])"#;
+
+fn matrix(name: &str, spec: &str) -> Desk {
+    let desk = Desk::new(name);
+    for query in ["first", "second", "third"] {
+        desk.write(&format!("q/{query}.pv"), "");
+    }
+    desk.run(spec, &["-q"]);
+    desk
+}
+
+#[test]
+fn a_matrix_is_a_grid() {
+    let desk = matrix("results-grid", &MATRIX.replace("| ", ""));
+    let wide = at_width(&desk, "120", &["--grid"]).with_code(0).out;
+    let expected = [
+        " query / scenario  fast                slow",
+        " first             ✗ cannot be proved  ✗ cannot be proved",
+        " second              true                true",
+        " third             ✗ exited",
+        "",
+        " ✗ did not end well",
+    ];
+    assert_eq!(wide.lines().collect::<Vec<_>>(), expected);
+    let csv = results(&desk, &["--grid=scenario,query", "--format", "csv"]).with_code(0).out;
+    assert_eq!(
+        csv,
+        "scenario / query,first,second,third\nfast,cannot be proved,true,exited\nslow,cannot be proved,true,\n"
+    );
+    let markdown = results(&desk, &["--grid", "--format", "markdown", "--verdict", "true"]).with_code(0).out;
+    assert_eq!(
+        markdown,
+        "| query / scenario | fast | slow |\n| :-- | :-- | :-- |\n| second | true | true |\n"
+    );
+    for (grid, words) in [
+        ("--grid=query", "--grid=query,scenario"),
+        ("--grid=query,query", "expected two axes"),
+        ("--grid=query,scenarios", "did you mean `scenario`?"),
+    ] {
+        results(&desk, &[grid]).with_code(2).says(words);
+    }
+    results(&desk, &["--grid", "--format", "json"]).with_code(2).says("no grids");
+    results(&desk, &["--grid", "--format", "junit"]).with_code(2).says("no grids");
+}
+
+#[test]
+fn a_grid_that_is_too_wide_is_made_to_fit() {
+    let desk = Desk::new("results-wide-grid");
+    let spec = r#"Job(name: "wide", slots: 8, matrix: {"row": 1..=3, "column": 1..=40}, id: "{{ row }}/{{ column }}",
+        rules: [(on: Regex("^(.*)$"), capture: Group(1))], command: ["echo", "word{{ row }}"], expect: {"2/*": "other"})"#;
+    desk.run(spec, &["-q"]).with_code(1);
+    for width in [60, 80, 120, 200] {
+        let out = at_width(&desk, &width.to_string(), &["--grid=row,column"]).with_code(0).out;
+        assert!(out.lines().all(|line| line.width() <= width), "wider than {width}: {out}");
+        let heads =
+            out.lines().filter(|line| line.trim_start().starts_with("row")).flat_map(str::split_whitespace);
+        let heads: Vec<_> = heads.filter(|head| head.parse::<u32>().is_ok()).collect();
+        assert_eq!(heads, (1..=40).map(|n| n.to_string()).collect::<Vec<_>>(), "every column once: {out}");
+    }
+}
+
+#[test]
+fn three_axes_make_a_grid_for_each_value_of_the_third() {
+    let desk = Desk::new("results-three-axes");
+    let spec = r#"Job(name: "three", matrix: {"a": [1, 2], "b": ["x", "y"], "c": ["p", "q"]}, id: "{{ a }}/{{ b }}/{{ c }}",
+        command: ["true"])"#;
+    desk.run(spec, &["-q"]).with_code(0);
+    results(&desk, &["--grid"]).with_code(2).says("a, b, c");
+    let out = results(&desk, &["--grid=a,c"]).with_code(0).out;
+    assert_eq!(
+        out,
+        " b = x\n a / c  p   q\n 1      ok  ok\n 2      ok  ok\n\n b = y\n a / c  p   q\n 1      ok  ok\n 2      ok  ok\n"
+    );
+    let csv = results(&desk, &["--grid=a,c", "--format", "csv"]).with_code(0).out;
+    assert_eq!(csv.lines().nth(4).expect("a line"), "b = y,1,ok,ok");
+}
+
+#[test]
+fn a_grid_of_whole_sentences_fits_all_the_same() {
+    let desk = Desk::new("results-long-grid");
+    let spec = r#"Job(name: "long", matrix: {"one": ["a", "b"], "other": ["c", "d"]}, id: "{{ one }}/{{ other }}",
+        rules: [(on: Regex("^(.*)$"), capture: Group(1))], command: ["echo", "\u{1b}[31mlike all others {{ WORDS }}"])"#;
+    let words = "up to here, and much further than any terminal is wide ".repeat(8);
+    let spec = spec.replace("{{ WORDS }}", &format!("{words}{{{{ one }}}}{{{{ other }}}}"));
+    desk.run(&spec, &["-q"]).with_code(0);
+    for width in [60, 120] {
+        let out = at_width(&desk, &width.to_string(), &["--grid"]).with_code(0).out;
+        assert!(out.lines().all(|line| line.width() <= width), "wider than {width}: {out}");
+        assert!(!out.contains('\x1b'), "{out}");
+        let grid: Vec<_> =
+            out.lines().take(3).map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+        assert_eq!(grid[1..], [["a", "#1", "#2"], ["b", "#3", "#4"]], "told apart: {out}");
+    }
+}
