@@ -141,6 +141,7 @@ fn ports(
         store,
         open_log: Box::new(move |name| logs.create_log(name)),
         log_name: Box::new(rundir::log_name),
+        tee: None,
         events: Some(events),
     }
 }

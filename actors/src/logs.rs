@@ -24,9 +24,21 @@ const IN_FLIGHT: u32 = 4 << 20;
 /// Makes the file of a log: its name is relative to the run directory.
 pub type OpenLog = Box<dyn FnMut(&str) -> std::io::Result<File> + Send>;
 
+/// Hears what the children print as it is printed. It is called on the log thread, and while it takes its time the
+/// children wait, and the rows of those that ended: it must come back when the run is to end.
+pub trait Tee: Send {
+    /// Bytes of an attempt, in order.
+    fn hear(&mut self, log: &Arc<LogSpec>, stream: Stream, bytes: &[u8]);
+
+    /// No further byte of this attempt follows.
+    fn close(&mut self, log: &Arc<LogSpec>);
+}
+
 /// One attempt's log.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LogSpec {
+    /// Whose output it is: the query's id.
+    pub id: Arc<str>,
     /// The file, relative to the run directory.
     pub name: Arc<str>,
     /// What is kept.
@@ -123,16 +135,16 @@ enum Order {
 }
 
 impl Logs {
-    /// Starts the thread.
+    /// Starts the thread. `tee` hears everything that is handed over, whatever is kept of it.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn start(open: OpenLog) -> std::io::Result<(Self, JoinHandle<()>)> {
+    pub fn start(open: OpenLog, tee: Option<Box<dyn Tee>>) -> std::io::Result<(Self, JoinHandle<()>)> {
         let tray = Arc::new(Tray { orders: Mutex::new(Some(Vec::new())), ring: Condvar::new() });
         let served = Arc::clone(&tray);
         let thread = std::thread::Builder::new()
             .name("provisor-logs".into())
-            .spawn(move || Desk { open, logs: HashMap::new(), broken: Vec::new() }.serve(&served))?;
+            .spawn(move || Desk { open, tee, logs: HashMap::new(), broken: Vec::new() }.serve(&served))?;
         let last = Arc::new(HangUp(Arc::clone(&tray)));
         Ok((Self { tray, in_flight: Arc::new(Semaphore::new(IN_FLIGHT as usize)), _last: last }, thread))
     }
@@ -164,6 +176,7 @@ impl Logs {
 /// The thread's side.
 struct Desk {
     open: OpenLog,
+    tee: Option<Box<dyn Tee>>,
     logs: HashMap<Arc<LogSpec>, OpenedLog>,
     /// Closed logs that could not be written, until somebody asks.
     broken: Vec<Arc<str>>,
@@ -178,7 +191,10 @@ impl Desk {
             for order in orders.drain(..) {
                 match order {
                     Order::Write { log, stream, bytes, at, _room } => {
-                        self.opened(&log).write(stream, &bytes, at)
+                        self.opened(&log).write(stream, &bytes, at);
+                        if let Some(tee) = &mut self.tee {
+                            tee.hear(&log, stream, &bytes);
+                        }
                     }
                     Order::Close { log, end } => {
                         let opened = self.opened(&log);
@@ -187,6 +203,9 @@ impl Desk {
                             self.broken.push(Arc::clone(&log.name));
                         }
                         self.logs.remove(&log);
+                        if let Some(tee) = &mut self.tee {
+                            tee.close(&log);
+                        }
                     }
                     Order::Barrier(done) => drop(done.send(std::mem::take(&mut self.broken))),
                     Order::End => return,
