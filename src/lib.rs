@@ -8,6 +8,7 @@ mod diagnosis;
 mod failure;
 mod past;
 mod play;
+mod progress;
 mod provenance;
 mod run;
 mod session;

@@ -290,7 +290,8 @@ async fn the_reports_of_an_attempt_have_no_gaps_and_end_once() {
 
 /// A query from `Begin` until its actor is no more.
 async fn life_of_one(reports: Arc<Mutex<Vec<Report>>>) {
-    let (logs, _) = Logs::start(Box::new(|_| Err(std::io::ErrorKind::Unsupported.into())), None).expect("a thread");
+    let (logs, _) =
+        Logs::start(Box::new(|_| Err(std::io::ErrorKind::Unsupported.into())), None).expect("a thread");
     let around = Surroundings {
         launch: Arc::new(Theatre::new(|_| Ok(Script::print("one\ntwo\n")))),
         logs,

@@ -40,7 +40,8 @@ fn spec(keep: Keep, record: bool) -> Arc<LogSpec> {
 /// Writes these chunks, a millisecond apart, and waits for the thread.
 async fn write(folder: &Folder, spec: &Arc<LogSpec>, chunks: &[(Stream, &[u8])]) {
     let path = folder.0.clone();
-    let (logs, thread) = Logs::start(Box::new(move |name| File::create(path.join(name))), None).expect("a thread");
+    let (logs, thread) =
+        Logs::start(Box::new(move |name| File::create(path.join(name))), None).expect("a thread");
     for (n, (stream, bytes)) in chunks.iter().enumerate() {
         let at = Duration::from_millis(n as u64 + 1);
         logs.write(spec, *stream, Bytes::copy_from_slice(bytes), at).await;

@@ -7,7 +7,7 @@ mod log;
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::dir::StatusArgs;
-pub(crate) use self::job::{PlanArgs, PlanFormat, Progress, RunArgs, SpecArgs};
+pub(crate) use self::job::{PlanArgs, PlanFormat, Print, Progress, RunArgs, SpecArgs};
 pub(crate) use self::log::PlayLogArgs;
 
 /// Runs hundreds of external programs under supervision and writes one table of their verdicts.
