@@ -43,11 +43,8 @@ impl Panel {
     pub(super) fn new(terminal: Arc<dyn Terminal>, dir: PathBuf, colors: bool) -> Self {
         // indicatif styles by this switch alone; what NO_COLOR says is decided before.
         console::set_colors_enabled(colors);
-        let target = ProgressDrawTarget::term_like(Box::new(Sheet::new(Arc::clone(&terminal))));
-        let bar = ProgressBar::with_draw_target(Some(0), target);
-        bar.finish_and_clear();
         Self {
-            bar,
+            bar: ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden()),
             text: Arc::default(),
             terminal,
             colors,
@@ -69,8 +66,9 @@ impl Panel {
         let room = Room { width, height: height.into(), colors: self.colors };
         self.compose(frame, room, now);
         self.style(frame::bar_width(room));
-        if self.bar.is_finished() {
-            self.bar.reset();
+        if self.bar.is_hidden() {
+            let sheet = Sheet::new(Arc::clone(&self.terminal));
+            self.bar.set_draw_target(ProgressDrawTarget::term_like(Box::new(sheet)));
         }
         self.bar.update(|state| {
             state.set_len(frame.counts.total as u64);
@@ -80,8 +78,11 @@ impl Panel {
 
     /// Takes it off the terminal until the next frame.
     pub(super) fn hide(&self) {
-        if !self.bar.is_finished() {
+        if !self.bar.is_hidden() {
             self.bar.finish_and_clear();
+            self.bar.set_draw_target(ProgressDrawTarget::hidden());
+            // Ready to go on, and nothing is drawn for that.
+            self.bar.reset();
         }
     }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part of this")]
 #![expect(clippy::print_stdout, reason = "a skipped test says so, and `./test` counts it")]
 
+pub(crate) mod terminal;
 pub(crate) mod tool;
 
 use std::collections::BTreeMap;
