@@ -36,7 +36,7 @@ def sample(pid, threads):
             pass
 
 
-def run(scratch, spec, progress):
+def run(scratch, name, spec, progress):
     """Wall seconds, CPU seconds of provisor without its children, those of its screen's thread, and bytes drawn."""
     path = os.path.join(scratch, "display.ron")
     with open(path, "w") as file:
@@ -46,17 +46,21 @@ def run(scratch, spec, progress):
     if pid == 0:
         os.environ["TERM"] = "xterm-256color"
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        command = [PROVISOR, "run", path, "--fresh", "--progress", progress, "-o", os.path.join(scratch, "out")]
+        command = [PROVISOR, "run", path, "--fresh", "--progress", progress, "-o", os.path.join(scratch, name.replace("/", "-"))]
         os.execv(command[0], command)
     told, threads = [0], {}
     reader = threading.Thread(target=drain, args=(terminal, told))
     reader.start()
-    while os.waitpid(pid, os.WNOHANG)[0] == 0:
+    ended = (0, 0)
+    while ended[0] == 0:
         sample(pid, threads)
         time.sleep(0.01)
+        ended = os.waitpid(pid, os.WNOHANG)
     wall = time.monotonic() - begin
     reader.join()
     os.close(terminal)
+    if os.waitstatus_to_exitcode(ended[1]) not in (0, 1):
+        sys.exit(f"provisor run {path} failed")
     cpu = sum(seconds for _, seconds in threads.values())
     screen = sum(seconds for name, seconds in threads.values() if name == "provisor-screen")
     return wall, cpu, screen, told[0]
@@ -67,7 +71,7 @@ def compare(scratch, name, spec, rounds):
     for n in range(rounds):
         cost = {}
         for progress in ("bar", "none") if n % 2 else ("none", "bar"):
-            cost[progress] = wall, cpu, screen, drawn = run(scratch, spec, progress)
+            cost[progress] = wall, cpu, screen, drawn = run(scratch, name, spec, progress)
             ROWS.append([name, n, progress, f"{wall:.3f}", f"{cpu:.4f}", f"{screen:.4f}", drawn])
         shares.append(100 * (cost["bar"][1] / cost["bar"][0] - cost["none"][1] / cost["none"][0]))
         screens.append(100 * cost["bar"][2] / cost["bar"][0])

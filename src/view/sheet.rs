@@ -139,3 +139,75 @@ impl TermLike for Sheet {
         if text.is_empty() { Ok(()) } else { self.terminal.write(&text) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU16, Ordering};
+
+    use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+    use super::*;
+
+    /// Remembers what was written last.
+    #[derive(Debug, Default)]
+    struct Paper {
+        columns: AtomicU16,
+        written: Mutex<String>,
+    }
+
+    impl Terminal for Paper {
+        fn size(&self) -> (u16, u16) {
+            (24, self.columns.load(Ordering::Relaxed))
+        }
+
+        fn write(&self, text: &str) -> io::Result<()> {
+            self.written.lock().expect("one thread").push_str(text);
+            Ok(())
+        }
+    }
+
+    impl Paper {
+        fn taken(&self) -> String {
+            std::mem::take(&mut *self.written.lock().expect("one thread"))
+        }
+    }
+
+    /// A bar of three rows, 5, 0 and 79 columns wide, drawn on 80 columns.
+    fn drawn() -> (Arc<Paper>, ProgressBar) {
+        let paper = Arc::new(Paper { columns: AtomicU16::new(80), ..Paper::default() });
+        let sheet = Sheet::new(Arc::clone(&paper) as Arc<dyn Terminal>);
+        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::term_like(Box::new(sheet)));
+        bar.set_style(ProgressStyle::with_template(&format!("three\n\n{}", "x".repeat(79))).expect("valid"));
+        bar.tick();
+        (paper, bar)
+    }
+
+    #[test]
+    fn rows_are_lines_of_their_own_without_spaces_at_their_end() {
+        let (paper, bar) = drawn();
+        assert_eq!(paper.taken(), format!("three\r\n\r\n{}", "x".repeat(79)));
+        bar.tick();
+        assert_eq!(paper.taken(), format!("\r\x1b[2A\x1b[Jthree\r\n\r\n{}", "x".repeat(79)));
+        bar.finish_and_clear();
+        assert_eq!(paper.taken(), "\r\x1b[2A\x1b[J");
+    }
+
+    #[test]
+    fn what_is_cleared_is_what_these_rows_take_now() {
+        for (columns, up) in [(200, 2), (79, 2), (78, 3), (40, 3), (20, 5), (4, 22)] {
+            let (paper, bar) = drawn();
+            paper.taken();
+            paper.columns.store(columns, Ordering::Relaxed);
+            bar.finish_and_clear();
+            assert_eq!(paper.taken(), format!("\r\x1b[{up}A\x1b[J"), "{columns}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_beside_it_stands_above() {
+        let (paper, bar) = drawn();
+        paper.taken();
+        bar.suspend(|| paper.write("line\n").expect("paper"));
+        assert_eq!(paper.taken(), format!("\r\x1b[2A\x1b[Jline\nthree\r\n\r\n{}", "x".repeat(79)));
+    }
+}
