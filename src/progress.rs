@@ -161,3 +161,6 @@ impl Progress {
         eta
     }
 }
+
+#[cfg(test)]
+mod tests;

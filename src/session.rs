@@ -99,7 +99,8 @@ pub(crate) fn run(
             show,
             state_file,
             progress,
-            drawn: None,
+            // A run that is over in no time needs no bar.
+            drawn: Some(Instant::now()),
             is_news: true,
             last_state: None,
             printer,
@@ -180,7 +181,11 @@ impl Session {
         while !printer.is_idle() {
             tokio::select! {
                 () = &mut patience => return false,
-                signal = signals.next() => if signal.ends_a_run() { return false },
+                signal = signals.next() => match signal {
+                    Signal::Stop => stop(),
+                    signal if signal.ends_a_run() => return false,
+                    _ => {}
+                },
                 _ = look.tick() => {}
             }
         }
@@ -274,10 +279,7 @@ impl Session {
     fn pause(&mut self) {
         self.handle.pause(true);
         tell("stopped, and all queries with it; `fg` goes on");
-        screen::rest(RESTS_WITHIN);
-        if let Err(error) = signals::stop_self() {
-            tracing::warn!(%error, "this process cannot be stopped");
-        }
+        stop();
         self.handle.pause(false);
         self.drawn = None;
         self.draw();
@@ -312,6 +314,14 @@ impl Session {
             tracing::debug!(%error, "the state for `status` cannot be written");
         }
         self.last_state = Some(state);
+    }
+}
+
+/// Stops this process once the terminal is clear; returns when it goes on.
+fn stop() {
+    screen::rest(RESTS_WITHIN);
+    if let Err(error) = signals::stop_self() {
+        tracing::warn!(%error, "this process cannot be stopped");
     }
 }
 

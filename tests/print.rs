@@ -117,6 +117,21 @@ fn a_reader_that_goes_away_ends_the_printing_and_not_the_run() {
     }
 }
 
+#[test]
+fn a_full_disk_under_standard_output_is_told_once() {
+    let desk = Desk::new("print-full");
+    desk.write(
+        "spec.ron",
+        r#"Job(name: "full", slots: 2, matrix: {"n": 1..=20}, id: "q{{ n }}", command: ["echo", "{{ n }}"])"#,
+    );
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let mut command = desk.provisor(["run", "spec.ron", "-o", "out", "--print", "lines"]);
+    let output = command.stdout(full).output().expect("provisor starts");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(text.matches("nothing more is printed").count(), 1, "{text}");
+    assert_eq!(desk.results().len(), 20);
+}
+
 /// A provisor whose standard output is read by nobody, and its still reader.
 fn unread(desk: &Desk, args: &[&str]) -> (Child, File) {
     let fifo = desk.file("stdout");
