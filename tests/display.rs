@@ -120,6 +120,28 @@ fn ctrl_z_clears_the_bar_and_fg_draws_it_again() {
 }
 
 #[test]
+fn in_the_background_there_are_lines_and_no_bar() {
+    let desk = Desk::new("bar-background");
+    desk.write("spec.ron", spec("second"));
+    let provisor = env!("CARGO_BIN_EXE_provisor");
+    let script =
+        format!("set -m; {provisor} run spec.ron -o out & while ! test -e seen; do sleep 0.05; done; fg");
+    let Some(terminal) = Terminal::launch(&desk, WIDE, &["sh", "-c", &script], |_| {}) else { return };
+    // It is written a second after the start, and by then frames were made.
+    let state = desk.await_file("out/runs/1/status.json");
+    wait_until("two are at work", || {
+        std::fs::read_to_string(&state)
+            .is_ok_and(|state| state.contains("silent") && state.contains("talker"))
+    });
+    let rows = terminal.await_text("limited  (wall-limit)");
+    assert_bar_is_gone(&rows);
+    desk.write("seen", "");
+    terminal.await_text("2 running · ");
+    desk.write("go", "");
+    assert_bar_is_gone(&terminal.wait().1);
+}
+
+#[test]
 fn the_status_is_told_above_the_bar() {
     let desk = Desk::new("bar-usr1");
     let Some(terminal) = Terminal::start(&desk, WIDE, &spec("second"), &[]) else { return };

@@ -24,7 +24,7 @@ const LAST_LINE_FROM: usize = 40;
 pub(crate) struct Frame {
     /// How many are done, and as what.
     pub(crate) counts: Counts,
-    /// How many are at work: those of the counts less those whose process has left.
+    /// How many are at work: the running ones of the counts less those whose process has left.
     pub(crate) running: usize,
     /// Since the start, without the time that the run was stopped.
     pub(crate) elapsed: Duration,
@@ -112,7 +112,7 @@ fn join(parts: &[&str]) -> String {
 /// `40 running, 300 queued · true 200, false 136, wall-limit 2`: what does not fit is left out from the rare end.
 pub(crate) fn totals(frame: &Frame, room: Room) -> String {
     let counts = &frame.counts;
-    let mut text = format!("{} running", frame.running);
+    let mut text = format!("{} running", counts.running);
     if counts.waiting > 0 {
         text.push_str(&format!(", {} queued", counts.waiting));
     }

@@ -42,16 +42,27 @@ impl Terminal {
 
     pub(crate) fn start_with(
         desk: &Desk,
-        (rows, columns): (u16, u16),
+        size: (u16, u16),
         spec: &str,
         args: &[&str],
+        change: impl FnOnce(&mut Command),
+    ) -> Option<Self> {
+        desk.write("spec.ron", spec);
+        let run = [env!("CARGO_BIN_EXE_provisor"), "run", "spec.ron", "-o", "out"];
+        Self::launch(desk, size, &[&run, args].concat(), change)
+    }
+
+    /// Starts any command in the desk's folder.
+    pub(crate) fn launch(
+        desk: &Desk,
+        (rows, columns): (u16, u16),
+        argv: &[&str],
         change: impl FnOnce(&mut Command),
     ) -> Option<Self> {
         let setsid = Command::new("setsid").arg("--version").output();
         if skip_unless(setsid.is_ok(), "tests on a pseudo-terminal need setsid of util-linux") {
             return None;
         }
-        desk.write("spec.ron", spec);
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
         grantpt(&ours).expect("granted");
         unlockpt(&ours).expect("unlocked");
@@ -60,10 +71,7 @@ impl Terminal {
         let line = line.expect("the other end");
         tcsetwinsize(&line, winsize(rows, columns)).expect("a size");
         let mut command = Command::new("setsid");
-        command
-            .arg("--ctty")
-            .args([env!("CARGO_BIN_EXE_provisor"), "run", "spec.ron", "-o", "out"])
-            .args(args);
+        command.arg("--ctty").args(argv);
         command.current_dir(desk.path()).env("TERM", "xterm-256color");
         command.env_remove("NO_COLOR").env_remove("RUST_LOG");
         let end = || line.try_clone().expect("a duplicate");
