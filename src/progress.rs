@@ -100,9 +100,15 @@ impl Progress {
         }
     }
 
-    /// What a finished attempt counts as.
-    pub(crate) fn class(&self, row: &Row) -> Class {
-        Class::of(&row.outcome, self.query(row.query).expect.as_deref())
+    /// The run is asked to end: there is nothing to foretell any more.
+    pub(crate) fn begin_to_end(&mut self) {
+        self.is_ending = true;
+    }
+
+    /// Whether an attempt is worth a line beside the bar: it did not end well, and not because the run had to end.
+    pub(crate) fn is_remarkable(&self, row: &Row) -> bool {
+        let is_well = Class::of(&row.outcome, self.query(row.query).expect.as_deref()).well;
+        !is_well && !matches!(row.outcome.cause, Cause::Deadline | Cause::Cancelled)
     }
 
     /// How many are at work.

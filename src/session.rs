@@ -32,6 +32,8 @@ const HEARTBEAT_EVERY: u64 = 60;
 /// How often a frame is drawn at most, and at least.
 const DRAW_EVERY: Duration = Duration::from_millis(120);
 const DRAW_AT_LEAST_EVERY: Duration = Duration::from_secs(1);
+/// Queries at work that SIGUSR1 tells of by name.
+const MOST_TOLD: usize = 20;
 /// How long the screen may take to clear away the bar before we are stopped.
 const RESTS_WITHIN: Duration = Duration::from_millis(200);
 /// How long the end of an interrupted run waits for what the children printed.
@@ -40,7 +42,7 @@ const PRINTED_WITHIN: Duration = Duration::from_secs(2);
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
-    /// A bar, and a line for each query that did not end well.
+    /// A bar, and a line for each query that did not end well by itself or by its limits.
     Bar,
     /// A line for each finished query, and heartbeats.
     Lines,
@@ -205,7 +207,7 @@ impl Session {
             Event::Done(row) => {
                 let is_told = match self.show {
                     Show::Lines => true,
-                    Show::Bar => !self.progress.class(&row).well,
+                    Show::Bar => self.progress.is_remarkable(&row),
                     Show::Nothing => false,
                 };
                 let Progress { done, total, .. } = self.progress;
@@ -257,6 +259,8 @@ impl Session {
         if let Some(printer) = &self.printer {
             printer.hurry();
         }
+        self.progress.begin_to_end();
+        self.is_news = true;
         let running = words::queries(self.progress.at_work());
         match interruption(self.interruptions) {
             Some(StopMethod::Term) => {
@@ -294,8 +298,11 @@ impl Session {
 
     fn tell_status(&self) {
         tell(&plain::heartbeat(&self.handle.counts().borrow(), self.elapsed()));
-        for running in self.progress.longest(self.handle.now()) {
+        for running in self.progress.longest(self.handle.now()).take(MOST_TOLD) {
             tell(&format!("  {:>7}  {}", words::duration(running.since), running.id));
+        }
+        if let Some(more @ 1..) = self.progress.at_work().checked_sub(MOST_TOLD) {
+            tell(&format!("  {:>7}  … and {more} more", ""));
         }
     }
 

@@ -14,7 +14,7 @@ const WIDE: (u16, u16) = (24, 80);
 fn spec(last_line: &str) -> String {
     let wait = "while ! test -e go; do sleep 0.05; done";
     format!(
-        r#"Job(name: "shown", slots: 4, commands: [
+        r#"Job(name: "shown", slots: 4, limits: (wall: "90s"), commands: [
             (id: "good", run: ["true"]),
             (id: "bad", run: ["false"]),
             (id: "limited", run: ["sleep", "60"], limits: (wall: "50ms")),

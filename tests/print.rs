@@ -7,7 +7,7 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 
-use common::{Desk, alive_with, wait_until};
+use common::{Desk, Leash, alive_with, wait_until};
 
 /// Three that write at the same time, on both streams, in pieces of lines.
 const WRITERS: &str = r#"Job(name: "writers", slots: 3, matrix: {"n": 1..=3}, id: "writer/{{ n }}", command: ["sh", "-c",
@@ -133,14 +133,15 @@ fn a_full_disk_under_standard_output_is_told_once() {
 }
 
 /// A provisor whose standard output is read by nobody, and its still reader.
-fn unread(desk: &Desk, args: &[&str]) -> (Child, File) {
+fn unread(desk: &Desk, args: &[&str]) -> (Child, File, Leash) {
     let fifo = desk.file("stdout");
     assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
     let reader = OpenOptions::new().read(true).custom_flags(WITHOUT_WAITING).open(&fifo).expect("a reader");
     let writer = OpenOptions::new().write(true).open(&fifo).expect("a writer");
     let mut command = desk.provisor(["run", "spec.ron", "-o", "out"]);
     let child = command.args(args).stdout(writer).stderr(Stdio::piped()).spawn().expect("provisor starts");
-    (child, reader)
+    let leash = Leash(child.id());
+    (child, reader, leash)
 }
 
 /// `O_NONBLOCK`, so that opening a pipe for reading waits for no writer.
@@ -170,9 +171,10 @@ fn a_reader_that_stands_still_holds_up_the_children_and_no_signal() {
                 (id: "deaf", run: ["sh", "-c", "{deaf}"]), (id: "done", run: ["true"])])"#
         ),
     );
-    let (mut child, reader) = unread(&desk, &["--print", "lines"]);
+    let (mut child, reader, _leash) = unread(&desk, &["--print", "lines"]);
     let count = || std::fs::read_to_string(desk.file("count")).unwrap_or_default();
     let mut last = (String::new(), 0);
+    // Nobody announces that nothing happens any more.
     wait_until("the child is held up", || {
         std::thread::sleep(std::time::Duration::from_millis(20));
         let now = count();
@@ -196,7 +198,7 @@ fn a_reader_that_stands_still_holds_up_the_children_and_no_signal() {
 fn a_run_that_is_done_waits_for_its_reader_until_it_is_interrupted() {
     let desk = Desk::new("unread-end");
     desk.write("spec.ron", r#"Job(name: "unread", commands: [(id: "a", run: ["seq", "100000"])])"#);
-    let (mut child, reader) = unread(&desk, &["--print", "grouped"]);
+    let (mut child, reader, _leash) = unread(&desk, &["--print", "grouped"]);
     let record = || std::fs::read_to_string(desk.file("out/runs/1/status.json")).unwrap_or_default();
     wait_until("all is done", || {
         desk.file("out/results.csv").exists()

@@ -93,7 +93,9 @@ fn what_was_cut_short_says_nothing_of_times() {
     );
     let Event::Done(row) = done(0, 1) else { unreachable!() };
     let mut row = Row::clone(&row);
+    assert!(progress.is_remarkable(&row), "no verdict");
     row.outcome.cause = Cause::Cancelled;
+    assert!(!progress.is_remarkable(&row), "that the run had to end is told once");
     progress.take(&Event::Done(Arc::new(row)), at(1));
     let frame = progress.frame(Counts::default(), at(1));
     assert!(frame.is_ending && frame.eta.likely.is_none());

@@ -167,7 +167,7 @@ pub(crate) struct Started<'a> {
 }
 
 /// A test that fails leaves no provisor at work: it is killed, and its guardian kills the rest.
-struct Leash(u32);
+pub(crate) struct Leash(pub(crate) u32);
 
 impl Drop for Leash {
     fn drop(&mut self) {
