@@ -82,8 +82,9 @@ def compare(scratch, name, spec, rounds):
 def main():
     queries, rounds = int(sys.argv[1]), int(sys.argv[2])
     with tempfile.TemporaryDirectory() as scratch:
-        compare(scratch, f"{queries} x /bin/true", f'Job(name: "true", matrix: {{"n": 1..={queries}}}, '
-                'id: "q{{ n }}", command: ["/bin/true"])', rounds)
+        for program in ("/bin/true", "/bin/false"):
+            compare(scratch, f"{queries} x {program}", f'Job(name: "short", matrix: {{"n": 1..={queries}}}, '
+                    f'id: "q{{{{ n }}}}", command: ["{program}"])', rounds)
         compare(scratch, "400 that print and fail, all at once", 'Job(name: "print", slots: 400, matrix: {"n": 1..=400}, '
                 'id: "q{{ n }}", command: ["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do echo line $i of {{ n }}; sleep 1; '
                 'done; exit 1"])', max(1, rounds // 3))

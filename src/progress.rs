@@ -133,10 +133,10 @@ impl Progress {
     /// What the bar shows now.
     pub(crate) fn frame(&mut self, counts: Counts, now: Tick) -> Frame {
         let eta = self.eta(counts.waiting, now);
-        let shown = self.longest(now).take(MOST_SHOWN).take_while(|query| query.since >= SHOWN_FROM);
-        let longest = shown.zip(&self.by_age).map(|(query, (_, place))| self.shown(*place, &query));
+        let ages = self.by_age.iter().take(MOST_SHOWN).map(|(since, query)| (*query, now - *since));
+        let shown = ages.take_while(|(_, age)| *age >= SHOWN_FROM);
         Frame {
-            longest: longest.collect(),
+            longest: shown.map(|(query, age)| self.shown(query, age)).collect(),
             counts,
             running: self.at_work(),
             elapsed: now - Tick::ZERO,
@@ -145,11 +145,12 @@ impl Progress {
         }
     }
 
-    fn shown(&self, place: Place, running: &status::Running) -> AtWork {
+    fn shown(&self, place: Place, age: Duration) -> AtWork {
         let query = self.query(place);
+        let attempt = self.running.get(&place).map_or(0, |(attempt, _)| *attempt);
         // A tail is written at the end only.
-        let log = (query.logs == Logs::Keep).then(|| rundir::log_name(&query.id, running.attempt));
-        AtWork { id: Arc::clone(&query.id), age: running.since, log }
+        let log = (query.logs == Logs::Keep).then(|| rundir::log_name(&query.id, attempt));
+        AtWork { id: Arc::clone(&query.id), age, log }
     }
 
     fn eta(&mut self, waiting: usize, now: Tick) -> Eta {

@@ -74,10 +74,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let job = Job { plan: Arc::clone(&plan), todo, reused, token };
     let (events, inbox) = mpsc::channel(EVENTS);
     let printer = printer(args.print, dir.path())?;
-    let tee = printer
-        .clone()
-        .filter(|_| args.print == Print::Lines)
-        .map(|printer| Box::new(Tagged::new(printer)) as _);
+    let tee = printer.as_ref().and_then(Tagged::for_lines);
     let ports = Ports { tee, ..ports(guardian, store, &dir, events) };
     let state_file = run_dir.join("status.json");
     let stage = Stage { show, printer, dir: dir.path().to_owned(), state_file };
@@ -263,7 +260,8 @@ fn report(args: &RunArgs, dir: &RunDir, end: &End) -> Result<u8, Failure> {
     let text = summary::table(&asked, view::width()) + &summary::closing(counts, dir.path());
     if !end.is_printed {
         let results = dir.path().join("results.csv");
-        tell(&format!("standard output stands still, and the table is left out: see {}", results.display()));
+        let text = "standard output did not keep up: not all is printed, and the table is not; see";
+        tell(&format!("{text} {}", results.display()));
     } else if let Err(error) = view::print(&text) {
         // The results are safe in their files, and a terminal that has gone is no reason to say otherwise.
         tell(&format!("the table could not be printed: {error}"));

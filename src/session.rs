@@ -162,19 +162,20 @@ impl Session {
                 }
             }
         };
+        let elapsed = self.elapsed();
         self.take_all(&mut events);
         self.write_state();
         let is_printed = self.await_printer(&mut signals).await;
         let counts = self.handle.counts().borrow().clone();
-        let elapsed = self.elapsed();
         let interrupted_by = self.interrupted_by;
         Ok(Parting::Ended { ending, store: Box::new(store), counts, elapsed, interrupted_by, is_printed })
     }
 
     /// Lets what the children printed go out, until somebody interrupts; after an interruption not for long. Whether it
     /// is out: if not, standard output stands still.
-    async fn await_printer(&self, signals: &mut Signals) -> bool {
-        let Some(printer) = &self.printer else { return true };
+    async fn await_printer(&mut self, signals: &mut Signals) -> bool {
+        let Some(printer) = self.printer.clone() else { return true };
+        self.draw_now();
         let mut look = interval(LOOK_EVERY);
         let hurry = self.interruptions > 0;
         let patience =
@@ -238,6 +239,11 @@ impl Session {
         }
     }
 
+    fn draw_now(&mut self) {
+        self.drawn = None;
+        self.draw();
+    }
+
     /// Whether to leave at once.
     fn obey(&mut self, signal: Signal) -> bool {
         match signal {
@@ -285,8 +291,7 @@ impl Session {
         tell("stopped, and all queries with it; `fg` goes on");
         stop();
         self.handle.pause(false);
-        self.drawn = None;
-        self.draw();
+        self.draw_now();
     }
 
     fn beat(&mut self, beats: u64) {

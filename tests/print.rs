@@ -190,7 +190,7 @@ fn a_reader_that_stands_still_holds_up_the_children_and_no_signal() {
     });
     let text = said(&mut child);
     assert_eq!(child.wait().expect("it ends").code(), Some(3));
-    assert!(text.contains("standard output stands still") && text.contains("results.csv"), "{text}");
+    assert!(text.contains("standard output did not keep up") && text.contains("results.csv"), "{text}");
     drop(reader);
 }
 
@@ -211,7 +211,7 @@ fn a_run_that_is_done_waits_for_its_reader_until_it_is_interrupted() {
         std::thread::sleep(std::time::Duration::from_millis(100));
         child.try_wait().expect("ours").is_some()
     });
-    assert!(said(&mut child).contains("standard output stands still"));
+    assert!(said(&mut child).contains("standard output did not keep up"));
     assert_eq!(desk.column("cause")["a"], "exited");
     drop(reader);
 }

@@ -69,6 +69,11 @@ impl Printer {
         Ok(Self { shared, is_grouped, is_terminal })
     }
 
+    /// Whether it prints each attempt at its end, and no lines before.
+    pub(crate) fn is_grouped(&self) -> bool {
+        self.is_grouped
+    }
+
     /// Whether what is printed is to be cleaned.
     pub(crate) fn is_terminal(&self) -> bool {
         self.is_terminal

@@ -96,8 +96,9 @@ impl Drawn {
 }
 
 impl TermLike for Sheet {
+    /// Never less than the widest character: indicatif counts on that.
     fn width(&self) -> u16 {
-        self.terminal.size().1.saturating_sub(1).max(1)
+        self.terminal.size().1.saturating_sub(1).max(2)
     }
 
     fn height(&self) -> u16 {

@@ -64,9 +64,10 @@ pub(crate) struct Tagged {
 }
 
 impl Tagged {
-    /// Lines go to this printer.
-    pub(crate) fn new(printer: Printer) -> Self {
-        Self { printer, open: HashMap::new() }
+    /// The tee for a printer that prints lines as they come.
+    pub(crate) fn for_lines(printer: &Printer) -> Option<Box<dyn Tee>> {
+        let tagged = || Box::new(Self { printer: printer.clone(), open: HashMap::new() }) as Box<dyn Tee>;
+        (!printer.is_grouped()).then(tagged)
     }
 
     fn print(&mut self, log: &Arc<LogSpec>, stream: Stream, bytes: Option<&[u8]>) {
