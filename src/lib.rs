@@ -10,6 +10,7 @@ mod manual;
 mod past;
 mod play;
 mod presets;
+mod progress;
 mod provenance;
 mod recorded;
 mod replay;

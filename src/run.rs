@@ -16,6 +16,7 @@ use provisor_actors::rundir::{self, RunDir};
 use provisor_actors::runtime::{Job, Launcher, LauncherFactory, Ports};
 use provisor_actors::store::{Opening, Store};
 use provisor_config::Lowered;
+use provisor_core::plan::Logs;
 use provisor_core::reuse::Why;
 use provisor_core::roster::Place;
 use provisor_core::tally::{Class, Counts};
@@ -23,13 +24,15 @@ use provisor_core::{Cause, Plan};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::cli::{Progress, RunArgs};
+use crate::cli::{Print, Progress, RunArgs};
 use crate::diagnosis;
 use crate::failure::{Failure, code};
 use crate::past::{self, Outlook};
 use crate::provenance;
-use crate::session::{self, EVENTS, Parting, Show};
+use crate::session::{self, EVENTS, Parting, Show, Stage};
 use crate::settings;
+use crate::view::printer::Printer;
+use crate::view::whole_lines::Tagged;
 use crate::view::{self, summary, tell, words};
 
 /// How long a new run waits for the guardian of a dead one to finish its work.
@@ -49,6 +52,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     diagnosis::start(args.verbose, args.log_file.as_deref())?;
     let lowered = settings::load(&args.spec)?;
     settings::warn(&lowered, &args.spec.spec);
+    check_print(args.print, &lowered)?;
     let dir = Arc::new(RunDir::open(run_directory(args), GUARDIAN_FINISHES_IN)?);
     let lock = dir.lock_file().try_clone().map_err(Failure::Guardian)?;
     guardian.hold(lock.into()).map_err(Failure::Guardian)?;
@@ -61,7 +65,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let record = provenance::start(&plan, prepared.run, CONTAINMENT, GUARANTEES);
     write(&run_dir.join("spec.ron"), text.as_bytes())?;
     write_json(&run_dir.join("run.json"), &record)?;
-    let show = if args.quiet || args.progress == Progress::None { Show::Nothing } else { Show::Lines };
+    let show = show(args);
     greet(show, &plan, &outlook, dir.path());
     let Prepared { todo, reused, run } = prepared;
     let asked =
@@ -69,11 +73,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let token = format!("{}.{run}", std::process::id()).into();
     let job = Job { plan: Arc::clone(&plan), todo, reused, token };
     let (events, inbox) = mpsc::channel(EVENTS);
-    let ports = ports(guardian, store, &dir, events);
-    match session::run(job, ports, inbox, show, run_dir.join("status.json"))? {
+    let printer = printer(args.print, dir.path())?;
+    let tee = printer.as_ref().and_then(Tagged::for_lines);
+    let ports = Ports { tee, ..ports(guardian, store, &dir, events) };
+    let state_file = run_dir.join("status.json");
+    let stage = Stage { show, printer, dir: dir.path().to_owned(), state_file };
+    match session::run(job, ports, inbox, stage)? {
         Parting::Left => Ok(code::INTERRUPTED),
-        Parting::Ended { ending, mut store, counts, elapsed, interrupted_by } => {
-            let end = End { ending, counts, elapsed, interrupted_by, asked };
+        Parting::Ended { ending, mut store, counts, elapsed, interrupted_by, is_printed } => {
+            let end = End { ending, counts, elapsed, interrupted_by, is_printed, asked };
             finish(&mut store, record, &run_dir, &end)?;
             // The store is closed after the last reader: who may write leaves no file of SQLite's behind.
             report(args, &dir, &end)
@@ -87,8 +95,38 @@ struct End {
     counts: Counts,
     elapsed: Duration,
     interrupted_by: Option<Signal>,
+    is_printed: bool,
     /// The places of the queries that were asked for: all of them, but with `--only`.
     asked: HashSet<Place>,
+}
+
+/// What the terminal can take of what was asked for.
+fn show(args: &RunArgs) -> Show {
+    match args.progress {
+        _ if args.quiet => Show::Nothing,
+        Progress::None => Show::Nothing,
+        Progress::Auto | Progress::Bar if view::stderr_takes_a_bar() => Show::Bar,
+        Progress::Auto | Progress::Bar | Progress::Plain => Show::Lines,
+    }
+}
+
+/// What is printed in one piece at the end is taken from the log.
+fn check_print(print: Print, job: &Lowered) -> Result<(), Failure> {
+    match job.chosen_queries().find(|query| query.logs == Logs::Drop) {
+        Some(query) if print == Print::Grouped => Err(Failure::Usage(format!(
+            "--print grouped: `{}` has `logs: Drop`, and its output is kept nowhere; keep its log, or take --print lines",
+            query.id
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn printer(print: Print, dir: &Path) -> Result<Option<Printer>, Failure> {
+    if print == Print::None {
+        return Ok(None);
+    }
+    let printer = Printer::start(dir.to_owned(), print == Print::Grouped);
+    printer.map(Some).map_err(|source| Failure::System { what: "standard output", source })
 }
 
 fn run_directory(args: &RunArgs) -> PathBuf {
@@ -141,6 +179,7 @@ fn ports(
         store,
         open_log: Box::new(move |name| logs.create_log(name)),
         log_name: Box::new(rundir::log_name),
+        tee: None,
         events: Some(events),
     }
 }
@@ -229,7 +268,11 @@ fn report(args: &RunArgs, dir: &RunDir, end: &End) -> Result<u8, Failure> {
     }
     let asked: Vec<_> = rows.into_iter().filter(|row| end.asked.contains(&row.place)).collect();
     let text = summary::table(&asked, view::width()) + &summary::closing(counts, dir.path());
-    if let Err(error) = view::print(&text) {
+    if !end.is_printed {
+        let results = dir.path().join("results.csv");
+        let text = "standard output did not keep up: not all is printed, and the table is not; see";
+        tell(&format!("{text} {}", results.display()));
+    } else if let Err(error) = view::print(&text) {
         // The results are safe in their files, and a terminal that has gone is no reason to say otherwise.
         tell(&format!("the table could not be printed: {error}"));
     }

@@ -1,10 +1,8 @@
 //! A run on its way: events to the screen, signals to the runtime, a heartbeat, and the state for `status`.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use provisor_actors::messages::{Ending, Event};
 use provisor_actors::os::listen::{Signal, Signals};
@@ -13,12 +11,14 @@ use provisor_actors::runtime::{Job, Ports, Runtime, RuntimeHandle};
 use provisor_actors::store::Store;
 use provisor_core::roster::{Place, interruption};
 use provisor_core::tally::Counts;
-use provisor_core::{Cause, Plan, StopMethod, Tick};
+use provisor_core::{Cause, StopMethod, Tick};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::failure::Failure;
+use crate::progress::Progress;
 use crate::status;
+use crate::view::printer::Printer;
 use crate::view::{plain, screen, tell, words};
 
 /// Events that may wait for the screen; what comes on top is counted and left out.
@@ -30,9 +30,21 @@ const STATE_EVERY: Duration = Duration::from_secs(1);
 /// How often a line says how many are left, in such steps.
 const HEARTBEAT_EVERY: u64 = 60;
 
+/// How often a frame is drawn at most, and at least.
+const DRAW_EVERY: Duration = Duration::from_millis(120);
+const DRAW_AT_LEAST_EVERY: Duration = Duration::from_secs(1);
+/// Queries at work that SIGUSR1 tells of by name.
+const MOST_TOLD: usize = 20;
+/// How long the screen may take to clear away the bar before we are stopped.
+const RESTS_WITHIN: Duration = Duration::from_millis(200);
+/// How long the end of an interrupted run waits for what the children printed.
+const PRINTED_WITHIN: Duration = Duration::from_secs(2);
+
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
+    /// A bar, and a line for each query that did not end well by itself or by its limits.
+    Bar,
     /// A line for each finished query, and heartbeats.
     Lines,
     /// Nothing but what is wrong.
@@ -48,9 +60,23 @@ pub(crate) enum Parting {
         counts: Counts,
         elapsed: Duration,
         interrupted_by: Option<Signal>,
+        /// Whether all that the children printed is out; if not, standard output stands still.
+        is_printed: bool,
     },
     /// The user does not want to wait for the clean-up: the guardian does it.
     Left,
+}
+
+/// Where a session shows what happens.
+pub(crate) struct Stage {
+    /// On the screen.
+    pub(crate) show: Show,
+    /// What the children print, where that was asked for.
+    pub(crate) printer: Option<Printer>,
+    /// The run directory.
+    pub(crate) dir: PathBuf,
+    /// The state for `status`.
+    pub(crate) state_file: PathBuf,
 }
 
 /// Runs the job to its end.
@@ -58,53 +84,57 @@ pub(crate) fn run(
     job: Job,
     ports: Ports<Store>,
     events: mpsc::Receiver<Event>,
-    show: Show,
-    state_file: PathBuf,
+    stage: Stage,
 ) -> Result<Parting, Failure> {
     let system = |what| move |source| Failure::System { what, source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(system("the system's event queue"))?;
     runtime.block_on(async {
         let signals = Signals::listen().map_err(system("the system's signals"))?;
-        let plan = Arc::clone(&job.plan);
-        let done = job.reused.len();
-        let total = done + job.todo.len();
-        screen::open().map_err(system("the system's threads"))?;
-        let runtime = Runtime::start(job, ports).await?;
-        let session = Session {
-            plan,
+        let Stage { show, printer, dir, state_file } = stage;
+        screen::open((show == Show::Bar).then_some(dir)).map_err(system("the system's threads"))?;
+        let progress = Progress::new(&job);
+        let runtime = Runtime::start(job, ports).await.inspect_err(|_| {
+            screen::close();
+        })?;
+        let mut session = Session {
             handle: runtime.handle(),
             show,
             state_file,
-            running: BTreeMap::new(),
-            done,
-            total,
+            progress,
+            // A run that is over in no time needs no bar.
+            drawn: Some(Instant::now()),
+            is_news: true,
             last_state: None,
+            printer,
             interruptions: 0,
             interrupted_by: None,
         };
-        session.attend(runtime, signals, events).await
+        let parting = session.attend(runtime, signals, events).await;
+        let has_left_out = session.printer.as_ref().is_some_and(Printer::has_left_out);
+        tell_left_out(screen::close(), has_left_out);
+        parting
     })
 }
 
 struct Session {
-    plan: Arc<Plan>,
     handle: RuntimeHandle,
     show: Show,
     state_file: PathBuf,
-    running: BTreeMap<Place, (u32, Tick)>,
-    /// How many queries are done, as far as the screen has come.
-    done: usize,
-    total: usize,
+    progress: Progress,
+    /// When the last frame was handed to the screen, and whether something has happened since.
+    drawn: Option<Instant>,
+    is_news: bool,
     /// What was last written for `status`: the counts, and who ran.
     last_state: Option<(Counts, Vec<(Place, u32)>)>,
+    printer: Option<Printer>,
     interruptions: u32,
     interrupted_by: Option<Signal>,
 }
 
 impl Session {
     async fn attend(
-        mut self,
+        &mut self,
         runtime: Runtime<Store>,
         mut signals: Signals,
         mut events: mpsc::Receiver<Event>,
@@ -119,11 +149,13 @@ impl Session {
                 ended = &mut ended => break ended?,
                 signal = signals.next() => {
                     if self.obey(signal) {
-                        screen::close();
                         return Ok(Parting::Left);
                     }
                 }
-                _ = look.tick() => self.take_all(&mut events),
+                _ = look.tick() => {
+                    self.take_all(&mut events);
+                    self.draw();
+                }
                 _ = beat.tick() => {
                     self.take_all(&mut events);
                     self.beat(beats);
@@ -131,46 +163,86 @@ impl Session {
                 }
             }
         };
+        let elapsed = self.elapsed();
         self.take_all(&mut events);
         self.write_state();
-        let left_out = screen::close();
-        tell_left_out(left_out);
+        let is_printed = self.await_printer(&mut signals).await;
         let counts = self.handle.counts().borrow().clone();
-        let elapsed = self.handle.now() - Tick::ZERO;
         let interrupted_by = self.interrupted_by;
-        Ok(Parting::Ended { ending, store: Box::new(store), counts, elapsed, interrupted_by })
+        Ok(Parting::Ended { ending, store: Box::new(store), counts, elapsed, interrupted_by, is_printed })
+    }
+
+    /// Lets what the children printed go out, until somebody interrupts; after an interruption not for long. Whether it
+    /// is out: if not, standard output stands still.
+    async fn await_printer(&mut self, signals: &mut Signals) -> bool {
+        let Some(printer) = self.printer.clone() else { return true };
+        self.draw_now();
+        let mut look = interval(LOOK_EVERY);
+        let hurry = self.interruptions > 0;
+        let patience =
+            async { if hurry { sleep(PRINTED_WITHIN).await } else { std::future::pending().await } };
+        let mut patience = pin!(patience);
+        while !printer.is_idle() {
+            tokio::select! {
+                () = &mut patience => return false,
+                signal = signals.next() => match signal {
+                    Signal::Stop => stop(),
+                    signal if signal.ends_a_run() => return false,
+                    _ => {}
+                },
+                _ = look.tick() => {}
+            }
+        }
+        true
     }
 
     fn take_all(&mut self, events: &mut mpsc::Receiver<Event>) {
         while let Ok(event) = events.try_recv() {
-            self.take(event);
+            self.progress.take(&event, self.handle.now());
+            self.is_news = true;
+            self.tell_of(event);
         }
     }
 
-    fn take(&mut self, event: Event) {
+    fn tell_of(&self, event: Event) {
         match event {
-            Event::Started { query, attempt } => {
-                self.running.insert(query, (attempt, self.handle.now()));
-            }
-            Event::Ended { query, attempt } => {
-                if self.running.get(&query).is_some_and(|(running, _)| *running == attempt) {
-                    self.running.remove(&query);
+            Event::Done(row) => {
+                let is_told = match self.show {
+                    Show::Lines => true,
+                    Show::Bar => self.progress.is_remarkable(&row),
+                    Show::Nothing => false,
+                };
+                let Progress { done, total, .. } = self.progress;
+                let query = self.progress.query(row.query);
+                if is_told {
+                    tell(&plain::finished(&row, query, done, total));
+                }
+                if let Some(printer) = &self.printer {
+                    printer.put_group(&row, query);
                 }
             }
-            Event::Done(row) => {
-                self.done += usize::from(row.last);
-                self.say(|session| {
-                    let plan = &session.plan;
-                    let query = &plan.queries[row.query as usize];
-                    plain::finished(&row, query, session.done, session.total)
-                });
-            }
             Event::Returned { query, why } => {
-                let id = &self.plan.queries[query as usize].id;
+                let id = &self.progress.query(query).id;
                 tracing::warn!(query = %id, %why, "short of something: fewer at once for a while");
             }
-            Event::Verdict { .. } | Event::Stopping { .. } => {}
+            _ => {}
         }
+    }
+
+    /// Hands a frame to the screen, not too often, and none that would be like the last one.
+    fn draw(&mut self) {
+        let since = self.drawn.map_or(Duration::MAX, |drawn| drawn.elapsed());
+        let is_due = if self.is_news { since >= DRAW_EVERY } else { since >= DRAW_AT_LEAST_EVERY };
+        if self.show == Show::Bar && is_due {
+            let counts = self.handle.counts().borrow().clone();
+            screen::draw(self.progress.frame(counts, self.handle.now()));
+            (self.drawn, self.is_news) = (Some(Instant::now()), false);
+        }
+    }
+
+    fn draw_now(&mut self) {
+        self.drawn = None;
+        self.draw();
     }
 
     /// Whether to leave at once.
@@ -191,7 +263,12 @@ impl Session {
     fn interrupt(&mut self, signal: Signal) -> bool {
         self.interruptions += 1;
         self.interrupted_by.get_or_insert(signal);
-        let running = words::queries(self.running.len());
+        if let Some(printer) = &self.printer {
+            printer.hurry();
+        }
+        self.progress.begin_to_end();
+        self.is_news = true;
+        let running = words::queries(self.progress.at_work());
         match interruption(self.interruptions) {
             Some(StopMethod::Term) => {
                 self.handle.interrupt(Cause::Cancelled, false);
@@ -210,27 +287,28 @@ impl Session {
     }
 
     /// The terminal wants us to stop: the children stop first, and the clock with them.
-    fn pause(&self) {
+    fn pause(&mut self) {
         self.handle.pause(true);
         tell("stopped, and all queries with it; `fg` goes on");
-        screen::settle(LOOK_EVERY);
-        if let Err(error) = signals::stop_self() {
-            tracing::warn!(%error, "this process cannot be stopped");
-        }
+        stop();
         self.handle.pause(false);
+        self.draw_now();
     }
 
     fn beat(&mut self, beats: u64) {
         self.write_state();
-        if beats > 0 && beats.is_multiple_of(HEARTBEAT_EVERY) {
-            self.say(|session| plain::heartbeat(&session.handle.counts().borrow(), session.elapsed()));
+        if self.show == Show::Lines && beats > 0 && beats.is_multiple_of(HEARTBEAT_EVERY) {
+            tell(&plain::heartbeat(&self.handle.counts().borrow(), self.elapsed()));
         }
     }
 
     fn tell_status(&self) {
         tell(&plain::heartbeat(&self.handle.counts().borrow(), self.elapsed()));
-        for running in self.running() {
+        for running in self.progress.longest(self.handle.now()).take(MOST_TOLD) {
             tell(&format!("  {:>7}  {}", words::duration(running.since), running.id));
+        }
+        if let Some(more @ 1..) = self.progress.at_work().checked_sub(MOST_TOLD) {
+            tell(&format!("  {:>7}  … and {more} more", ""));
         }
     }
 
@@ -238,41 +316,33 @@ impl Session {
         self.handle.now() - Tick::ZERO
     }
 
-    /// The running ones, the longest first.
-    fn running(&self) -> Vec<status::Running> {
-        let now = self.handle.now();
-        let running = self.running.iter().map(|(query, (attempt, since))| status::Running {
-            id: self.plan.queries[*query as usize].id.to_string(),
-            attempt: *attempt,
-            since: now - *since,
-        });
-        let mut running: Vec<_> = running.collect();
-        running.sort_by_key(|query| std::cmp::Reverse(query.since));
-        running
-    }
-
     fn write_state(&mut self) {
         let counts = self.handle.counts().borrow().clone();
-        let running = self.running.iter().map(|(query, (attempt, _))| (*query, *attempt)).collect();
-        let state = (counts, running);
+        let state = (counts, self.progress.attempts());
         if self.last_state.as_ref() == Some(&state) {
             return;
         }
-        if let Err(error) = status::write(&self.state_file, &state.0, &self.running()) {
+        let running: Vec<_> = self.progress.longest(self.handle.now()).collect();
+        if let Err(error) = status::write(&self.state_file, &state.0, &running) {
             tracing::debug!(%error, "the state for `status` cannot be written");
         }
         self.last_state = Some(state);
     }
+}
 
-    fn say(&self, line: impl FnOnce(&Self) -> String) {
-        if self.show == Show::Lines {
-            tell(&line(self));
-        }
+/// Stops this process once the terminal is clear; returns when it goes on.
+fn stop() {
+    screen::rest(RESTS_WITHIN);
+    if let Err(error) = signals::stop_self() {
+        tracing::warn!(%error, "this process cannot be stopped");
     }
 }
 
-fn tell_left_out(left_out: Option<u64>) {
-    if let Some(lines @ 1..) = left_out {
+fn tell_left_out(from_screen: Option<u64>, from_stdout: bool) {
+    if let Some(lines @ 1..) = from_screen {
         tell(&format!("{lines} lines of progress found no room on the screen; the results are complete"));
+    }
+    if from_screen.is_some() && from_stdout {
+        tell("not all that the queries printed found room on standard output; the logs are complete");
     }
 }

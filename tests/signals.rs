@@ -8,12 +8,12 @@ use std::process::{Command, Stdio};
 use common::{Desk, alive_with, skip_unless, wait_until};
 use serde_json::Value;
 
-/// Queries that say when they are at work, and then take their time.
+/// Queries that say when both are at work, and then take their time.
 fn spec(mark: &str, command: &str, limits: &str) -> String {
     format!(
         r#"Job(name: "signals", slots: 2, env: {{"MARK": "{mark}"}}, limits: ({limits}), commands: [
-            (id: "a", run: ["sh", "-c", "touch ready; {command}"]),
-            (id: "b", run: ["sh", "-c", "{command}"]),
+            (id: "a", run: ["sh", "-c", "until test -e b; do sleep 0.01; done; touch ready; {command}"]),
+            (id: "b", run: ["sh", "-c", "touch b; {command}"]),
             (id: "waiting", run: ["true"]),
         ])"#
     )

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// One that is done, one that is at work until the file `go` is there, one that waits for a slot.
 const SPEC: &str = r#"Job(name: "seen", slots: 1, commands: [
     (id: "done", run: ["true"]),
-    (id: "working", run: ["sh", "-c", "touch ready; while ! test -e go; do sleep 0.01; done"]),
+    (id: "working", run: ["sh", "-c", "printf 'one\\n\\033[31mtwo \\007three'; touch ready; while ! test -e go; do sleep 0.01; done"]),
     (id: "waiting", run: ["true"]),
 ])"#;
 
@@ -50,7 +50,7 @@ fn status_says_what_runs_and_what_became_of_it() {
     assert_eq!(lines[0], "seen: 1 of 3 queries done, 1 well (ok 1)");
     assert_eq!(lines[1], format!("running (pid {pid}): 1 at work, 1 waiting"));
     let (time, id) = lines[2].trim().split_once("  ").expect("a time and an id");
-    assert!(id == "working" && time.ends_with('s'), "{}", lines[2]);
+    assert!(id == "working  two three" && time.ends_with('s'), "{}", lines[2]);
     assert_eq!((lines.len(), ran.err.as_str()), (3, ""));
 
     // A run that does not answer is no reason not to.
@@ -118,6 +118,7 @@ fn status_as_json_knows_a_run_at_work_from_one_that_ended_or_died() {
         (&running["running"][0]["query"], &running["running"][0]["attempt"]),
         (&json!("working"), &json!(1))
     );
+    assert_eq!(running["running"][0]["last_line"], "two three");
     assert!(running["run"]["ended_at"].is_null() && running["run"]["number"] == 1);
 
     // What it left may be old: the time goes on all the same.
@@ -145,9 +146,12 @@ fn status_as_json_knows_a_run_at_work_from_one_that_ended_or_died() {
     drop(lock);
 
     let schema = schema("status.schema.json");
-    for (path, value) in
-        [("/state", json!("asleep")), ("/counts", json!({})), ("/running/0/for_s", json!("1 s"))]
-    {
+    for (path, value) in [
+        ("/state", json!("asleep")),
+        ("/counts", json!({})),
+        ("/running/0/for_s", json!("1 s")),
+        ("/running/0/last_line", json!(1)),
+    ] {
         let mut broken = running.clone();
         *broken.pointer_mut(path).expect("there") = value;
         assert!(!faults(&schema, &broken).is_empty(), "{path}");

@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use provisor_core::plan::Logs as Keep;
 use provisor_core::record::{self, Happening};
+use provisor_core::rules::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes on their way to the disk at most, over all children.
@@ -22,9 +23,21 @@ const IN_FLIGHT: u32 = 4 << 20;
 /// Makes the file of a log: its name is relative to the run directory.
 pub type OpenLog = Box<dyn FnMut(&str) -> std::io::Result<File> + Send>;
 
+/// Hears what the children print as it is printed. It is called on the log thread, and while it takes its time the
+/// children wait, and the rows of those that ended: it must come back when the run is to end.
+pub trait Tee: Send {
+    /// Bytes of an attempt, in order.
+    fn hear(&mut self, log: &Arc<LogSpec>, stream: Stream, bytes: &[u8]);
+
+    /// No further byte of this attempt follows.
+    fn close(&mut self, log: &Arc<LogSpec>);
+}
+
 /// One attempt's log.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LogSpec {
+    /// Whose output it is: the query's id.
+    pub id: Arc<str>,
     /// The file, relative to the run directory.
     pub name: Arc<str>,
     /// What is kept.
@@ -105,7 +118,7 @@ impl Drop for HangUp {
 
 #[derive(Debug)]
 enum Order {
-    Write { log: Arc<LogSpec>, bytes: Bytes, _room: Option<OwnedSemaphorePermit> },
+    Write { log: Arc<LogSpec>, stream: Stream, bytes: Bytes, _room: Option<OwnedSemaphorePermit> },
     Note { log: Arc<LogSpec>, at: Duration, happening: Happening },
     Close(Arc<LogSpec>),
     Barrier(SyncSender<Vec<Arc<str>>>),
@@ -113,25 +126,25 @@ enum Order {
 }
 
 impl Logs {
-    /// Starts the thread.
+    /// Starts the thread. `tee` hears everything that is handed over, whatever is kept of it.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn start(open: OpenLog) -> std::io::Result<(Self, JoinHandle<()>)> {
+    pub fn start(open: OpenLog, tee: Option<Box<dyn Tee>>) -> std::io::Result<(Self, JoinHandle<()>)> {
         let tray = Arc::new(Tray { orders: Mutex::new(Some(Vec::new())), ring: Condvar::new() });
         let served = Arc::clone(&tray);
         let thread = std::thread::Builder::new()
             .name("provisor-logs".into())
-            .spawn(move || Desk { open, logs: HashMap::new(), broken: Vec::new() }.serve(&served))?;
+            .spawn(move || Desk { open, tee, logs: HashMap::new(), broken: Vec::new() }.serve(&served))?;
         let last = Arc::new(HangUp(Arc::clone(&tray)));
         Ok((Self { tray, in_flight: Arc::new(Semaphore::new(IN_FLIGHT as usize)), _last: last }, thread))
     }
 
     /// Hands a chunk over; waits while too much is on its way.
-    pub async fn write(&self, log: &Arc<LogSpec>, bytes: Bytes) {
+    pub async fn write(&self, log: &Arc<LogSpec>, stream: Stream, bytes: Bytes) {
         let wanted = u32::try_from(bytes.len()).unwrap_or(IN_FLIGHT).min(IN_FLIGHT);
         let room = Arc::clone(&self.in_flight).acquire_many_owned(wanted).await.ok();
-        self.tray.put(Order::Write { log: Arc::clone(log), bytes, _room: room });
+        self.tray.put(Order::Write { log: Arc::clone(log), stream, bytes, _room: room });
         self.tray.ring.notify_one();
     }
 
@@ -162,6 +175,7 @@ impl Logs {
 /// The thread's side.
 struct Desk {
     open: OpenLog,
+    tee: Option<Box<dyn Tee>>,
     logs: HashMap<Arc<LogSpec>, OpenedLog>,
     /// Closed logs that could not be written, until somebody asks.
     broken: Vec<Arc<str>>,
@@ -175,7 +189,12 @@ impl Desk {
             tray.take(&mut orders);
             for order in orders.drain(..) {
                 match order {
-                    Order::Write { log, bytes, _room } => self.opened(&log).write(&bytes),
+                    Order::Write { log, stream, bytes, _room } => {
+                        self.opened(&log).write(&bytes);
+                        if let Some(tee) = &mut self.tee {
+                            tee.hear(&log, stream, &bytes);
+                        }
+                    }
                     Order::Note { log, at, happening } => self.opened(&log).note(at, happening),
                     Order::Close(log) => {
                         let opened = self.opened(&log);
@@ -184,6 +203,9 @@ impl Desk {
                             self.broken.push(Arc::clone(&log.name));
                         }
                         self.logs.remove(&log);
+                        if let Some(tee) = &mut self.tee {
+                            tee.close(&log);
+                        }
                     }
                     Order::Barrier(done) => drop(done.send(std::mem::take(&mut self.broken))),
                     Order::End => return,

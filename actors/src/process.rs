@@ -159,8 +159,8 @@ impl ProcessActor {
         output.then(move |output| {
             let (logs, log) = (logs.clone(), Arc::clone(&log));
             async move {
-                if let Output::Chunk(_, bytes) = &output {
-                    logs.write(&log, bytes.clone()).await;
+                if let Output::Chunk(stream, bytes) = &output {
+                    logs.write(&log, *stream, bytes.clone()).await;
                 }
                 output
             }

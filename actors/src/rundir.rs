@@ -212,16 +212,26 @@ impl RunDir {
 
     /// Opens the log of this name for reading.
     pub fn open_log(&self, name: &str) -> io::Result<File> {
-        OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(self.log_path(name)?)
+        read_log(&self.path, name)
     }
 
     fn log_path(&self, name: &str) -> io::Result<PathBuf> {
-        let file = name.strip_prefix("logs/").unwrap_or("");
-        if file.is_empty() || file == "." || file == ".." || file.contains(['/', '\0']) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the name of a log"));
-        }
-        Ok(self.path.join(name))
+        log_path(&self.path, name)
     }
+}
+
+fn log_path(dir: &Path, name: &str) -> io::Result<PathBuf> {
+    let file = name.strip_prefix("logs/").unwrap_or("");
+    if file.is_empty() || file == "." || file == ".." || file.contains(['/', '\0']) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the name of a log"));
+    }
+    Ok(dir.join(name))
+}
+
+/// Opens the log of this name in a run directory that may be another's; never through a symlink, and without waiting.
+pub fn read_log(dir: &Path, name: &str) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(log_path(dir, name)?)
 }
 
 /// The name of an attempt's log, relative to the run directory: readable, and unique by a hash of the whole id.

@@ -18,7 +18,7 @@ use tracing::Span;
 
 use crate::clock::RunClock;
 use crate::counter::Counter;
-use crate::logs::{Logs, OpenLog};
+use crate::logs::{Logs, OpenLog, Tee};
 use crate::messages::{Down, Drain, Ending, Event, GuardianDied, Interrupt, Open, Reason, Subject};
 use crate::monitor::{run_monitored, start_monitored};
 use crate::os::{Launch, LocalFuture};
@@ -51,6 +51,8 @@ pub struct Ports<S> {
     pub open_log: OpenLog,
     /// Names log files.
     pub log_name: LogName,
+    /// Hears what the children print.
+    pub tee: Option<Box<dyn Tee>>,
     /// Gets what is worth telling; what it has no room for is counted, never waited for.
     pub events: Option<mpsc::Sender<Event>>,
 }
@@ -270,10 +272,10 @@ fn open<S: Commit + 'static>(
     judges: Vec<Arc<Judge>>,
     ports: Ports<S>,
 ) -> Result<Opened<S>, StartError> {
-    let Ports { launcher, store, open_log, log_name, events } = ports;
+    let Ports { launcher, store, open_log, log_name, tee, events } = ports;
     let Job { plan, todo, reused, token } = job;
     let Launcher { launch, containment, gone, close } = launcher()?;
-    let (logs, log_thread) = Logs::start(open_log)?;
+    let (logs, log_thread) = Logs::start(open_log, tee)?;
     let clock = RunClock::start();
     let total = todo.len() + reused.len();
     let roster = roster(&plan, todo);

@@ -245,7 +245,7 @@ impl Office {
 
     fn log_spec(&self, query: &Query, attempt: u32) -> Arc<LogSpec> {
         let name = (self.log_name)(&query.id, attempt).into();
-        Arc::new(LogSpec { name, keep: query.logs, record: query.record })
+        Arc::new(LogSpec { id: Arc::clone(&query.id), name, keep: query.logs, record: query.record })
     }
 
     fn class_of(&self, row: &Row) -> Class {

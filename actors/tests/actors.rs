@@ -290,7 +290,8 @@ async fn the_reports_of_an_attempt_have_no_gaps_and_end_once() {
 
 /// A query from `Begin` until its actor is no more.
 async fn life_of_one(reports: Arc<Mutex<Vec<Report>>>) {
-    let (logs, _) = Logs::start(Box::new(|_| Err(std::io::ErrorKind::Unsupported.into()))).expect("a thread");
+    let (logs, _) =
+        Logs::start(Box::new(|_| Err(std::io::ErrorKind::Unsupported.into())), None).expect("a thread");
     let around = Surroundings {
         launch: Arc::new(Theatre::new(|_| Ok(Script::print("one\ntwo\n")))),
         logs,
@@ -300,7 +301,7 @@ async fn life_of_one(reports: Arc<Mutex<Vec<Report>>>) {
     let query = plan(1, 1).queries.remove(0);
     let judge = Arc::new(Judge::compile(&query.judging).expect("it compiles"));
     let machine = Process::new(Reader::new(judge), query.limits, Patience::default());
-    let log = Arc::new(LogSpec { name: "none".into(), keep: query.logs, record: false });
+    let log = Arc::new(LogSpec { id: "none".into(), name: "none".into(), keep: query.logs, record: false });
     let request = LaunchRequest { cookie: "test/0/1".into(), command: query.command };
     let (over, ended) = tokio::sync::oneshot::channel();
     let actor = ProcessActor::new((0, 1), request, log, machine, around);

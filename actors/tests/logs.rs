@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use provisor_actors::logs::{LogSpec, Logs};
+use provisor_actors::logs::{LogSpec, Logs, Tee};
 use provisor_core::cause::Exit;
 use provisor_core::plan::Logs as Keep;
 use provisor_core::record::{Happening, Recording};
@@ -35,15 +35,16 @@ impl Drop for Folder {
 }
 
 fn spec(keep: Keep, record: bool) -> Arc<LogSpec> {
-    Arc::new(LogSpec { name: "a.log".into(), keep, record })
+    Arc::new(LogSpec { id: "a".into(), name: "a.log".into(), keep, record })
 }
 
 /// Writes these chunks, a millisecond apart, and waits for the thread.
 async fn write(folder: &Folder, spec: &Arc<LogSpec>, chunks: &[(Stream, &[u8])]) {
     let path = folder.0.clone();
-    let (logs, thread) = Logs::start(Box::new(move |name| File::create(path.join(name)))).expect("a thread");
+    let (logs, thread) =
+        Logs::start(Box::new(move |name| File::create(path.join(name))), None).expect("a thread");
     for (n, (stream, bytes)) in chunks.iter().enumerate() {
-        logs.write(spec, Bytes::copy_from_slice(bytes)).await;
+        logs.write(spec, *stream, Bytes::copy_from_slice(bytes)).await;
         let at = Duration::from_millis(n as u64 + 1);
         logs.note(spec, at, Happening::Read(*stream, bytes.len() as u64));
     }
@@ -99,15 +100,44 @@ async fn nothing_is_kept_where_nothing_is_wanted() {
 
 #[tokio::test]
 async fn a_log_that_cannot_be_written_holds_up_nothing() {
-    let (logs, thread) = Logs::start(Box::new(|_| File::open("/nowhere"))).expect("a thread");
+    let (logs, thread) = Logs::start(Box::new(|_| File::open("/nowhere")), None).expect("a thread");
     let spec = spec(Keep::Keep, false);
     for _ in 0..1000 {
-        logs.write(&spec, Bytes::from(vec![b'x'; 65536])).await;
+        logs.write(&spec, Stream::Stdout, Bytes::from(vec![b'x'; 65536])).await;
     }
     logs.close(&spec);
     logs.barrier();
     drop(logs);
     thread.join().expect("the thread ends");
+}
+
+/// Writes down what it hears.
+struct Scribe(std::sync::mpsc::Sender<String>);
+
+impl Tee for Scribe {
+    fn hear(&mut self, log: &Arc<LogSpec>, stream: Stream, bytes: &[u8]) {
+        self.0.send(format!("{} {stream:?} {}", log.id, String::from_utf8_lossy(bytes))).expect("a reader");
+    }
+
+    fn close(&mut self, log: &Arc<LogSpec>) {
+        self.0.send(format!("{} is over", log.id)).expect("a reader");
+    }
+}
+
+#[tokio::test]
+async fn the_tee_hears_all_whatever_is_kept() {
+    let (scribe, heard) = std::sync::mpsc::channel();
+    let open = Box::new(|_: &str| panic!("no log is kept"));
+    let (logs, thread) = Logs::start(open, Some(Box::new(Scribe(scribe)))).expect("a thread");
+    let spec = spec(Keep::Drop, false);
+    for (stream, bytes) in [(Stream::Stdout, "one"), (Stream::Stderr, "two")] {
+        logs.write(&spec, stream, Bytes::from(bytes)).await;
+    }
+    logs.close(&spec);
+    logs.barrier();
+    drop(logs);
+    thread.join().expect("the thread ends with the last handle");
+    assert_eq!(heard.iter().collect::<Vec<_>>(), ["a Stdout one", "a Stderr two", "a is over"]);
 }
 
 #[test]

@@ -57,6 +57,9 @@ pub(crate) struct RunArgs {
     /// How progress is shown on stderr
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
+    /// What is printed on stdout of the output of the queries; a reader that stands still holds them up
+    #[arg(long, value_enum, default_value_t = Print::None)]
+    pub(crate) print: Print,
     /// Only the results, and what is wrong
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -74,12 +77,25 @@ pub(crate) struct RunArgs {
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Progress {
-    /// What fits the terminal; plain lines for now
+    /// A bar where stderr is a terminal, plain lines elsewhere
     Auto,
+    /// A bar, with the queries that have run for longest; plain lines where stderr is no terminal
+    Bar,
     /// A line for each finished query, and one a minute
     Plain,
     /// Nothing
     None,
+}
+
+/// What is printed of the children's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Print {
+    /// Nothing; it is in the logs
+    None,
+    /// The output of each attempt in one piece, at its end
+    Grouped,
+    /// Each line as it comes, tagged with the query's id
+    Lines,
 }
 
 /// `provisor plan`.

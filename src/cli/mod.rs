@@ -9,7 +9,7 @@ mod shell;
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::dir::{ResultsArgs, ResultsFormat, StatusArgs};
-pub(crate) use self::job::{PlanArgs, PlanFormat, Progress, RunArgs, SpecArgs};
+pub(crate) use self::job::{PlanArgs, PlanFormat, Print, Progress, RunArgs, SpecArgs};
 pub(crate) use self::log::{PlayLogArgs, ReplayArgs, Speed};
 pub(crate) use self::presets::PresetsArgs;
 pub(crate) use self::shell::{CompletionsArgs, ManArgs};

@@ -1,16 +1,24 @@
 //! What people look at. Only this folder prints results, and only here text is laid out.
 
+pub(crate) mod frame;
+mod panel;
 pub(crate) mod plain;
 pub(crate) mod plan;
 pub(crate) mod presets;
+pub(crate) mod printer;
 pub(crate) mod replay;
 pub(crate) mod results;
 pub(crate) mod screen;
+mod sheet;
 pub(crate) mod status;
 pub(crate) mod summary;
+pub(crate) mod tail;
+pub(crate) mod whole_lines;
 pub(crate) mod words;
 
 use std::io::{self, IsTerminal, Write};
+
+use console::Term;
 
 /// Writes to standard output. A reader that has gone away (`| head`) is no error: there is nobody left to tell.
 pub(crate) fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
@@ -30,6 +38,13 @@ pub(crate) fn tell(line: &str) {
 #[must_use]
 pub(crate) fn stderr_has_colors() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Whether a bar can be drawn on standard error: a terminal that moves its cursor and knows its size.
+#[must_use]
+pub(crate) fn stderr_takes_a_bar() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    !is_dumb && Term::stderr().size_checked().is_some()
 }
 
 /// The width of the terminal that standard output goes to, where it does; else what `COLUMNS` says (`watch` sets it).

@@ -54,6 +54,19 @@ fn remark(row: &Row, query: &Query) -> String {
     parts.join(", ")
 }
 
+/// What stands over the output of an attempt: `==> client/secrecy: true, 2.4s <==`.
+#[must_use]
+pub(crate) fn group_header(row: &Row, query: &Query) -> String {
+    let outcome = &row.outcome;
+    let mut parts = vec![outcome.judgement.verdict.as_deref().map_or_else(|| "-".into(), clean).into_owned()];
+    let remark = remark(row, query);
+    if !remark.is_empty() {
+        parts.push(remark);
+    }
+    parts.push(words::duration(outcome.wall));
+    format!("==> {}: {} <==\n", query.id, parts.join(", "))
+}
+
 /// How the run stands: `42 left: 40 running, 2 waiting; 336 done (true 200, false 136); 1h 03m`.
 #[must_use]
 pub(crate) fn heartbeat(counts: &Counts, elapsed: Duration) -> String {

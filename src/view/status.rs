@@ -3,16 +3,20 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use provisor_actors::rundir;
 use provisor_actors::store::local_time;
 use provisor_core::text::clean;
 use serde::Serialize;
 
 use super::results::json::Run;
-use super::words;
+use super::results::table::cut_end;
+use super::{tail, words};
 use crate::status::{Phase, Status, now_ms};
 
 /// Raised by a change that a reader of the version before could not live with; new fields are none.
 const VERSION: u32 = 1;
+/// Columns, where there is no terminal.
+const USUAL_WIDTH: u16 = 120;
 
 /// The counts, the state, and a line for each query at work.
 pub(crate) fn text(status: &Status) -> String {
@@ -32,10 +36,20 @@ pub(crate) fn text(status: &Status) -> String {
         }
         _ => writeln!(text, "\nnot running; {}", parting(status)),
     };
+    let width = usize::from(super::width().unwrap_or(USUAL_WIDTH));
     for query in &status.running {
-        let _ = writeln!(text, "  {:>7}  {}", words::duration(query.since), clean(&query.id));
+        let mut line = format!("  {:>7}  {}", words::duration(query.since), clean(&query.id));
+        if let Some(last) = last_line(status, query) {
+            let _ = write!(line, "  {last}");
+        }
+        let _ = writeln!(text, "{}", cut_end(&line, width));
     }
     text
+}
+
+/// What a query at work has said last, where its output is kept.
+fn last_line(status: &Status, query: &crate::status::Running) -> Option<String> {
+    tail::of_log(&status.dir, &rundir::log_name(&query.id, query.attempt))
 }
 
 /// How the last run ended, and what to do about it.
@@ -107,6 +121,7 @@ struct Running<'a> {
     query: &'a str,
     attempt: u32,
     for_s: f64,
+    last_line: Option<String>,
 }
 
 /// One document.
@@ -132,7 +147,7 @@ pub(crate) fn json(status: &Status) -> serde_json::Result<String> {
             well: counts.well,
         },
         classes: counts.classes.iter().map(Class::of).collect(),
-        running: status.running.iter().map(Running::of).collect(),
+        running: status.running.iter().map(|query| Running::of(query, last_line(status, query))).collect(),
     };
     serde_json::to_string_pretty(&document).map(|text| text + "\n")
 }
@@ -145,7 +160,8 @@ impl<'a> Class<'a> {
 }
 
 impl<'a> Running<'a> {
-    fn of(running: &'a crate::status::Running) -> Self {
-        Self { query: &running.id, attempt: running.attempt, for_s: words::seconds_f64(running.since) }
+    fn of(running: &'a crate::status::Running, last_line: Option<String>) -> Self {
+        let for_s = words::seconds_f64(running.since);
+        Self { query: &running.id, attempt: running.attempt, for_s, last_line }
     }
 }

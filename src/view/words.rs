@@ -1,10 +1,16 @@
 //! Durations, counts and outcomes in words.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use provisor_core::cause::{End, Exit, Outcome};
 use provisor_core::tally::Counts;
 use provisor_core::text::{clean, cut};
+
+/// Classes that are told one by one at most: a rule may capture a verdict of its own for each query.
+const MOST_CLASSES: usize = 12;
+/// Characters of a class's word.
+const CLASS_CUT: usize = 32;
 
 /// `0.3s`, `12.4s`, `3m 07s`, `5h 02m`, `2d 03h`: three digits at most, whatever the size.
 #[must_use]
@@ -50,31 +56,38 @@ pub(crate) fn ending(outcome: &Outcome) -> String {
     }
 }
 
-/// Classes that are told one by one at most: a rule may capture a verdict of its own for each query.
-const MOST_CLASSES: usize = 12;
-/// Characters of a class's word.
-const CLASS_CUT: usize = 32;
+/// `45s`, `3m 07s`, `5h 02m`: for what changes while it is looked at, without tenths.
+#[must_use]
+pub(crate) fn rough(time: Duration) -> String {
+    if time.as_secs() < 60 { format!("{}s", time.as_secs()) } else { duration(time) }
+}
 
 /// `true 3, false 2, wall-limit 1`: what the done ones came to, the most frequent first.
 #[must_use]
 pub(crate) fn classes(counts: &Counts) -> String {
-    let mut words: Vec<(String, usize)> = Vec::new();
+    let words = class_counts(counts);
+    let told = words.iter().take(MOST_CLASSES).map(|(word, n, _)| format!("{word} {n}"));
+    let others: usize = words.iter().skip(MOST_CLASSES).map(|(_, n, _)| n).sum();
+    let others = (others > 0).then(|| format!("others {others}"));
+    told.chain(others).collect::<Vec<_>>().join(", ")
+}
+
+/// What the done ones came to, how many each, and whether all of them ended well; the most frequent first.
+#[must_use]
+pub(crate) fn class_counts(counts: &Counts) -> Vec<(String, usize, bool)> {
+    let mut counted: BTreeMap<String, (usize, bool)> = BTreeMap::new();
     for (class, n) in &counts.classes {
         let word = match (&*class.cause, &class.verdict) {
             ("exited" | "concluded", Some(verdict)) => cut(&clean(verdict), CLASS_CUT).into_owned(),
             ("exited" | "concluded", None) => "no verdict".into(),
             (cause, _) => cause.into(),
         };
-        match words.iter_mut().find(|(known, _)| *known == word) {
-            Some((_, sum)) => *sum += n,
-            None => words.push((word, *n)),
-        }
+        let (sum, well) = counted.entry(word).or_insert((0, true));
+        (*sum, *well) = (*sum + n, *well && class.well);
     }
-    words.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let told = words.iter().take(MOST_CLASSES).map(|(word, n)| format!("{word} {n}"));
-    let others: usize = words.iter().skip(MOST_CLASSES).map(|(_, n)| n).sum();
-    let others = (others > 0).then(|| format!("others {others}"));
-    told.chain(others).collect::<Vec<_>>().join(", ")
+    let mut words: Vec<_> = counted.into_iter().map(|(word, (n, well))| (word, n, well)).collect();
+    words.sort_by_key(|(_, n, _)| std::cmp::Reverse(*n));
+    words
 }
 
 #[cfg(test)]
@@ -89,6 +102,8 @@ mod tests {
         assert_eq!(of(187.0), "3m 07s");
         assert_eq!(of(18120.0), "5h 02m");
         assert_eq!(of(183_600.0), "2d 03h");
+        assert_eq!(rough(Duration::from_millis(12_990)), "12s");
+        assert_eq!(rough(Duration::from_secs(187)), "3m 07s");
     }
 
     #[test]

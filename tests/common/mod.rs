@@ -5,6 +5,7 @@
 
 pub(crate) mod results;
 pub(crate) mod schema;
+pub(crate) mod terminal;
 pub(crate) mod tool;
 
 use std::collections::BTreeMap;
@@ -168,7 +169,7 @@ pub(crate) struct Started<'a> {
 }
 
 /// A test that fails leaves no provisor at work: it is killed, and its guardian kills the rest.
-struct Leash(u32);
+pub(crate) struct Leash(pub(crate) u32);
 
 impl Drop for Leash {
     fn drop(&mut self) {

@@ -296,6 +296,11 @@ fn is_met(on: RetryOn, outcome: &Outcome) -> bool {
     }
 }
 
+/// No pause before an attempt of a query with these retries is longer.
+pub(crate) fn longest_pause(retry: &Retry) -> Duration {
+    doubled(retry.backoff, retry.times.saturating_sub(1), LONGEST_PAUSE)
+}
+
 fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
     let factor = 1_u32.checked_shl(times.min(31)).unwrap_or(u32::MAX);
     first.checked_mul(factor).map_or(longest, |pause| pause.min(longest.max(first)))

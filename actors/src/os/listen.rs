@@ -24,6 +24,14 @@ pub enum Signal {
     Status,
 }
 
+impl Signal {
+    /// Whether it asks the run to end.
+    #[must_use]
+    pub const fn ends_a_run(self) -> bool {
+        matches!(self, Self::Interrupt | Self::Terminate | Self::Hangup)
+    }
+}
+
 /// The listeners.
 #[derive(Debug)]
 pub struct Signals {

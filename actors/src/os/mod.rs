@@ -15,6 +15,7 @@ mod program;
 pub mod signals;
 mod spawn;
 mod sweep;
+pub mod terminal;
 mod tree;
 mod watched;
 mod wire;

@@ -49,6 +49,7 @@ pub(crate) fn ports(theatre: &Theatre, ledger: &Ledger) -> Ports<Ledger> {
         store: ledger.clone(),
         open_log: Box::new(|name| panic!("no log was asked for, but {name} is opened")),
         log_name: Box::new(|id, attempt| format!("{id}.{attempt}")),
+        tee: None,
         events: None,
     }
 }

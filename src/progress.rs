@@ -1,0 +1,173 @@
+//! How far a run is: who is at work since when, how many are done, when it may be over. Fed with the run's events, asked
+//! for lines and frames; it shows nothing and never waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use provisor_actors::messages::Event;
+use provisor_actors::row::Row;
+use provisor_actors::rundir;
+use provisor_actors::runtime::Job;
+use provisor_core::eta::{self, Eta, Forecast};
+use provisor_core::plan::Logs;
+use provisor_core::roster::Place;
+use provisor_core::tally::{Class, Counts};
+use provisor_core::{Cause, End, Plan, Query, Tick};
+
+use crate::status;
+use crate::view::frame::{AtWork, Frame, MOST_SHOWN, SHOWN_FROM};
+
+/// How often the time to go is worked out anew.
+const FORETELL_EVERY: Duration = Duration::from_secs(1);
+
+/// The state of a run, as far as the screen has come.
+pub(crate) struct Progress {
+    plan: Arc<Plan>,
+    running: BTreeMap<Place, (u32, Tick)>,
+    /// The same, the longest first.
+    by_age: BTreeSet<(Tick, Place)>,
+    /// How many queries are done, of how many.
+    pub(crate) done: usize,
+    pub(crate) total: usize,
+    forecast: Forecast,
+    eta: Option<(Tick, Eta)>,
+    is_ending: bool,
+}
+
+impl Progress {
+    /// Nothing has happened yet.
+    pub(crate) fn new(job: &Job) -> Self {
+        let plan = Arc::clone(&job.plan);
+        let grace = plan.queries.iter().map(|query| query.limits.grace).max().unwrap_or_default();
+        let mut forecast = Forecast::new(plan.slots, plan.total.map(|total| total.saturating_add(grace)));
+        for (place, _) in &job.todo {
+            forecast.expect(plan.queries.get(*place as usize).and_then(eta::longest));
+        }
+        Self {
+            plan,
+            running: BTreeMap::new(),
+            by_age: BTreeSet::new(),
+            done: job.reused.len(),
+            total: job.reused.len() + job.todo.len(),
+            forecast,
+            eta: None,
+            is_ending: false,
+        }
+    }
+
+    /// The query of this place.
+    pub(crate) fn query(&self, place: Place) -> &Query {
+        &self.plan.queries[place as usize]
+    }
+
+    /// Takes in what happened.
+    pub(crate) fn take(&mut self, event: &Event, now: Tick) {
+        match event {
+            Event::Started { query, attempt } => self.begin(*query, *attempt, now),
+            Event::Ended { query, attempt } => {
+                if self.running.get(query).is_some_and(|(running, _)| running == attempt) {
+                    self.end(*query);
+                }
+            }
+            Event::Done(row) => self.learn(row),
+            Event::Stopping { cause: Cause::Deadline | Cause::Cancelled, .. } => self.is_ending = true,
+            Event::Returned { .. } | Event::Verdict { .. } | Event::Stopping { .. } => {}
+        }
+    }
+
+    fn begin(&mut self, query: Place, attempt: u32, now: Tick) {
+        self.end(query);
+        self.running.insert(query, (attempt, now));
+        self.by_age.insert((now, query));
+    }
+
+    fn end(&mut self, query: Place) {
+        if let Some((_, since)) = self.running.remove(&query) {
+            self.by_age.remove(&(since, query));
+        }
+    }
+
+    fn learn(&mut self, row: &Row) {
+        if row.last {
+            self.done += 1;
+            let longest = eta::longest(self.query(row.query));
+            self.forecast.settle(longest);
+        }
+        let outcome = &row.outcome;
+        if matches!(outcome.end, End::Reaped(_)) && outcome.cause < Cause::Deadline {
+            self.forecast.learn(outcome.wall);
+        }
+    }
+
+    /// The run is asked to end: there is nothing to foretell any more.
+    pub(crate) fn begin_to_end(&mut self) {
+        self.is_ending = true;
+    }
+
+    /// Whether an attempt is worth a line beside the bar: it did not end well, and not because the run had to end.
+    pub(crate) fn is_remarkable(&self, row: &Row) -> bool {
+        let is_well = Class::of(&row.outcome, self.query(row.query).expect.as_deref()).well;
+        !is_well && !matches!(row.outcome.cause, Cause::Deadline | Cause::Cancelled)
+    }
+
+    /// How many are at work.
+    pub(crate) fn at_work(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Who is at work, by which attempt.
+    pub(crate) fn attempts(&self) -> Vec<(Place, u32)> {
+        self.running.iter().map(|(query, (attempt, _))| (*query, *attempt)).collect()
+    }
+
+    /// Who is at work, the longest first.
+    pub(crate) fn longest(&self, now: Tick) -> impl Iterator<Item = status::Running> {
+        self.by_age.iter().map(move |(since, query)| status::Running {
+            id: self.query(*query).id.to_string(),
+            attempt: self.running.get(query).map_or(0, |(attempt, _)| *attempt),
+            since: now - *since,
+        })
+    }
+
+    /// What the bar shows now.
+    pub(crate) fn frame(&mut self, counts: Counts, now: Tick) -> Frame {
+        let eta = self.eta(counts.waiting, now);
+        let ages = self.by_age.iter().take(MOST_SHOWN).map(|(since, query)| (*query, now - *since));
+        let shown = ages.take_while(|(_, age)| *age >= SHOWN_FROM);
+        Frame {
+            longest: shown.map(|(query, age)| self.shown(query, age)).collect(),
+            counts,
+            running: self.at_work(),
+            elapsed: now - Tick::ZERO,
+            eta,
+            is_ending: self.is_ending,
+        }
+    }
+
+    fn shown(&self, place: Place, age: Duration) -> AtWork {
+        let query = self.query(place);
+        let attempt = self.running.get(&place).map_or(0, |(attempt, _)| *attempt);
+        // A tail is written at the end only.
+        let log = (query.logs == Logs::Keep).then(|| rundir::log_name(&query.id, attempt));
+        AtWork { id: Arc::clone(&query.id), age, log }
+    }
+
+    fn eta(&mut self, waiting: usize, now: Tick) -> Eta {
+        if let Some((at, eta)) = self.eta
+            && now - at < FORETELL_EVERY
+        {
+            return eta;
+        }
+        let at_work = self.by_age.iter().map(|(since, query)| eta::AtWork {
+            age: now - *since,
+            longest: eta::longest(self.query(*query)),
+        });
+        let eta = self.forecast.eta(now - Tick::ZERO, waiting, at_work);
+        self.eta = Some((now, eta));
+        eta
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+use provisor_config::Surroundings;
+use provisor_core::Outcome;
+use provisor_core::cause::Exit;
+
+use super::*;
+
+/// Queries q0, q1, ... of 100 s (and the grace of 5 s) at most, two at a time.
+fn progress(queries: u32) -> Progress {
+    let ids: Vec<_> = (0..queries).map(|n| format!("(id: \"q{n}\", run: [\"true\"])")).collect();
+    let ids = ids.join(",");
+    let spec = format!("Job(name: \"job\", slots: 2, limits: (wall: \"100s\"), commands: [{ids}])");
+    let around = Surroundings::of("job.ron".as_ref()).expect("a folder");
+    let plan = Arc::new(provisor_config::parse(&spec, "job.ron".as_ref(), &around).expect("valid").plan);
+    let todo = (0..queries).map(|place| (place, 0)).collect();
+    Progress::new(&Job { plan, todo, reused: Vec::new(), token: "test".into() })
+}
+
+fn at(seconds: u64) -> Tick {
+    Tick::from_micros(seconds * 1_000_000)
+}
+
+fn done(query: Place, wall: u64) -> Event {
+    let end = End::Reaped(Exit::Code(0));
+    let outcome = Outcome { end, wall: Duration::from_secs(wall), ..Outcome::lost("".into()) };
+    let (log, containment) = (None, "sweep".into());
+    let row = Row {
+        query,
+        attempt: 1,
+        last: true,
+        outcome,
+        started_us: None,
+        log,
+        log_is_whole: true,
+        containment,
+    };
+    Event::Done(Arc::new(row))
+}
+
+const fn started(query: Place) -> Event {
+    Event::Started { query, attempt: 1 }
+}
+
+const fn ended(query: Place, attempt: u32) -> Event {
+    Event::Ended { query, attempt }
+}
+
+/// The ids that the bar shows, with their ages in seconds.
+fn shown(frame: &Frame) -> Vec<(&str, u64)> {
+    frame.longest.iter().map(|query| (&*query.id, query.age.as_secs())).collect()
+}
+
+#[test]
+fn the_longest_are_shown_and_those_that_have_just_begun_are_not() {
+    let mut progress = progress(4);
+    for (query, when) in [(1, 0), (0, 2), (3, 9)] {
+        progress.take(&started(query), at(when));
+    }
+    let frame = progress.frame(Counts::default(), at(9));
+    assert_eq!((shown(&frame), frame.running), (vec![("q1", 9), ("q0", 7)], 3));
+    assert_eq!(frame.longest[0].log, Some(rundir::log_name("q1", 1)));
+    progress.take(&ended(1, 2), at(10));
+    assert_eq!(shown(&progress.frame(Counts::default(), at(10))).len(), 3, "another attempt ended");
+    progress.take(&ended(1, 1), at(10));
+    assert_eq!(shown(&progress.frame(Counts::default(), at(10))), [("q0", 8), ("q3", 1)]);
+}
+
+#[test]
+fn what_is_done_bounds_what_is_left() {
+    let mut progress = progress(4);
+    assert_eq!(progress_eta(&mut progress, 4, 0), (None, Some(210 + 105 / 2)));
+    progress.take(&started(0), at(0));
+    progress.take(&started(1), at(0));
+    progress.take(&ended(0, 1), at(10));
+    progress.take(&done(0, 10), at(10));
+    assert_eq!(progress.done, 1);
+    progress.take(&started(2), at(10));
+    // Three are left, one of which has run for 10 s; each is taken to last for 10 s.
+    assert_eq!(progress_eta(&mut progress, 1, 10), (Some(10), Some((305 + 105) / 2)));
+}
+
+fn progress_eta(progress: &mut Progress, waiting: usize, now: u64) -> (Option<u64>, Option<u64>) {
+    let eta = progress.frame(Counts { waiting, ..Counts::default() }, at(now)).eta;
+    (eta.likely.map(|likely| likely.as_secs()), eta.at_most.map(|most| most.as_secs()))
+}
+
+#[test]
+fn what_was_cut_short_says_nothing_of_times() {
+    let mut progress = progress(4);
+    progress.take(&started(0), at(0));
+    progress.take(
+        &Event::Stopping { query: 0, cause: Cause::Cancelled, method: provisor_core::StopMethod::Term },
+        at(1),
+    );
+    let Event::Done(row) = done(0, 1) else { unreachable!() };
+    let mut row = Row::clone(&row);
+    assert!(progress.is_remarkable(&row), "no verdict");
+    row.outcome.cause = Cause::Cancelled;
+    assert!(!progress.is_remarkable(&row), "that the run had to end is told once");
+    progress.take(&Event::Done(Arc::new(row)), at(1));
+    let frame = progress.frame(Counts::default(), at(1));
+    assert!(frame.is_ending && frame.eta.likely.is_none());
+}

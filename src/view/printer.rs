@@ -1,0 +1,235 @@
+//! What the children print, on standard output (`--print`), from a thread of its own: a reader that stands still holds up
+//! the children that print, and no signal. On a terminal the text is cleaned and the bar steps aside; anybody else gets
+//! the bytes as they came. A reader that has gone away (`| head`) ends the printing and not the run.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use provisor_actors::row::Row;
+use provisor_actors::rundir;
+use provisor_core::Query;
+
+use super::whole_lines::{self, PIECE, WholeLines};
+use super::{plain, screen};
+
+/// Bytes that may wait for the reader.
+const ROOM: usize = 1 << 20;
+/// Between two writes on a terminal, where each clears and draws a bar.
+const TERMINAL_EVERY: Duration = Duration::from_millis(40);
+
+/// The way to the thread. Cloning it shares it.
+#[derive(Clone)]
+pub(crate) struct Printer {
+    shared: Arc<Shared>,
+    is_grouped: bool,
+    is_terminal: bool,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Something is there to be printed.
+    work: Condvar,
+    /// Something was printed.
+    room: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    pieces: VecDeque<Piece>,
+    bytes: usize,
+    is_printing: bool,
+    /// Nobody may be held up any more.
+    is_hurried: bool,
+    /// The reader has gone.
+    is_gone: bool,
+    /// Whether there was no room for something.
+    has_left_out: bool,
+}
+
+enum Piece {
+    Lines(Vec<u8>),
+    Group { header: String, log: Option<Arc<str>> },
+}
+
+impl Printer {
+    /// Starts the thread, for a run in this directory; `is_grouped`: each attempt at its end, else lines as they come.
+    pub(crate) fn start(dir: PathBuf, is_grouped: bool) -> io::Result<Self> {
+        let out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        let is_terminal = out.is_terminal();
+        let (queue, work, room) = (Mutex::default(), Condvar::new(), Condvar::new());
+        let shared = Arc::new(Shared { queue, work, room });
+        let press = Press { out, is_terminal, dir };
+        let served = Arc::clone(&shared);
+        std::thread::Builder::new().name("provisor-print".into()).spawn(move || press.serve(&served))?;
+        Ok(Self { shared, is_grouped, is_terminal })
+    }
+
+    /// Whether it prints each attempt at its end, and no lines before.
+    pub(crate) fn is_grouped(&self) -> bool {
+        self.is_grouped
+    }
+
+    /// Whether what is printed is to be cleaned.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// Prints whole lines. Waits for room, until somebody is in a hurry.
+    pub(crate) fn put_lines(&self, lines: Vec<u8>) {
+        let full = |queue: &mut Queue| queue.bytes >= ROOM && !queue.is_hurried && !queue.is_gone;
+        let queue = self.shared.room.wait_while(self.queue(), full);
+        let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
+        if queue.is_gone {
+            return;
+        }
+        if queue.bytes >= ROOM {
+            queue.has_left_out = true;
+            return;
+        }
+        queue.bytes += lines.len();
+        queue.pieces.push_back(Piece::Lines(lines));
+        self.shared.work.notify_one();
+    }
+
+    /// Prints the whole output of an attempt that is over, where that is wanted. Never waits: the log waits for us.
+    pub(crate) fn put_group(&self, row: &Row, query: &Query) {
+        let mut queue = self.queue();
+        if self.is_grouped && !queue.is_gone {
+            let header = plain::group_header(row, query);
+            queue.pieces.push_back(Piece::Group { header, log: row.log.clone() });
+            self.shared.work.notify_one();
+        }
+    }
+
+    /// From now on nobody waits for the reader: what finds no room is left out.
+    pub(crate) fn hurry(&self) {
+        self.queue().is_hurried = true;
+        self.shared.room.notify_all();
+    }
+
+    /// Whether all is printed.
+    pub(crate) fn is_idle(&self) -> bool {
+        let queue = self.queue();
+        queue.pieces.is_empty() && !queue.is_printing
+    }
+
+    /// Whether something was not printed because the reader stood still in a hurry.
+    pub(crate) fn has_left_out(&self) -> bool {
+        self.queue().has_left_out
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.shared.lock()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for work and takes all of it.
+    fn take(&self) -> VecDeque<Piece> {
+        let queue = self.work.wait_while(self.lock(), |queue| queue.pieces.is_empty());
+        let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
+        (queue.bytes, queue.is_printing) = (0, true);
+        let pieces = std::mem::take(&mut queue.pieces);
+        drop(queue);
+        self.room.notify_all();
+        pieces
+    }
+
+    fn printed(&self, is_gone: bool) {
+        let mut queue = self.lock();
+        queue.is_printing = false;
+        if is_gone {
+            queue.is_gone = true;
+            queue.pieces.clear();
+            drop(queue);
+            self.room.notify_all();
+        }
+    }
+}
+
+/// The thread's side.
+struct Press {
+    out: File,
+    is_terminal: bool,
+    dir: PathBuf,
+}
+
+impl Press {
+    fn serve(mut self, shared: &Shared) {
+        loop {
+            let pieces = shared.take();
+            let printed = if self.is_terminal {
+                let printed = screen::aside(|| self.print(pieces));
+                std::thread::sleep(TERMINAL_EVERY);
+                printed
+            } else {
+                self.print(pieces)
+            };
+            match &printed {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    tracing::warn!(%error, "standard output cannot be written, and nothing more is printed");
+                }
+                _ => {}
+            }
+            shared.printed(printed.is_err());
+        }
+    }
+
+    fn print(&mut self, pieces: VecDeque<Piece>) -> io::Result<()> {
+        for piece in pieces {
+            match piece {
+                Piece::Lines(lines) => self.out.write_all(&lines)?,
+                Piece::Group { header, log } => {
+                    self.out.write_all(header.as_bytes())?;
+                    if let Some(log) = log {
+                        self.print_log(&log)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A log piece by piece, with an end to its last line.
+    fn print_log(&mut self, name: &str) -> io::Result<()> {
+        let mut log = match rundir::read_log(&self.dir, name) {
+            Ok(log) => log,
+            Err(error) => {
+                tracing::warn!(log = name, %error, "the log cannot be read, and is not printed");
+                return Ok(());
+            }
+        };
+        let (mut piece, mut lines, mut ends_well) = (vec![0; PIECE], WholeLines::default(), true);
+        // A log that cannot be read to its end is printed as far as it goes.
+        while let Ok(read @ 1..) = log.read(&mut piece) {
+            let bytes = &piece[..read];
+            if self.is_terminal {
+                self.out.write_all(&cleaned(|line| lines.take(bytes, line)))?;
+            } else {
+                self.out.write_all(bytes)?;
+                ends_well = bytes.ends_with(b"\n");
+            }
+        }
+        self.out.write_all(&cleaned(|line| lines.finish(line)))?;
+        if ends_well { Ok(()) } else { self.out.write_all(b"\n") }
+    }
+}
+
+/// The lines that somebody gives, fit for a terminal.
+fn cleaned(give: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Vec<u8> {
+    let mut text = Vec::new();
+    give(&mut |line| {
+        text.extend_from_slice(whole_lines::clean(line).as_bytes());
+        text.push(b'\n');
+    });
+    text
+}
