@@ -9,6 +9,7 @@ use provisor_core::plan::Command;
 use crate::harness::{
     COOKIE, Case, command, finish, line, marked, python, read_all, shell, soon, state_of, until, with_rig,
 };
+use crate::starting::Folder;
 
 pub(crate) const CASES: &[Case] = &[
     Case("exit_codes", exit_codes),
@@ -254,12 +255,18 @@ fn pause_and_continue() {
 /// A request may reach the guardian after the pause.
 fn pause_holds_for_newborns() {
     with_rig(async |rig| {
+        let folder = Folder::new();
+        let go = folder.0.join("go");
         rig.launcher.pause(true);
-        let launched = rig.start(shell("sleep 0.1; exit 7")).await;
-        let all = |letter: char| marked(COOKIE).iter().all(|pid| state_of(*pid) == Some(letter));
-        until("it is stopped", || !marked(COOKIE).is_empty() && all('T'));
+        // It cannot be over before it is stopped, however long that takes.
+        let patient = format!("while ! test -e {}; do sleep 0.01; done; exit 7", go.display());
+        let launched = rig.start(shell(&patient)).await;
+        // A shell that waits for its stopped child to become a program (vfork) stands still as well, in state D.
+        let all_stand = || marked(COOKIE).iter().all(|pid| matches!(state_of(*pid), Some('T' | 'D')));
+        until("it is stopped", || !marked(COOKIE).is_empty() && all_stand());
         tokio::time::sleep(Duration::from_millis(300)).await;
-        assert!(!marked(COOKIE).is_empty() && all('T'), "it stays so");
+        assert!(!marked(COOKIE).is_empty() && all_stand(), "it stays so");
+        std::fs::write(&go, "").expect("written");
         rig.launcher.pause(false);
         assert_eq!(soon("the end", finish(launched)).await.report.exit, Exit::Code(7));
         let done = soon("one as usual", rig.run(shell("exit 8"))).await;
@@ -269,7 +276,10 @@ fn pause_holds_for_newborns() {
 
 fn pause_outlasts_term_but_not_kill() {
     with_rig(async |rig| {
-        let mut asked = rig.start(shell("trap 'exit 5' TERM; echo $$; sleep 1000 & wait")).await;
+        // A shell may be caught between its last look at its signals and its `wait`; this one cannot.
+        let patient = "import os, signal\nterm = [signal.SIGTERM]\nsignal.pthread_sigmask(signal.SIG_BLOCK, term)\n\
+                       print(os.getpid(), flush=True)\nsignal.sigwait(term)\nos._exit(5)";
+        let mut asked = rig.start(python(patient)).await;
         let pid = line(&mut asked.output).await.parse().expect("a pid");
         let killed = rig.start(shell("sleep 1000")).await;
         rig.launcher.pause(true);
