@@ -127,8 +127,11 @@ impl Logs {
         Ok((Self { tray, in_flight: Arc::new(Semaphore::new(IN_FLIGHT as usize)), _last: last }, thread))
     }
 
-    /// Hands a chunk over; waits while too much is on its way.
+    /// Hands a chunk over; waits while too much is on its way. What is not kept need not wake the thread.
     pub async fn write(&self, log: &Arc<LogSpec>, bytes: Bytes) {
+        if !log.is_kept() {
+            return;
+        }
         let wanted = u32::try_from(bytes.len()).unwrap_or(IN_FLIGHT).min(IN_FLIGHT);
         let room = Arc::clone(&self.in_flight).acquire_many_owned(wanted).await.ok();
         self.tray.put(Order::Write { log: Arc::clone(log), bytes, _room: room });
@@ -146,7 +149,9 @@ impl Logs {
     /// No further byte follows. Rings no bell: a barrier follows before anybody relies on it, and waking a thread for
     /// each short child would cost more than the child's log.
     pub fn close(&self, log: &Arc<LogSpec>) {
-        self.tray.put(Order::Close(Arc::clone(log)));
+        if log.is_kept() || log.record {
+            self.tray.put(Order::Close(Arc::clone(log)));
+        }
     }
 
     /// Blocks until everything that was handed over before is in its file. Returns the names of those logs, closed since
