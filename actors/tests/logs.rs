@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use provisor_actors::logs::{LogSpec, Logs};
 use provisor_core::cause::Exit;
 use provisor_core::plan::Logs as Keep;
@@ -106,6 +107,24 @@ async fn a_log_that_cannot_be_written_holds_up_nothing() {
     }
     logs.close(&spec);
     logs.barrier();
+    drop(logs);
+    thread.join().expect("the thread ends");
+}
+
+#[tokio::test]
+async fn output_that_is_not_kept_does_not_wait_for_a_slow_disk() {
+    let (go_on, disk) = std::sync::mpsc::channel::<()>();
+    let stands_still = move |_: &str| {
+        let _ = disk.recv();
+        File::open("/nowhere")
+    };
+    let (logs, thread) = Logs::start(Box::new(stands_still)).expect("a thread");
+    let (kept, dropped) = (spec(Keep::Keep, false), spec(Keep::Drop, false));
+    let chunk = Bytes::from(vec![b'x'; 4 << 20]);
+    logs.write(&kept, chunk.clone()).await;
+    assert_eq!(logs.write(&dropped, chunk.clone()).now_or_never(), Some(()), "it is taken at once");
+    assert_eq!(logs.write(&kept, chunk).now_or_never(), None, "the other one waits");
+    drop(go_on);
     drop(logs);
     thread.join().expect("the thread ends");
 }
