@@ -7,9 +7,8 @@ import sys
 import tempfile
 import time
 
-from machine import cpu_s, guardian_of, keep
+from machine import PROVISOR, cpu_s, guardian_of, keep
 
-PROVISOR = os.path.abspath("target/release/provisor")
 ROWS = []
 
 # Prints when it says the stopping line, and when the signal arrives.

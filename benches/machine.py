@@ -7,6 +7,10 @@ import platform
 import subprocess
 import tempfile
 
+# The release build, which is measured; another may be given.
+TARGET = os.environ.get("CARGO_TARGET_DIR", "target")
+PROVISOR = os.path.abspath(os.environ.get("PROVISOR", os.path.join(TARGET, "release", "provisor")))
+
 
 def cpu_s(pid):
     """CPU seconds of all threads of a process so far, without its children; 0 when it is gone."""
