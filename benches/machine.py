@@ -77,10 +77,10 @@ def describe():
         return
     with open("/proc/meminfo") as file:
         memory = int(file.readline().split()[1]) / 2**20
-    disk = subprocess.run(["stat", "-f", "-c", "%T", tempfile.gettempdir()], capture_output=True, text=True).stdout.strip()
+    disk = subprocess.run(["df", "--output=fstype", tempfile.gettempdir()], capture_output=True, text=True).stdout.split()
     with open(path, "w") as file:
         file.write(f"{datetime.date.today().isoformat()}, {os.cpu_count()} CPUs ({cpu_model()}), {memory:.0f} GiB, "
-                   f"{platform.system()} {platform.release()}, scratch on {disk}, load {os.getloadavg()[0]:.2f} at the "
+                   f"{platform.system()} {platform.release()}, scratch on {disk[-1]}, load {os.getloadavg()[0]:.2f} at the "
                    f"start. Made by `benches/record.sh` at {commit()}.\n")
 
 

@@ -118,8 +118,8 @@ def by_size(words, sizes, measured, unit):
 def lines(rows):
     for what, reading in (("preset", "the ProVerif preset"), ("rules", "twelve rules")):
         each = ns_each(rows, what)
-        sizes = [f"{size >> 10} KiB" if size >= 1024 else str(size) for size in each]
-        yield from by_size(f"lines by {reading}, in chunks of {{}} bytes", sizes, [1 / ns for ns in each.values()], "GB/s")
+        sizes = [f"{size >> 10} KiB" if size >= 1024 else f"{size} B" for size in each]
+        yield from by_size(f"lines by {reading}, in chunks of {{}}", sizes, [1 / ns for ns in each.values()], "GB/s")
 
 
 def replay(rows):
