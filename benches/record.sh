@@ -11,7 +11,8 @@ if ! command -v python3 >/dev/null; then
     exit 1
 fi
 BENCHES_RUN=${1:-benches/runs/$(date +%F)-$(uname -n)}
-export BENCHES_RUN
+PROVISOR=${PROVISOR:-${CARGO_TARGET_DIR:-target}/release/provisor}
+export BENCHES_RUN PROVISOR
 if compgen -G "$BENCHES_RUN/*.csv" >/dev/null; then
     echo "$BENCHES_RUN holds results already: name another folder" >&2
     exit 1
