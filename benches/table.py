@@ -146,10 +146,11 @@ def measured(run, files):
     rows = [row for rows in files.values() for row in rows]
     if not rows:
         sys.exit(f"{run} holds no raw results")
-    commits = " and ".join(dict.fromkeys(row["commit"] for row in rows))
+    commits = list(dict.fromkeys(row["commit"] for row in rows))
+    at = f"commit{'s' * (len(commits) > 1)} {', '.join(commits)}"
     first = rows[0]
     return [
-        f"Measured on {first['date']} on a machine with {first['cpus']} CPUs ({first['cpu']}) at commit {commits}; raw results, and",
+        f"Measured on {first['date']} on a machine with {first['cpus']} CPUs ({first['cpu']}) at {at}; raw results, and",
         f"what varied, in `{run}/`. This part is written by `benches/table.py`.",
     ]
 
