@@ -11,10 +11,8 @@ import termios
 import threading
 import time
 
-from machine import keep
+from machine import PROVISOR, keep
 
-# Another build may be given, such as one in a target directory of its own.
-PROVISOR = os.path.abspath(os.environ.get("PROVISOR", "target/release/provisor"))
 ROWS = []
 
 

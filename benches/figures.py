@@ -7,9 +7,8 @@ import sys
 import tempfile
 import time
 
-from machine import cpu_s, guardian_of, keep
+from machine import PROVISOR, cpu_s, guardian_of, keep
 
-PROVISOR = os.path.abspath("target/release/provisor")
 ROWS = []
 
 # Prints when it says the stopping line, and when the signal arrives.
@@ -154,7 +153,8 @@ def memory(scratch):
 
 def main():
     with tempfile.TemporaryDirectory() as scratch:
-        for measure in (stopping, limits, memory, output):
+        # Output thrice: it varies with what the disk has to write back.
+        for measure in (stopping, limits, memory, output, output, output):
             measure(scratch)
     print(keep("figures", ["figure", "value", "unit", "target", "n"], ROWS))
 

@@ -7,10 +7,9 @@ import sys
 import tempfile
 import time
 
-from machine import cpu_s, guardian_of, keep
+from machine import PROVISOR, cpu_s, guardian_of, keep
 
 QUERIES, SLOTS, ROUNDS = (int(argument) for argument in sys.argv[1:4])
-PROVISOR = os.path.abspath("target/release/provisor")
 
 
 def commands(scratch, number):

@@ -66,6 +66,7 @@ impl LogSpec {
 pub struct Logs {
     tray: Arc<Tray>,
     in_flight: Arc<Semaphore>,
+    has_tee: bool,
     _last: Arc<HangUp>,
 }
 
@@ -132,16 +133,20 @@ impl Logs {
     /// If the system gives no thread.
     pub fn start(open: OpenLog, tee: Option<Box<dyn Tee>>) -> std::io::Result<(Self, JoinHandle<()>)> {
         let tray = Arc::new(Tray { orders: Mutex::new(Some(Vec::new())), ring: Condvar::new() });
-        let served = Arc::clone(&tray);
+        let (served, has_tee) = (Arc::clone(&tray), tee.is_some());
         let thread = std::thread::Builder::new()
             .name("provisor-logs".into())
             .spawn(move || Desk { open, tee, logs: HashMap::new(), broken: Vec::new() }.serve(&served))?;
         let last = Arc::new(HangUp(Arc::clone(&tray)));
-        Ok((Self { tray, in_flight: Arc::new(Semaphore::new(IN_FLIGHT as usize)), _last: last }, thread))
+        let in_flight = Arc::new(Semaphore::new(IN_FLIGHT as usize));
+        Ok((Self { tray, in_flight, has_tee, _last: last }, thread))
     }
 
-    /// Hands a chunk over; waits while too much is on its way.
+    /// Hands a chunk over; waits while too much is on its way. What nobody keeps or hears need not wake the thread.
     pub async fn write(&self, log: &Arc<LogSpec>, stream: Stream, bytes: Bytes) {
+        if !log.is_kept() && !self.has_tee {
+            return;
+        }
         let wanted = u32::try_from(bytes.len()).unwrap_or(IN_FLIGHT).min(IN_FLIGHT);
         let room = Arc::clone(&self.in_flight).acquire_many_owned(wanted).await.ok();
         self.tray.put(Order::Write { log: Arc::clone(log), stream, bytes, _room: room });
@@ -159,7 +164,9 @@ impl Logs {
     /// No further byte follows. Rings no bell: a barrier follows before anybody relies on it, and waking a thread for
     /// each short child would cost more than the child's log.
     pub fn close(&self, log: &Arc<LogSpec>) {
-        self.tray.put(Order::Close(Arc::clone(log)));
+        if log.is_kept() || log.record || self.has_tee {
+            self.tray.put(Order::Close(Arc::clone(log)));
+        }
     }
 
     /// Blocks until everything that was handed over before is in its file. Returns the names of those logs, closed since

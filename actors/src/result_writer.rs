@@ -18,7 +18,7 @@ use crate::row::{Commit, Row};
 /// Rows in one transaction at most: a bound on memory and on how long a commit may take.
 const GROUP: usize = 512;
 
-/// The time between two commits at least.
+/// The time between two commits at least, unless a group was full: then more rows are waiting already.
 const GATHER: Duration = Duration::from_millis(20);
 
 /// What the thread answers for each group.
@@ -75,7 +75,7 @@ fn commit_groups<S: Commit>(
             }
         }
         let ack = store.commit(&group).map(|()| group.len());
-        last_commit = Some(Instant::now());
+        last_commit = (group.len() < GROUP).then(Instant::now);
         let failed = ack.is_err();
         // Nobody may listen any more: what is there is written all the same.
         let _ = outbox.send(ack);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use provisor_actors::logs::{LogSpec, Logs, Tee};
 use provisor_core::cause::Exit;
 use provisor_core::plan::Logs as Keep;
@@ -138,6 +139,28 @@ async fn the_tee_hears_all_whatever_is_kept() {
     drop(logs);
     thread.join().expect("the thread ends with the last handle");
     assert_eq!(heard.iter().collect::<Vec<_>>(), ["a Stdout one", "a Stderr two", "a is over"]);
+}
+
+#[tokio::test]
+async fn output_that_is_not_kept_does_not_wait_for_a_slow_disk() {
+    let (go_on, disk) = std::sync::mpsc::channel::<()>();
+    let stands_still = move |_: &str| {
+        let _ = disk.recv();
+        File::open("/nowhere")
+    };
+    let (logs, thread) = Logs::start(Box::new(stands_still), None).expect("a thread");
+    let (kept, dropped) = (spec(Keep::Keep, false), spec(Keep::Drop, false));
+    let chunk = Bytes::from(vec![b'x'; 4 << 20]);
+    logs.write(&kept, Stream::Stdout, chunk.clone()).await;
+    assert_eq!(
+        logs.write(&dropped, Stream::Stdout, chunk.clone()).now_or_never(),
+        Some(()),
+        "it is taken at once"
+    );
+    assert_eq!(logs.write(&kept, Stream::Stdout, chunk).now_or_never(), None, "the other one waits");
+    drop(go_on);
+    drop(logs);
+    thread.join().expect("the thread ends");
 }
 
 #[test]

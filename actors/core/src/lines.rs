@@ -125,24 +125,25 @@ impl Lines {
         }
         // In pieces of the limit, so that a line that lies whole in one of them is never too long.
         for piece in bytes.chunks(LINE_LIMIT) {
-            let rest = self.finish_line(piece, to);
-            let whole = memrchr(b'\n', rest).map_or(0, |end| end + 1);
-            search(&rest[..whole], screen, to);
-            self.carry(&rest[whole..]);
+            let Some(last) = memrchr(b'\n', piece) else {
+                self.carry(piece);
+                continue;
+            };
+            let (whole, begun) = piece.split_at(last + 1);
+            search(self.finish_line(whole, to), screen, to);
+            self.carry(begun);
         }
     }
 
-    /// Completes the line that was begun by an earlier piece; returns what comes after it.
-    fn finish_line<'b>(&mut self, piece: &'b [u8], to: &mut impl Listener) -> &'b [u8] {
+    /// Completes the line that was begun by an earlier piece with the first of these; returns those after it.
+    fn finish_line<'b>(&mut self, whole: &'b [u8], to: &mut impl Listener) -> &'b [u8] {
         if self.carry.is_empty() {
-            return piece;
+            return whole;
         }
-        let Some(end) = memchr(b'\n', piece) else {
-            return piece; // carried by the caller
-        };
-        self.carry(&piece[..end]);
+        let end = memchr(b'\n', whole).unwrap_or(whole.len() - 1);
+        self.carry(&whole[..end]);
         self.show(to);
-        &piece[end + 1..]
+        &whole[end + 1..]
     }
 
     fn close(&mut self, to: &mut impl Listener) {

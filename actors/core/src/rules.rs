@@ -184,10 +184,23 @@ impl Judge {
     /// wins.
     pub(crate) fn read(&self, stream: Stream, line: &[u8]) -> Reading {
         let mut reading = Reading::default();
+        if self.rules.is_empty() {
+            return reading;
+        }
+        let shown = shown_otherwise(line);
         for rule in self.rules.iter().filter(|rule| rule.streams.include(stream)) {
-            rule.read(line, &mut reading);
+            rule.read(line, shown.as_deref(), &mut reading);
         }
         reading
+    }
+}
+
+/// What a line is shown as, where that is something else: `.` stands for a character, and one stray byte should not hide
+/// a line from `.*`, so text that is not UTF-8 is also read so.
+fn shown_otherwise(line: &[u8]) -> Option<String> {
+    match String::from_utf8_lossy(line) {
+        Cow::Owned(shown) => Some(shown),
+        Cow::Borrowed(_) => None,
     }
 }
 
@@ -271,14 +284,13 @@ impl CompiledRule {
         })
     }
 
-    fn read(&self, line: &[u8], reading: &mut Reading) {
+    /// Reads the line, and where it is `shown` as something else, that too.
+    fn read(&self, line: &[u8], shown: Option<&str>, reading: &mut Reading) {
         if self.read_as(line, reading) || !matches!(self.on, Matcher::Regex(_)) {
             return;
         }
-        // `.` stands for a character, and one stray byte should not hide a line from `.*`: so text that is not
-        // UTF-8 is also read as it would be shown.
-        if let Cow::Owned(text) = String::from_utf8_lossy(line) {
-            self.read_as(text.as_bytes(), reading);
+        if let Some(shown) = shown {
+            self.read_as(shown.as_bytes(), reading);
         }
     }
 

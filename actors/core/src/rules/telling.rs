@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CompiledRule, Judge, Reading, RuleFault, Stream};
+use super::{CompiledRule, Judge, Reading, RuleFault, Stream, shown_otherwise};
 use crate::tool::{Role, ToolRule};
 
 /// What the rules of a preset file say about one line.
@@ -40,12 +40,16 @@ impl CompiledToolRule {
 impl Judge {
     /// What the rules of a preset file say about one line, by the same law. `None` where there is no such preset.
     pub(crate) fn tell(&self, stream: Stream, line: &[u8]) -> Option<Telling> {
+        if self.tool.is_empty() {
+            return None;
+        }
+        let shown = shown_otherwise(line);
         let heard = self.tool.iter().filter(|rule| rule.rule.streams.include(stream));
         let mut telling = None;
         for CompiledToolRule { rule, about, role } in heard {
             let telling: &mut Telling = telling.get_or_insert_default();
             let is_known = telling.reading.verdict.is_some();
-            rule.read(line, &mut telling.reading);
+            rule.read(line, shown.as_deref(), &mut telling.reading);
             if !is_known && telling.reading.verdict.is_some() {
                 telling.about = about.and_then(|group| rule.group(line, group));
                 telling.role = *role;
