@@ -65,9 +65,11 @@ fn escape(text: &str) -> String {
             '\'' => escaped.push_str(r"\char39{}"),
             '`' => escaped.push_str(r"\char96{}"),
             '{' | '}' | '$' | '&' | '#' | '_' | '%' => escaped.extend(['\\', c]),
-            // At the start of a row the first two would belong to the end of the row before; two of the others in a row
-            // would become one.
-            '[' | ']' | '*' | '-' | ',' | '!' | '?' => escaped.extend(['{', c, '}']),
+            // At the start of a row the first three would belong to the end of the row before; the others would become
+            // another character together with a quotation mark.
+            '[' | ']' | '*' | '!' | '?' => escaped.extend(['{', c, '}']),
+            // Two of these in a row would become one.
+            '-' | ',' if escaped.ends_with(c) => escaped.extend(['{', c, '}']),
             '…' => escaped.push_str(r"\ldots{}"),
             c if c.is_ascii() || is_known(c) => escaped.push(c),
             c => {
@@ -81,4 +83,17 @@ fn escape(text: &str) -> String {
 /// The letters of western Europe, which every LaTeX of today can read and has in its fonts.
 const fn is_known(c: char) -> bool {
     matches!(c, 'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ÿ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape;
+
+    #[test]
+    fn only_what_would_become_something_else_is_set_apart() {
+        assert_eq!(escape("first-goal, second"), "first-goal, second");
+        assert_eq!(escape("a--b---c,,d"), "a-{-}b-{-}-c,{,}d");
+        assert_eq!(escape("50% of {a_1}"), r"50\% of \{a\_1\}");
+        assert_eq!(escape("[0] *"), "{[}0{]} {*}");
+    }
 }
