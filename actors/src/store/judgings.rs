@@ -8,6 +8,8 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension, Transaction};
 
 use super::begin::{Fate, Opening};
+use super::error::{At, StoreError};
+use super::read::Reader;
 
 /// Keeps those of the queries that a run concerns.
 pub(super) fn keep(tx: &Transaction<'_>, opening: &Opening<'_>) -> rusqlite::Result<()> {
@@ -23,8 +25,14 @@ pub(super) fn keep(tx: &Transaction<'_>, opening: &Opening<'_>) -> rusqlite::Res
     Ok(())
 }
 
-/// The one of this fingerprint.
-pub(super) fn find(conn: &Connection, print: Fingerprint) -> rusqlite::Result<Option<Judging>> {
+impl Reader {
+    /// By what the attempts of this fingerprint were read.
+    pub fn judging(&self, print: Fingerprint) -> Result<Option<Judging>, StoreError> {
+        find(&self.conn, print).at(&self.path)
+    }
+}
+
+fn find(conn: &Connection, print: Fingerprint) -> rusqlite::Result<Option<Judging>> {
     let text: Option<Box<str>> = conn
         .prepare_cached("SELECT judging FROM judgings WHERE print = ?1")?
         .query_row([print.0], |row| row.get(0))

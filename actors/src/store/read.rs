@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provisor_core::cause::{Cause, Exit, Outcome, Usage};
-use provisor_core::plan::{Judging, Limits};
+use provisor_core::plan::Limits;
 use provisor_core::reuse::{Fingerprint, Past};
 use provisor_core::roster::Place;
 use provisor_core::verdict::{Finding, Judgement};
 use rusqlite::{Connection, Row};
 
 use super::error::{At, StoreError};
-use super::judgings;
 use super::schema;
 use super::words::{self, Columns};
 
@@ -239,11 +238,6 @@ impl Reader {
             rows.next()?.map(|row| StoredRow::read(row)?.standing(&snapshot)).transpose()
         };
         find().at(&self.path)
-    }
-
-    /// By what the attempts of this fingerprint were read.
-    pub fn judging(&self, print: Fingerprint) -> Result<Option<Judging>, StoreError> {
-        judgings::find(&self.conn, print).at(&self.path)
     }
 
     pub(super) fn all<T>(
