@@ -113,7 +113,13 @@ impl Failure {
         if let Self::Spec(error) = self {
             return error.render(color);
         }
-        let mut text = format!("error: {self}");
+        format!("error: {}", self.sentence())
+    }
+
+    /// The same without its kind, for one of several.
+    #[must_use]
+    pub(crate) fn sentence(&self) -> String {
+        let mut text = self.to_string();
         let mut source = self.source();
         while let Some(error) = source {
             let words = error.to_string();

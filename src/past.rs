@@ -168,7 +168,7 @@ impl Wish {
 /// What the log of an earlier attempt says by today's rules, which stop nothing any more.
 fn judge(judging: &Judging, dir: &Path, row: &PastRow) -> Option<Judgement> {
     let ending = Ending { cause: row.cause, exit: row.exit, wall: row.wall };
-    let recorded = Recorded::read(&dir.join(row.log.as_deref()?), Some(&ending)).ok()?;
+    let recorded = Recorded::of_run(dir, row.log.as_deref()?, &ending).ok()?;
     let judge = Arc::new(Judge::compile(judging).ok()?);
     let outcome = recorded.replay(judge, row.past.limits, Reaction::AsRecorded).ok()?.outcome;
     (outcome.cause_word() == &*row.past.cause).then_some(outcome.judgement)

@@ -17,7 +17,7 @@ pub(crate) fn play(args: &PlayLogArgs) -> Result<Exit, RecordedError> {
     if args.ignore_term {
         signals::ignore_term();
     }
-    let Recorded { log, recording, .. } = Recorded::read(&args.log, None)?;
+    let Recorded { log, recording, .. } = Recorded::named(&args.log)?;
     let stretch = |at: Duration| at.mul_f64(args.stretch.clamp(0.0, 1e6));
     let start = Instant::now();
     let mut rest = &log[..];

@@ -1,11 +1,13 @@
 //! A log as it stands on the disk, with the timing beside it: the one reader of both, for whoever plays, replays or judges
 //! them. It never writes, and does not say what they mean.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use provisor_actors::rundir;
 use provisor_core::StopMethod;
 use provisor_core::cause::{Cause, Exit};
 use provisor_core::plan::Limits;
@@ -78,22 +80,31 @@ pub(crate) struct Ending {
 }
 
 impl Recorded {
-    /// Reads a log and its timing. Where there is none, the ending of the attempt stands for it.
-    pub(crate) fn read(log: &Path, ending: Option<&Ending>) -> Result<Self, RecordedError> {
-        let path = log.to_owned();
-        let log = read(log)?;
-        let timing = timing_of(&path);
-        let recording = match (read(&timing), ending) {
-            (Ok(text), _) => Recording::parse(&text)
-                .map(Some)
-                .map_err(|source| RecordedError::Timing { path: timing, source })?,
-            (Err(error), Some(_)) if error.is_missing() => None,
-            (Err(error), None) if error.is_missing() => return Err(RecordedError::NoTiming { log: path }),
-            (Err(error), _) => return Err(error),
+    /// Reads a log that somebody names, and its timing.
+    pub(crate) fn named(log: &Path) -> Result<Self, RecordedError> {
+        match parse(log, open)? {
+            Some(recording) => {
+                Ok(Self { log: read(log, open)?, recording, path: log.into(), is_timed: true })
+            }
+            None => Err(RecordedError::NoTiming { log: log.into() }),
+        }
+    }
+
+    /// Reads a log of a run, of an attempt that came to this end. Where no timing of this attempt is there, its ending
+    /// stands for it.
+    pub(crate) fn of_run(dir: &Path, name: &str, ending: &Ending) -> Result<Self, RecordedError> {
+        let path = dir.join(name);
+        // Never through a symlink, and without waiting: the directory may be another's.
+        let opened = |path: &Path| {
+            let name = path.strip_prefix(dir).ok().and_then(Path::to_str);
+            rundir::read_log(dir, name.unwrap_or_default())
         };
+        let log = read(&path, opened)?;
+        let of_it = |recording: &Recording| recording.exit().map(|(_, exit)| exit) == ending.exit;
+        let recording = parse(&path, opened)?.filter(of_it);
         let is_timed = recording.is_some();
-        let untimed = || ending.map(|ending| without_timing(log.len(), ending)).unwrap_or_default();
-        Ok(Self { recording: recording.unwrap_or_else(untimed), path, log, is_timed })
+        let recording = recording.unwrap_or_else(|| without_timing(log.len(), ending));
+        Ok(Self { path, log, recording, is_timed })
     }
 
     /// Lets the machine go through it.
@@ -115,8 +126,30 @@ pub(crate) fn timing_of(log: &Path) -> PathBuf {
     log.with_extension("timing")
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, RecordedError> {
-    std::fs::read(path).map_err(|source| RecordedError::Read { path: path.to_owned(), source })
+/// The timing of a log, if there is one.
+fn parse(log: &Path, open: impl Fn(&Path) -> io::Result<File>) -> Result<Option<Recording>, RecordedError> {
+    let path = timing_of(log);
+    let text = match read(&path, open) {
+        Err(error) if error.is_missing() => return Ok(None),
+        text => text?,
+    };
+    match Recording::parse(&text) {
+        Ok(recording) => Ok(Some(recording)),
+        Err(source) => Err(RecordedError::Timing { path, source }),
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+fn read(path: &Path, open: impl Fn(&Path) -> io::Result<File>) -> Result<Vec<u8>, RecordedError> {
+    let read = || {
+        let mut bytes = Vec::new();
+        open(path)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(|source| RecordedError::Read { path: path.to_owned(), source })
 }
 
 /// An attempt of which only its end is known: its whole output, all of it on standard output, was there by then.

@@ -24,11 +24,19 @@ use crate::view::{self, replay as view_of, tell};
 pub(crate) struct Attempt {
     /// The id of its query, or the name of its log.
     pub(crate) name: String,
-    log: PathBuf,
+    log: Log,
     judging: Judging,
     limits: Limits,
     /// What the run's row says of it, where it is one of a run.
     pub(crate) row: Option<Row>,
+}
+
+/// Where its log is.
+enum Log {
+    /// Somebody named it.
+    Named(PathBuf),
+    /// A run directory, and the name in it.
+    OfRun(PathBuf, Arc<str>),
 }
 
 /// What a run has made of an attempt.
@@ -54,38 +62,74 @@ pub(crate) struct Tally {
     pub(crate) replayed: usize,
     /// How many of them came to something else than in the run.
     pub(crate) other: usize,
+    /// How many would have gone on where their recording ends.
+    pub(crate) unknown: usize,
     /// How many have no whole log.
     pub(crate) left_out: usize,
+    /// How many of those have one that cannot be read.
+    unreadable: usize,
+}
+
+impl Tally {
+    fn take(&mut self, attempt: &Attempt, replay: &Replay) {
+        let differs = attempt.row.as_ref().is_some_and(|row| !row.agrees(replay));
+        self.replayed += 1;
+        self.other += usize::from(differs && replay.cut.is_none());
+        self.unknown += usize::from(differs && replay.cut.is_some());
+    }
+
+    fn code(&self, what_if: bool) -> u8 {
+        match self {
+            Self { unreadable: 1.., .. } => code::USAGE,
+            Self { other: 1.., .. } if !what_if => code::NOT_WELL,
+            _ => code::WELL,
+        }
+    }
 }
 
 /// Replays what was asked for.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let wish = Wish::of(args)?;
     let found = sources::find(args)?;
+    let is_one = found.attempts.len() + found.left_out.len() == 1;
     let in_detail = args.verbose || found.attempts.len() == 1 || args.speed == Speed::Real;
-    let mut tally = Tally { left_out: found.left_out.len(), ..Tally::default() };
+    let mut left_out: Vec<(String, String)> =
+        found.left_out.into_iter().map(|(name, why)| (name, why.into())).collect();
+    let mut tally = Tally::default();
     for attempt in found.attempts {
         let attempt = wish.applied(attempt)?;
-        let (recorded, replay) = wish.replay(&attempt)?;
-        tally.replayed += 1;
-        tally.other += usize::from(attempt.row.as_ref().is_some_and(|row| !row.agrees(&replay)));
-        if args.speed == Speed::Real {
-            view_of::perform(&recorded, &replay);
-        }
-        let text = if in_detail {
-            view_of::in_detail(&attempt, &replay, args.speed == Speed::Max)
-        } else {
-            view_of::line(&attempt, &replay)
+        let (recorded, replay) = match wish.replay(&attempt) {
+            Ok(replayed) => replayed,
+            Err(failure) if is_one || !matches!(failure, Failure::Recorded(_)) => return Err(failure),
+            Err(failure) => {
+                left_out.push((attempt.name, failure.sentence()));
+                tally.unreadable += 1;
+                continue;
+            }
         };
-        print(&text)?;
+        if !recorded.is_timed && wish.has_limits() {
+            left_out.push((attempt.name, "without a timing nothing is known of other limits".into()));
+            continue;
+        }
+        tally.take(&attempt, &replay);
+        if args.speed == Speed::Real && view_of::perform(&recorded, &replay).is_err() {
+            // Whoever looked has gone.
+            return Ok(code::WELL);
+        }
+        let has_steps = args.speed == Speed::Max && recorded.is_timed;
+        print(&match in_detail {
+            true => view_of::in_detail(&attempt, &replay, has_steps),
+            false => view_of::line(&attempt, &replay),
+        })?;
     }
-    for (name, why) in &found.left_out {
+    for (name, why) in &left_out {
         tell(&format!("{name}: {why}"));
     }
+    tally.left_out = left_out.len();
     if tally.replayed + tally.left_out > 1 {
         print(&view_of::closing(&tally, wish.is_what_if()))?;
     }
-    Ok(if tally.other > 0 && !wish.is_what_if() { code::NOT_WELL } else { code::WELL })
+    Ok(tally.code(wish.is_what_if()))
 }
 
 fn print(text: &str) -> Result<(), Failure> {
@@ -119,6 +163,11 @@ impl Wish {
         *self != Self { preset: None, early_stop: None, wall: None, silence: None, grace: None }
     }
 
+    /// Whether the time that passes matters.
+    const fn has_limits(&self) -> bool {
+        self.wall.is_some() || self.silence.is_some() || self.grace.is_some()
+    }
+
     fn applied(&self, mut attempt: Attempt) -> Result<Attempt, Failure> {
         if let Some(preset) = &self.preset {
             attempt.judging.preset = Some(preset.clone());
@@ -141,7 +190,11 @@ impl Wish {
     }
 
     fn replay(&self, attempt: &Attempt) -> Result<(Recorded, Replay), Failure> {
-        let recorded = Recorded::read(&attempt.log, attempt.row.as_ref().map(|row| &row.ending))?;
+        let recorded = match (&attempt.log, &attempt.row) {
+            (Log::OfRun(dir, name), Some(row)) => Recorded::of_run(dir, name, &row.ending)?,
+            (Log::OfRun(dir, name), None) => Recorded::named(&dir.join(&**name))?,
+            (Log::Named(path), _) => Recorded::named(path)?,
+        };
         let judge = Judge::compile(&attempt.judging);
         let judge = judge.map_err(|error| Failure::Usage(format!("{}: {error}", attempt.name)))?;
         // A log of no run was never judged: whatever is asked of it is a what-if.

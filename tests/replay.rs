@@ -195,3 +195,134 @@ fn at_real_speed_the_output_is_shown_as_it_came() {
     assert!(step("started") < step("true: not a") && step("true: not a") < step("over"), "{}", ran.err);
     assert!(ran.out.ends_with("true (exited) after 0.2s, as in the run\n"), "{}", ran.out);
 }
+
+#[test]
+fn a_log_of_a_run_is_that_run_s_however_it_is_named() {
+    let desk = Desk::new("replay-names");
+    desk.run(
+        r#"Job(name: "one", record: true, commands: [(id: "q", run: ["sh", "-c", "echo fine; exit 3"])])"#,
+        &["-q"],
+    );
+    let log = desk.results()["q"]["log"].clone();
+    let name = Path::new(&log).file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+    for (folder, named) in
+        [("out", &*log), ("out/logs", &name), ("out", "logs"), ("out/logs", "."), ("out", ".")]
+    {
+        let mut command = desk.provisor(["replay", named]);
+        command.current_dir(desk.file(folder));
+        let ran = desk.finish(command).with_code(0);
+        assert!(
+            ran.out.ends_with("failed (exit code 3) after 0.0s, as in the run\n"),
+            "{folder} {named}: {}",
+            ran.out
+        );
+    }
+}
+
+#[test]
+fn a_timing_that_was_left_by_another_attempt_is_not_believed() {
+    let desk = Desk::new("replay-stale");
+    let spec = r#"Job(name: "one", preset: "proverif",
+        commands: [(id: "q", run: ["sh", "-c", "echo RESULT not a is true.; exit 3"])])"#;
+    let stale = "# provisor-timing 1\n5 o 22\n9 exit 0\n";
+    // Left in the place of one that comes: gone when the log is made.
+    desk.run(spec, &["-q"]);
+    let timing = format!("out/{}", desk.results()["q"]["log"].replace(".1.log", ".2.timing"));
+    desk.write(&timing, stale);
+    desk.run(spec, &["-q", "--fresh"]);
+    assert!(desk.results()["q"]["log"].ends_with(".2.log"));
+    assert!(!desk.file(&timing).exists(), "it is that of no attempt");
+    // Put beside one that is there: it ended otherwise.
+    desk.write(&timing, stale);
+    let ran = desk.finish(desk.provisor(["replay", "out"])).with_code(0);
+    assert!(ran.out.contains("- (exit code 3)") && ran.out.ends_with("as in the run\n"), "{}", ran.out);
+}
+
+#[test]
+fn without_times_nothing_is_said_about_limits() {
+    let desk = Desk::new("replay-untimed");
+    let spec = r#"Job(name: "two", preset: "proverif", commands: [
+        (id: "a", run: ["sh", "-c", "echo RESULT not a is true."]),
+        (id: "b", run: ["sh", "-c", "echo RESULT not b is true."]),
+    ])"#;
+    desk.run(spec, &["-q"]);
+    let ran = desk.finish(desk.provisor(["replay", "out"])).with_code(0);
+    assert_eq!(ran.out.lines().filter(|line| line.starts_with("= ")).count(), 2, "{}", ran.out);
+    let ran = desk.finish(desk.provisor(["replay", "out", "--wall", "1ms"])).with_code(0);
+    assert_eq!(ran.out, "0 replayed; 2 cannot be replayed\n");
+    assert!(ran.err.contains("a: without a timing nothing is known of other limits"), "{}", ran.err);
+}
+
+#[test]
+fn one_log_that_cannot_be_read_is_named_and_the_others_are_replayed() {
+    let desk = Desk::new("replay-missing");
+    let spec = r#"Job(name: "two", record: true, commands: [(id: "a", run: ["echo", "1"]), (id: "b", run: ["echo", "2"])])"#;
+    desk.run(spec, &["-q"]);
+    fs::remove_file(desk.file(&format!("out/{}", desk.results()["a"]["log"]))).expect("removed");
+    let ran = desk.finish(desk.provisor(["replay", "out"])).with_code(2).says("a: ").says("cannot be read");
+    assert!(
+        ran.out.contains("ok               b\n") && ran.out.contains("1 replayed; 1 cannot"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn a_stop_that_would_have_come_all_the_same_changes_nothing() {
+    let desk = Desk::new("replay-same");
+    one(
+        &desk,
+        r#"rules: [(on: Prefix("enough"), verdict: "stopped", stop: true), (on: Prefix("after"), verdict: "after")],"#,
+        "trap 'echo after; exit 0' TERM; echo enough; sleep 60 & wait",
+    );
+    for options in [&["--wall", "1h"][..], &["--grace", "3s"], &["--silence", "1h"], &[]] {
+        let ran = desk.finish(desk.provisor(["replay", "out"].iter().chain(options))).with_code(0);
+        assert!(ran.out.ends_with("as in the run\n"), "{options:?}: {}", ran.out);
+    }
+}
+
+#[test]
+fn what_would_have_come_after_a_stop_is_unknown() {
+    let desk = Desk::new("replay-unknown");
+    let spec = r#"Job(name: "two", preset: "proverif", record: true, limits: (wall: "200ms"), commands: [
+        (id: "a", run: ["sh", "-c", "echo RESULT not a is true."]),
+        (id: "b", run: ["sh", "-c", "echo RESULT not b is true.; sleep 60"]),
+    ])"#;
+    desk.run(spec, &["-q"]);
+    let ran = desk.finish(desk.provisor(["replay", "out", "--preset", "exit-code", "--wall", "1h"])).with_code(0);
+    assert!(ran.out.contains("? ") && ran.out.contains("in the run: true, wall-limit"), "{}", ran.out);
+    let closing =
+        "2 replayed, 1 would have come to something else, 1 would have gone on where the recording ends\n";
+    assert!(ran.out.ends_with(closing), "{}", ran.out);
+}
+
+#[test]
+fn whoever_stops_looking_stops_the_show() {
+    let desk = Desk::new("replay-head");
+    desk.write("slow.log", "one\ntwo\n");
+    desk.write("slow.timing", "# provisor-timing 1\n5 o 4\n100000 o 4\n3600000000 exit 0\n");
+    let mut command = desk.provisor(["replay", "slow.log", "--speed", "real"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("it starts");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "an hour before the end");
+}
+
+#[test]
+fn what_was_recorded_is_there_after_a_crash() {
+    let desk = Desk::new("replay-crash");
+    let started = desk.start(
+        r#"Job(name: "one", record: true, preset: "proverif", slots: 2, commands: [
+            (id: "quiet", run: ["sh", "-c", "echo RESULT not a is true.; sleep 60"]),
+            (id: "later", run: ["sh", "-c", "while ! grep -qs ' o 22' out/logs/quiet*.timing; do echo; sleep 0.01; done; touch go; sleep 60"]),
+        ])"#,
+        &["-q"],
+    );
+    desk.await_file("go");
+    started.signal("KILL");
+    started.wait();
+    let logs = fs::read_dir(desk.file("out/logs")).expect("logs").flatten().map(|entry| entry.path());
+    let log = logs.filter(|path| path.extension().is_some_and(|end| end == "log"));
+    let log = log.into_iter().find(|path| path.to_string_lossy().contains("quiet")).expect("its log");
+    let ran = desk.finish(desk.provisor(["replay", log.to_str().expect("UTF-8")])).with_code(0);
+    assert!(ran.out.contains("true: not a") && ran.out.contains("true (lost)"), "{}", ran.out);
+}

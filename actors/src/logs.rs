@@ -190,7 +190,7 @@ struct Desk {
 
 impl Desk {
     fn serve(mut self, tray: &Tray) {
-        let mut orders = Vec::new();
+        let (mut orders, mut noted) = (Vec::new(), Vec::new());
         let _leave = Leave(tray);
         loop {
             tray.take(&mut orders);
@@ -202,7 +202,10 @@ impl Desk {
                             tee.hear(&log, stream, &bytes);
                         }
                     }
-                    Order::Note { log, at, happening } => self.opened(&log).note(at, happening),
+                    Order::Note { log, at, happening } => {
+                        self.opened(&log).note(at, happening);
+                        noted.push(log);
+                    }
                     Order::Close(log) => {
                         let opened = self.opened(&log);
                         opened.close();
@@ -217,6 +220,10 @@ impl Desk {
                     Order::Barrier(done) => drop(done.send(std::mem::take(&mut self.broken))),
                     Order::End => return,
                 }
+            }
+            // A recording is there for what comes after a crash, too.
+            for log in noted.drain(..) {
+                self.logs.get_mut(&log).into_iter().for_each(OpenedLog::write_lines);
             }
         }
     }
@@ -261,9 +268,6 @@ impl OpenedLog {
     fn note(&mut self, at: Duration, happening: Happening) {
         if self.timing.is_some() {
             record::write_event(&mut self.lines, at, happening);
-            if self.lines.len() > 4096 {
-                self.write_lines();
-            }
         }
     }
 

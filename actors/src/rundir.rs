@@ -192,9 +192,14 @@ impl RunDir {
         Ok(path)
     }
 
-    /// Creates the log of this name (from [`log_name`]), empty.
+    /// Creates the log of this name (from [`log_name`]), empty. A timing beside it is that of an attempt of which no more
+    /// is known, and must not be taken for this one's.
     pub fn create_log(&self, name: &str) -> io::Result<File> {
         let path = self.log_path(name)?;
+        match fs::remove_file(path.with_extension("timing")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let create = || {
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(true).custom_flags(libc::O_NOFOLLOW);

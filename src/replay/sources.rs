@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use provisor_actors::store::{Reader, Standing, Store};
 use provisor_config::IdPattern;
@@ -11,13 +12,15 @@ use provisor_core::plan::{Judging, Limits};
 use provisor_core::proverif::ProVerif;
 use provisor_core::verdict::Preset;
 
-use super::{Attempt, Row};
+use super::{Attempt, Log, Row};
 use crate::cli::ReplayArgs;
 use crate::failure::Failure;
 use crate::recorded::{Ending, RecordedError, timing_of};
 
 /// The database of a run directory.
 const DATABASE: &str = "provisor.db";
+/// The folder of its logs.
+const LOGS: &str = "logs";
 
 /// Something that was named on the command line.
 enum Source {
@@ -64,12 +67,23 @@ fn patterns(globs: &[String]) -> Result<Vec<IdPattern>, Failure> {
 impl Source {
     fn of(path: &Path) -> Result<Self, Failure> {
         let unreadable = |source: io::Error| RecordedError::Read { path: path.to_owned(), source };
-        Ok(match fs::metadata(path).map_err(unreadable)?.is_dir() {
-            true if path.join(DATABASE).exists() => Self::Run(path.to_owned()),
-            true => Self::Folder(path.to_owned()),
-            false => Self::Log(path.to_owned()),
-        })
+        if !fs::metadata(path).map_err(unreadable)?.is_dir() {
+            return Ok(Self::Log(path.to_owned()));
+        }
+        if path.join(DATABASE).exists() {
+            return Ok(Self::Run(path.to_owned()));
+        }
+        // The folder of a run's logs is that run.
+        Ok(run_above(path)?.map_or_else(|| Self::Folder(path.to_owned()), Self::Run))
     }
+}
+
+/// The run directory that this is the folder of logs of.
+fn run_above(folder: &Path) -> Result<Option<PathBuf>, Failure> {
+    let unreadable = |source: io::Error| RecordedError::Read { path: folder.to_owned(), source };
+    let folder = folder.canonicalize().map_err(unreadable)?;
+    let above = folder.parent().filter(|dir| folder.ends_with(LOGS) && dir.join(DATABASE).exists());
+    Ok(above.map(Path::to_owned))
 }
 
 impl Found {
@@ -88,7 +102,7 @@ impl Found {
             (_, Some(_), false) => "its log is not the whole output with the streams told apart",
             (_, Some(log), true) => match reader.judging(row.judging)? {
                 Some(judging) => {
-                    let log = dir.join(&**log);
+                    let log = Log::OfRun(dir.to_owned(), Arc::clone(log));
                     self.attempts.push(Attempt { log, judging, limits: row.limits, ..of_row(&row) });
                     return Ok(());
                 }
@@ -112,12 +126,12 @@ impl Found {
     }
 
     fn add_log(&mut self, log: PathBuf) -> Result<(), Failure> {
-        let (name, folder) = (log.file_name(), log.parent().and_then(Path::parent));
-        let run = folder.filter(|dir| dir.join(DATABASE).exists());
-        if let (Some(dir), Some(name)) = (run, name) {
-            let reader = Store::read(dir)?;
-            if let Some(row) = reader.of_log(&format!("logs/{}", name.to_string_lossy()))? {
-                return self.add_row(dir, &reader, row);
+        let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let run = run_above(folder.unwrap_or(Path::new(".")))?;
+        if let (Some(dir), Some(name)) = (run, log.file_name()) {
+            let reader = Store::read(&dir)?;
+            if let Some(row) = reader.of_log(&format!("{LOGS}/{}", name.to_string_lossy()))? {
+                return self.add_row(&dir, &reader, row);
             }
         }
         self.attempts.push(of_log(log));
@@ -129,7 +143,7 @@ impl Found {
 fn of_log(log: PathBuf) -> Attempt {
     let judging = Judging { rules: Vec::new(), preset: Some(Preset::ProVerif(ProVerif::default())) };
     let name = log.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Attempt { name, log, judging, limits: Limits::default(), row: None }
+    Attempt { name, log: Log::Named(log), judging, limits: Limits::default(), row: None }
 }
 
 fn of_row(row: &Standing) -> Attempt {

@@ -15,12 +15,14 @@ use super::words;
 use crate::recorded::Recorded;
 use crate::replay::{Attempt, Tally};
 
-/// `=  true             client/secrecy`, or `≠  false -> reachable  ...` where the run says otherwise.
+/// `=   2.4s  true   client/secrecy`; with `≠` where the run says otherwise, and `?` where it was ended earlier than it
+/// would be here.
 #[must_use]
 pub(crate) fn line(attempt: &Attempt, replay: &Replay) -> String {
     let mark = match &attempt.row {
         None => " ",
         Some(row) if row.agrees(replay) => "=",
+        Some(_) if replay.cut.is_some() => "?",
         Some(_) => "≠",
     };
     let ended = words::ending(&replay.outcome);
@@ -52,7 +54,7 @@ fn verdict(replay: &Replay) -> String {
 pub(crate) fn in_detail(attempt: &Attempt, replay: &Replay, steps: bool) -> String {
     let mut text = format!("{}\n", clean(&attempt.name));
     for transition in replay.transitions.iter().filter(|_| steps) {
-        text.push_str(&step(transition));
+        text.push_str(&step_words(transition));
     }
     let ended = words::ending(&replay.outcome);
     let _ = write!(text, "{} ({ended}) after {}", verdict(replay), words::duration(replay.outcome.wall));
@@ -72,7 +74,7 @@ pub(crate) fn in_detail(attempt: &Attempt, replay: &Replay, steps: bool) -> Stri
     text
 }
 
-fn step(transition: &Transition) -> String {
+fn step_words(transition: &Transition) -> String {
     let words = match &transition.what {
         What::Started => "started".into(),
         What::Verdict { last, of: 1 } => format!("{}: {}", clean(&last.verdict), clean(&last.statement)),
@@ -94,12 +96,15 @@ fn step(transition: &Transition) -> String {
 /// How many came to the same.
 #[must_use]
 pub(crate) fn closing(tally: &Tally, what_if: bool) -> String {
-    let Tally { replayed, other, left_out } = *tally;
+    let Tally { replayed, other, unknown, left_out, .. } = *tally;
     let mut text = format!("{replayed} replayed");
     match (other, what_if) {
         (0, _) => {}
         (other, true) => drop(write!(text, ", {other} would have come to something else")),
         (other, false) => drop(write!(text, ", {other} came to something else than in the run")),
+    }
+    if unknown > 0 {
+        let _ = write!(text, ", {unknown} would have gone on where the recording ends");
     }
     if left_out > 0 {
         let _ = write!(text, "; {left_out} cannot be replayed");
@@ -108,9 +113,11 @@ pub(crate) fn closing(tally: &Tally, what_if: bool) -> String {
     text
 }
 
-/// Shows the output as it came, and each step at its time on standard error. Whoever reads the output may go; then the
-/// time goes on without.
-pub(crate) fn perform(recorded: &Recorded, replay: &Replay) {
+/// Shows the output as it came, and each step at its time on standard error.
+///
+/// # Errors
+/// When whoever looked at the output has gone.
+pub(crate) fn perform(recorded: &Recorded, replay: &Replay) -> io::Result<()> {
     let start = Instant::now();
     let mut stage = Stage::new();
     let mut steps = replay.transitions.iter().peekable();
@@ -118,20 +125,21 @@ pub(crate) fn perform(recorded: &Recorded, replay: &Replay) {
     for (at, happening) in &recorded.recording.events[..replay.heard] {
         while let Some(due) = steps.next_if(|step| step.at < *at) {
             wait_until(start + due.at);
-            super::tell(step(due).trim_end());
+            stage.announce(due);
         }
         wait_until(start + *at);
         if let Happening::Read(stream, bytes) = happening {
             let (chunk, later) = rest.split_at(usize::try_from(*bytes).unwrap_or(usize::MAX).min(rest.len()));
             rest = later;
-            stage.show(*stream, chunk);
+            stage.show(*stream, chunk)?;
         }
     }
-    stage.close();
+    stage.close()?;
     for due in steps {
         wait_until(start + due.at);
-        super::tell(step(due).trim_end());
+        stage.announce(due);
     }
+    Ok(())
 }
 
 fn wait_until(at: Instant) {
@@ -150,23 +158,35 @@ impl Stage {
         Self { on_terminal, lines: [Vec::new(), Vec::new()] }
     }
 
-    fn show(&mut self, stream: Stream, chunk: &[u8]) {
+    fn show(&mut self, stream: Stream, chunk: &[u8]) -> io::Result<()> {
         let place = usize::from(stream == Stream::Stderr);
-        if !self.on_terminal[place] {
-            return put(stream, chunk);
-        }
         let line = &mut self.lines[place];
         line.extend_from_slice(chunk);
         let whole = line.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let rest = line.split_off(whole);
-        put(stream, &cleaned(line));
-        *line = rest;
+        let lines = std::mem::replace(line, rest);
+        if self.on_terminal[place] { put(stream, &cleaned(&lines)) } else { put(stream, chunk) }
     }
 
-    fn close(&mut self) {
-        for (stream, line) in [Stream::Stdout, Stream::Stderr].into_iter().zip(&self.lines) {
-            put(stream, &cleaned(line));
+    /// A step between the lines.
+    fn announce(&self, step: &Transition) {
+        let words = step_words(step);
+        // What stands there unfinished is not its beginning.
+        let begun = self.on_terminal == [false; 2] && !self.lines[1].is_empty();
+        super::tell(&format!("{}{}", if begun { "\n" } else { "" }, words.trim_end()));
+    }
+
+    /// What follows begins a line of its own.
+    fn close(&mut self) -> io::Result<()> {
+        for (place, stream) in [Stream::Stdout, Stream::Stderr].into_iter().enumerate() {
+            let line = std::mem::take(&mut self.lines[place]);
+            match (line.is_empty(), self.on_terminal[place]) {
+                (true, _) => {}
+                (false, true) => put(stream, &cleaned(&line))?,
+                (false, false) => put(stream, b"\n")?,
+            }
         }
+        Ok(())
     }
 }
 
@@ -175,10 +195,9 @@ fn cleaned(lines: &[u8]) -> Vec<u8> {
     text.lines().flat_map(|line| [&*clean(line), "\n"].concat().into_bytes()).collect()
 }
 
-fn put(stream: Stream, bytes: &[u8]) {
-    // Whoever reads it may have gone.
-    let _ = match stream {
+fn put(stream: Stream, bytes: &[u8]) -> io::Result<()> {
+    match stream {
         Stream::Stdout => io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().lock().flush()),
         Stream::Stderr => io::stderr().lock().write_all(bytes),
-    };
+    }
 }

@@ -269,7 +269,7 @@ fn parse_event(line: &[u8]) -> Option<(Duration, Happening)> {
         ("e", Some(bytes), None) => Happening::Read(Stream::Stderr, number(bytes)?),
         ("term", Some(cause), None) => stopping(StopMethod::Term, cause)?,
         ("kill", Some(cause), None) => stopping(StopMethod::Kill, cause)?,
-        ("exit", Some(code), cause) => left(Exit::Code(code.parse().ok()?), cause)?,
+        ("exit", Some(code), cause) => left(Exit::Code(number::<u8>(code)?.into()), cause)?,
         ("signal", Some(name), cause) => left(Exit::Signal(signal::number(name)?), cause)?,
         ("overdue", None, None) => Happening::Overdue,
         ("lost", None, None) => Happening::Lost,
@@ -280,7 +280,8 @@ fn parse_event(line: &[u8]) -> Option<(Duration, Happening)> {
 }
 
 fn stopping(method: StopMethod, cause: &str) -> Option<Happening> {
-    Some(Happening::Stopping { method, cause: Cause::named(cause)? })
+    let cause = Cause::named(cause).filter(|cause| *cause != Cause::Exited)?;
+    Some(Happening::Stopping { method, cause })
 }
 
 fn left(exit: Exit, cause: Option<&str>) -> Option<Happening> {

@@ -191,16 +191,17 @@ impl<'a> Player<'a> {
         self.step(Duration::ZERO, Event::Spawned);
         let mut heard = 0;
         let mut events = recording.events.iter().peekable();
-        while let Some((at, happening)) = events.peek() {
-            self.catch_up(*at);
+        while let Some(event) = events.peek() {
+            let (at, happening) = **event;
+            self.catch_up(at, happening);
             if self.is_done() {
                 break;
             }
             events.next();
             heard += 1;
-            self.machine.ear_mut().mute = self.reaction == Reaction::AsRecorded
-                && !events.peek().is_some_and(|next| concludes(next, *at));
-            self.happen(*at, *happening);
+            let concluded = events.peek().is_some_and(|next| concludes(next, at));
+            self.machine.ear_mut().mute = self.reaction == Reaction::AsRecorded && !concluded;
+            self.sparing(concluded, |player| player.happen(at, happening));
         }
         let end = recording.events.last().map_or(Duration::ZERO, |(at, _)| *at);
         self.end(end, recording.exit().is_some());
@@ -215,10 +216,19 @@ impl<'a> Player<'a> {
     }
 
     /// Lets pass the deadlines that come before the next event.
-    fn catch_up(&mut self, until: Duration) {
+    fn catch_up(&mut self, until: Duration, next: Happening) {
         while let Some(at) = self.deadline().filter(|at| *at < until) {
-            self.step(at, Event::Wake);
+            let is_recorded = matches!(next, Happening::Stopping { .. }) && until - at <= LATENESS;
+            self.sparing(is_recorded, |player| player.step(at, Event::Wake));
         }
+    }
+
+    /// What comes of a signal meanwhile is recorded, where this is so.
+    fn sparing(&mut self, is_recorded: bool, act: impl FnOnce(&mut Self)) {
+        let before = self.is_spared;
+        self.is_spared |= is_recorded;
+        act(self);
+        self.is_spared = before;
     }
 
     /// The next limit; as recorded, what came of the limits is recorded too.
@@ -263,9 +273,7 @@ impl<'a> Player<'a> {
         if self.reaction == Reaction::WhatIf && self.machine.phase() == Phase::Running {
             self.cut = Some((at, cause));
         }
-        self.is_spared = true;
-        self.step(at, event);
-        self.is_spared = self.reaction == Reaction::AsRecorded;
+        self.sparing(true, |player| player.step(at, event));
     }
 
     fn step(&mut self, at: Duration, event: Event<'_>) {
@@ -340,6 +348,9 @@ impl<'a> Player<'a> {
         self.machine.phase() == Phase::Done
     }
 }
+
+/// A recorded stop that comes no later than this after a limit is the stop by that limit.
+const LATENESS: Duration = Duration::from_millis(20);
 
 const BROKE_OFF: &str = "the recording ends before the process does";
 

@@ -60,6 +60,9 @@ fn what_is_wrong_is_named_with_its_line() {
         "1 o 99999999999999999999",
         "1 term",
         "1 term bored",
+        "1 term exited",
+        "1 exit 256",
+        "1 exit -1",
         "1 exit 0 bored",
         "1 exit 0 memory-limit 1",
         "1 overdue 1",
@@ -104,8 +107,9 @@ fn happenings() -> impl Strategy<Value = Happening> {
 
 fn recordings() -> impl Strategy<Value = Recording> {
     let method = prop_oneof![Just(StopMethod::Term), Just(StopMethod::Kill)];
-    let stop = (method, causes()).prop_map(|(method, cause)| Happening::Stopping { method, cause });
-    let exit = prop_oneof![any::<i32>().prop_map(Exit::Code), any::<i32>().prop_map(Exit::Signal)];
+    let stopping = causes().prop_filter("a stop has a cause", |cause| *cause != Cause::Exited);
+    let stop = (method, stopping).prop_map(|(method, cause)| Happening::Stopping { method, cause });
+    let exit = prop_oneof![(0..256_i32).prop_map(Exit::Code), any::<i32>().prop_map(Exit::Signal)];
     let left = (exit, prop::option::of(causes()));
     let left = left.prop_map(|(exit, refined)| Happening::Left { exit, refined });
     let events = (

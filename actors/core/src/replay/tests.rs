@@ -182,7 +182,8 @@ proptest! {
             let replayed = replay(judge(), limits, &run.recording, &run.log, reaction).unwrap();
             prop_assert!(replayed.transitions.is_sorted_by_key(|transition| transition.at));
             prop_assert_eq!(replayed.transitions.last().map(|last| &last.what), Some(&What::Done));
-            let is_ours = reaction == Reaction::WhatIf && replayed.cut.is_none() && replayed.outcome.exit().is_some();
+            let was_stopped = run.recording.events.iter().any(|(_, event)| matches!(event, Happening::Stopping { .. }));
+            let is_ours = reaction == Reaction::WhatIf && !was_stopped && replayed.outcome.exit().is_some();
             prop_assert!(!is_ours || replayed.outcome.wall <= ms(wall));
         }
     }
@@ -235,6 +236,20 @@ fn a_limit_that_was_not_there_ends_it_and_the_rest_is_not_heard() {
     let replayed = what_if(NO_LIMITS, &recorded);
     assert_eq!(replayed.outcome.cause, Cause::Exited);
     assert_eq!(replayed.outcome.judgement.verdict.as_deref(), Some("no"));
+}
+
+#[test]
+fn what_changes_nothing_leaves_the_rest_as_it_was() {
+    let by_rule = recorded("1000 o 2\n1000 term concluded\n1500 o 2\n2000 exit 3\n2100 swept 1\n", "t\na\n");
+    let by_limit =
+        recorded("1000 o 2\n401200 term silent\n401500 o 2\n402000 exit 3\n402100 swept 1\n", "b\na\n");
+    let killed =
+        recorded("1000 o 2\n401200 term silent\n701300 kill silent\n701500 o 2\n702000 exit 3\n", "b\na\n");
+    for recorded in [by_rule, by_limit, killed] {
+        let was = replay(judge(), LIMITS, &recorded.0, recorded.1.as_bytes(), Reaction::AsRecorded).unwrap();
+        assert_eq!(was.outcome.judgement.verdict.as_deref(), Some("yes"), "what it said on the way out");
+        assert_eq!(what_if(LIMITS, &recorded).outcome, was.outcome);
+    }
 }
 
 #[test]
