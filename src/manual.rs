@@ -1,6 +1,7 @@
 //! Completions and man pages, made from the command line's own definition, so that they cannot say anything else.
 
-use std::io;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 
 use clap::{Command, CommandFactory};
 
@@ -42,7 +43,37 @@ fn roff(command: Command) -> Result<String, Failure> {
     let mut page = Vec::new();
     let unwritable = |source: io::Error| Failure::System { what: "the man page", source };
     let version = concat!("provisor ", env!("CARGO_PKG_VERSION"));
+    let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let has_commands = command.has_subcommands();
     let man = clap_mangen::Man::new(command).source(version).manual("provisor");
-    man.render(&mut page).map_err(unwritable)?;
+    let mut render = || {
+        man.render_title(&mut page)?;
+        man.render_name_section(&mut page)?;
+        man.render_synopsis_section(&mut page)?;
+        man.render_description_section(&mut page)?;
+        man.render_options_section(&mut page)?;
+        if has_commands {
+            man.render_subcommands_section(&mut page)?;
+        }
+        page.write_all(verbatim(&after).as_bytes())
+    };
+    render().map_err(unwritable)?;
     Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// What stands behind the help: a section for each line that ends in a colon, its lines as they are.
+fn verbatim(help: &str) -> String {
+    let mut roff = String::new();
+    for line in help.lines().filter(|line| !line.is_empty()) {
+        match line.strip_suffix(':') {
+            Some(title) if !line.starts_with(' ') => {
+                let _ = write!(roff, ".SH {}\n.nf\n", title.to_uppercase());
+            }
+            _ => {
+                let line = line.trim_start().replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
+                let _ = writeln!(roff, "\\&{line}");
+            }
+        }
+    }
+    roff
 }

@@ -301,7 +301,9 @@ fn explain(ending: &Ending, counts: &Counts, args: &RunArgs) {
                 None => "no slot was left",
             };
             let left = words::queries(counts.left() + counts.cut_short());
-            tell(&format!("{why}; {left} not done: `provisor run {}` goes on", args.spec.spec.display()));
+            let spec = args.spec.spec.display();
+            let output = args.output.as_ref().map(|dir| format!(" -o {}", dir.display())).unwrap_or_default();
+            tell(&format!("{why}; {left} left to run: `provisor run {spec}{output}` goes on"));
         }
         None => {}
     }

@@ -106,6 +106,9 @@ fn the_man_pages_are_sound_and_say_what_help_says() {
         );
     }
     assert!(shown(&desk, &["man", "run"]).contains("--rerun"));
+    let replay = shown(&desk, &["man", "replay"]);
+    let example = "provisor replay provisor-runs/nightly --wall 10m --early-stop on-goal-reachable";
+    assert!(replay.contains("EXAMPLES") && replay.contains(example), "a line is not broken: {replay}");
 }
 
 #[test]

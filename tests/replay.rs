@@ -289,7 +289,8 @@ fn what_would_have_come_after_a_stop_is_unknown() {
         (id: "b", run: ["sh", "-c", "echo RESULT not b is true.; sleep 60"]),
     ])"#;
     desk.run(spec, &["-q"]);
-    let ran = desk.finish(desk.provisor(["replay", "out", "--preset", "exit-code", "--wall", "1h"])).with_code(0);
+    let ran =
+        desk.finish(desk.provisor(["replay", "out", "--preset", "exit-code", "--wall", "1h"])).with_code(0);
     assert!(ran.out.contains("? ") && ran.out.contains("in the run: true, wall-limit"), "{}", ran.out);
     let closing =
         "2 replayed, 1 would have come to something else, 1 would have gone on where the recording ends\n";

@@ -112,7 +112,12 @@ fn join(parts: &[&str]) -> String {
 /// `40 running, 300 queued · true 200, false 136, wall-limit 2`: what does not fit is left out from the rare end.
 pub(crate) fn totals(frame: &Frame, room: Room) -> String {
     let counts = &frame.counts;
-    let mut text = format!("{} running", counts.running);
+    let running = frame.running.min(counts.running);
+    let mut text = format!("{running} running");
+    // Their process has left, and their tree or their row is seen to.
+    if counts.running > running {
+        text.push_str(&format!(", {} ending", counts.running - running));
+    }
     if counts.waiting > 0 {
         text.push_str(&format!(", {} queued", counts.waiting));
     }
@@ -167,6 +172,8 @@ fn row(query: &AtWork, id_width: usize, room: Room, last_line: Option<String>) -
     let id = fit_end(&query.id, id_width.min(for_id));
     let head = format!("{age}  {id:<id_width$}");
     let left = room.width.saturating_sub(measure_text_width(&head) + 2);
+    // Terminals do not agree how wide glued characters are, and a row that is wider than thought is two.
+    let last_line = last_line.replace(['\u{200d}', '\u{fe0e}', '\u{fe0f}'], "");
     format!("{head}  {}", dim(&fit(&last_line, left), room))
 }
 
