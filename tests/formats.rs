@@ -226,3 +226,20 @@ fn the_page_tells_of_every_column_every_cause_and_every_state() {
         states.as_array().expect("states").as_slice()
     );
 }
+
+/// Where the page says that `--verdicts` shows something else instead, it takes the place of the rows.
+#[test]
+fn result_lines_take_the_place_of_the_rows_in_all_formats_but_two() {
+    let desk = kinds("results-instead");
+    let help = desk.finish(desk.provisor(["results", "--help"])).with_code(0).out;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        help.contains("in JSON and JUnit with their rows, in the other formats instead of them"),
+        "{help}"
+    );
+    for format in FORMATS {
+        let out = results(&desk, &["--format", format, "--verdicts"]).with_code(0).out;
+        let keeps = matches!(format, "json" | "junit");
+        assert_eq!(out.contains("missing"), keeps, "a query without result lines, as {format}: {out}");
+    }
+}
