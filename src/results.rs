@@ -1,6 +1,7 @@
 //! `provisor results`: which rows are shown, in which order and in which form. It reads only, and judges nothing: it has
 //! done its work when they are printed.
 
+mod axes;
 mod select;
 
 use std::io;
@@ -23,8 +24,8 @@ pub(crate) struct Selection {
     pub(crate) job: Box<str>,
     /// The names of its axes.
     pub(crate) axes: Vec<Arc<str>>,
-    /// How many values each of them has, those that are not shown among them.
-    sizes: Vec<usize>,
+    /// The values of each of them in the spec's order, those that are not shown among them.
+    pub(crate) values: Vec<Vec<Arc<str>>>,
     /// The last run.
     pub(crate) run: Option<RunRow>,
     /// The rows, in the order in which they are shown.
@@ -61,12 +62,20 @@ impl Selection {
     fn of(snapshot: Snapshot, filter: &Filter, order: &Order) -> Self {
         let Snapshot { job, axes, run, mut rows, mut waiting } = snapshot;
         let all = rows.len() + waiting.len();
-        let sizes = (0..axes.len()).map(|axis| select::values(&rows, &waiting, axis)).collect();
+        let values = axes::values(&in_plan(&rows, &waiting), axes.len());
         rows.retain(|row| filter.takes(row));
         waiting.retain(|query| filter.takes_waiting(query));
         order.sort(&mut rows);
-        Self { job, axes, sizes, run, rows, waiting, all }
+        Self { job, axes, values, run, rows, waiting, all }
     }
+}
+
+/// The values on the axes of all queries, in the plan's order.
+fn in_plan<'a>(rows: &'a [Standing], waiting: &'a [Waiting]) -> Vec<&'a [Arc<str>]> {
+    let rows = rows.iter().map(|row| (row.place, &*row.axes));
+    let mut all: Vec<_> = rows.chain(waiting.iter().map(|query| (query.place, &*query.axes))).collect();
+    all.sort_unstable_by_key(|(place, _)| *place);
+    all.into_iter().map(|(_, axes)| axes).collect()
 }
 
 fn text(selection: &Selection, format: ResultsFormat, verdicts: bool) -> io::Result<Vec<u8>> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use provisor_actors::rundir;
-use provisor_actors::store::{RunRow, Snapshot, Store};
+use provisor_actors::store::{RunRow, Snapshot, Standing, Store};
 use provisor_core::tally::Counts;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,9 @@ struct State {
     pid: u32,
     /// When it was written, in milliseconds since 1970: what is written is what has changed.
     at_ms: u64,
-    waiting: usize,
+    /// How many it was asked for and found undone: the same from its beginning to its end, unlike how many wait, which
+    /// is older than the rows that are read with it.
+    todo: usize,
     running: Vec<Running>,
 }
 
@@ -42,7 +44,7 @@ pub(crate) fn write(path: &Path, counts: &Counts, running: &[Running]) -> io::Re
     let state = State {
         pid: std::process::id(),
         at_ms: now_ms(),
-        waiting: counts.waiting,
+        todo: counts.total - counts.reused,
         running: running.to_vec(),
     };
     rundir::replace(path, &serde_json::to_vec(&state)?)
@@ -98,8 +100,8 @@ pub(crate) struct Status {
     pub(crate) failure: Option<String>,
     /// All queries of the plan.
     pub(crate) counts: Counts,
-    /// How many wait that were asked for: fewer than all that wait in a run of some.
-    pub(crate) waiting: usize,
+    /// How many of those that wait are not asked for: some, in a run of some.
+    pub(crate) unasked: usize,
     /// What is at work, the longest first.
     pub(crate) running: Vec<Running>,
 }
@@ -130,11 +132,11 @@ pub(crate) fn look(dir: &Path) -> Result<Status, Failure> {
         None => phase_of_ended(&snapshot, failure.is_some()),
     };
     let state = state.filter(|_| phase == Phase::Running);
-    let waiting = state.as_ref().map_or(snapshot.waiting.len(), |state| state.waiting);
+    let unasked = state.as_ref().map_or(0, |state| unasked(state, &snapshot));
     let running = state.map(|state| at_work(state, &snapshot)).unwrap_or_default();
     let counts = counts(&snapshot, running.len());
     let Snapshot { job, run, .. } = snapshot;
-    Ok(Status { dir: dir.to_owned(), job, phase, pid, run, stopped, failure, counts, waiting, running })
+    Ok(Status { dir: dir.to_owned(), job, phase, pid, run, stopped, failure, counts, unasked, running })
 }
 
 /// Who holds the directory, and what stands in it. The holder is asked first, so that a run that ends meanwhile is seen as
@@ -170,11 +172,19 @@ fn phase_of_ended(snapshot: &Snapshot, failed: bool) -> Phase {
     }
 }
 
+/// How many queries without a row the run leaves alone. The state says only how many it began with: what has become of
+/// them is in the rows.
+fn unasked(state: &State, snapshot: &Snapshot) -> usize {
+    let own = |row: &&Standing| snapshot.run.is_some_and(|run| run.run == row.run);
+    let left = state.todo.saturating_sub(snapshot.rows.iter().filter(own).count());
+    snapshot.waiting.len().saturating_sub(left)
+}
+
 /// What is at work by now: what the state says, but for those that have their row since then.
 fn at_work(state: State, snapshot: &Snapshot) -> Vec<Running> {
     let age = Duration::from_millis(now_ms().saturating_sub(state.at_ms));
-    let done: HashSet<&str> = snapshot.rows.iter().map(|row| &*row.query).collect();
-    let running = state.running.into_iter().filter(|running| !done.contains(&*running.id));
+    let left: HashSet<&str> = snapshot.waiting.iter().map(|query| &*query.query).collect();
+    let running = state.running.into_iter().filter(|running| left.contains(&*running.id));
     running.map(|running| Running { since: running.since + age, ..running }).collect()
 }
 

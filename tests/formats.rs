@@ -110,7 +110,7 @@ fn a_markdown_table_has_as_many_cells_as_columns() {
         let out = results(&desk, &[&["--format", "markdown"], args].concat()).with_code(0).out;
         let rows = markdown_rows(&out);
         assert!(rows.iter().all(|row| row.len() == columns), "{out}");
-        let raw = out.replace("\\`", "");
+        let raw = out.replace("\\`", "").replace("<!-- -->", "");
         assert!(!raw.contains(['<', '>', '`', '\x1b']), "{out}");
     }
 }
@@ -126,10 +126,12 @@ fn latex_compiles_whatever_stands_in_the_cells() {
     let spec = r##"Job(name: "latex & 50% #1 日本", slots: 4, rules: [(on: Regex("^(.*)$"), capture: Group(1))],
         matrix: {
             "text": ["\\ { } $ & # _ % ~ ^ \" ' ` < > | -- --- ,, !` ?` << >>", "[first", "*star", "-", "ä ß é ÿ ÷ €",
-                "∀x. 日本 🎉 e\u{301} \u{fffe} …", "\\input{x} \\end{longtable} %", "&", "\\\\[1cm]", "a\tb  c"],
+                "∀x. 日本 🎉 e\u{301} \u{fffe} …", "\\input{x} \\end{longtable} %", "&", "\\\\[1cm]", "a\tb  c", "LONG", "WORDS"],
             "other": ["%", "_"],
         }, id: "k/{{ text.index }}/{{ other.index }}", command: ["printf", "%s\n", "{{ text }}"])"##;
-    desk.run(spec, &[]).with_code(0);
+    let spec =
+        spec.replace("LONG", &"x".repeat(290)).replace("WORDS", &"long_text/of several-words, ".repeat(10));
+    desk.run(&spec, &[]).with_code(0);
     let kinds: [(&str, &[&str]); 3] = [("rows", &[]), ("lines", &["--verdicts"]), ("grid", &["--grid"])];
     for (name, args) in kinds {
         let out = results(&desk, &[args, &["--format", "latex"]].concat()).with_code(0).out;
@@ -152,6 +154,10 @@ fn latex_compiles_whatever_stands_in_the_cells() {
         let output = latex.current_dir(desk.path()).env("HOME", desk.path()).output().expect("it runs");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{text}");
+        let over =
+            text.lines().filter_map(|line| line.strip_prefix("Overfull \\hbox (")?.split_once("pt too"));
+        let over: Vec<f64> = over.map(|(points, _)| points.parse().expect("points")).collect();
+        assert!(over.iter().all(|points| *points < 20.0), "{over:?}");
         assert!(
             ["rows", "lines", "grid"].iter().all(|name| text.contains(&format!("(./{name}.tex"))),
             "{text}"
@@ -219,4 +225,21 @@ fn the_page_tells_of_every_column_every_cause_and_every_state() {
         told.iter().map(String::as_str).collect::<Vec<_>>(),
         states.as_array().expect("states").as_slice()
     );
+}
+
+/// Where the page says that `--verdicts` shows something else instead, it takes the place of the rows.
+#[test]
+fn result_lines_take_the_place_of_the_rows_in_all_formats_but_two() {
+    let desk = kinds("results-instead");
+    let help = desk.finish(desk.provisor(["results", "--help"])).with_code(0).out;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        help.contains("in JSON and JUnit with their rows, in the other formats instead of them"),
+        "{help}"
+    );
+    for format in FORMATS {
+        let out = results(&desk, &["--format", format, "--verdicts"]).with_code(0).out;
+        let keeps = matches!(format, "json" | "junit");
+        assert_eq!(out.contains("missing"), keeps, "a query without result lines, as {format}: {out}");
+    }
 }

@@ -104,3 +104,19 @@ fn a_grid_of_whole_sentences_fits_all_the_same() {
         assert_eq!(grid[1..], [["a", "#1", "#2"], ["b", "#3", "#4"]], "told apart: {out}");
     }
 }
+
+/// The first row lacks the first value across, and the filter takes away the first value down.
+#[test]
+fn axes_keep_the_order_of_the_spec_whatever_is_excluded_and_chosen() {
+    let desk = Desk::new("results-grid-order");
+    let spec = r#"Job(name: "order", matrix: {"n": [3, 1, 2], "c": ["z", "y", "x"]}, id: "{{ c }}/{{ n }}",
+        exclude: [{"n": "3", "c": "z"}], rules: [(on: Regex("^(.*)$"), capture: Group(1))], command: ["echo", "{{ n }}{{ c }}"])"#;
+    desk.run(spec, &["-q"]);
+    let csv =
+        |args: &[&str]| results(&desk, &[args, &["--grid=n,c", "--format", "csv"]].concat()).with_code(0).out;
+    assert_eq!(csv(&[]), "n / c,z,y,x\n3,,3y,3x\n1,1z,1y,1x\n2,2z,2y,2x\n");
+    assert_eq!(
+        csv(&["--verdict", "1x", "--verdict", "2z", "--verdict", "3y"]),
+        "n / c,z,y,x\n3,,3y,\n1,,,1x\n2,2z,,\n"
+    );
+}

@@ -141,3 +141,13 @@ fn results_are_shown_while_they_come_in_and_after_a_death() {
     started.wait();
     check();
 }
+
+#[test]
+fn a_table_is_as_narrow_as_the_terminal() {
+    let desk = kinds("results-narrow");
+    for args in [&[][..], &["--verdicts"]] {
+        let out = at_width(&desk, "20", args).with_code(0).out;
+        let table = out.lines().filter(|line| !line.contains("queries: "));
+        assert!(table.clone().count() > 3 && table.clone().all(|line| line.width() <= 20), "{out}");
+    }
+}

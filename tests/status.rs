@@ -69,6 +69,34 @@ fn status_says_what_runs_and_what_became_of_it() {
 }
 
 #[test]
+fn what_status_counts_adds_up_however_old_the_state_is() {
+    let desk = Desk::new("status-old");
+    let started = start(&desk, &[]);
+    await_status(&desk, "1 at work, 1 waiting\n");
+    // What the run left when it had just begun, as the rows have gone on since then.
+    let file = "out/runs/1/status.json";
+    let mut state: Value = serde_json::from_str(&desk.read(file)).expect("JSON");
+    (state["waiting"], state["running"]) = (json!(3), json!([]));
+    desk.write(file, state.to_string());
+    let text = status(&desk, "out").with_code(0).out;
+    assert!(text.contains(": 1 of 3 queries done") && text.contains(": 0 at work, 2 waiting\n"), "{text}");
+    assert_eq!(document(&desk)["counts"]["waiting"], 2);
+    desk.write("go", "");
+    started.wait().with_code(0);
+}
+
+#[test]
+fn what_a_run_of_some_leaves_alone_does_not_wait() {
+    let desk = Desk::new("status-some");
+    let started = start(&desk, &["--only", "working"]);
+    let text = await_status(&desk, "1 at work").out;
+    assert!(text.contains(": 0 of 3 queries done\n"), "{text}");
+    assert!(text.contains(": 1 at work, 0 waiting, 2 not asked for\n"), "{text}");
+    desk.write("go", "");
+    started.wait().with_code(0);
+}
+
+#[test]
 fn status_of_a_run_that_was_killed_says_what_is_left() {
     let desk = Desk::new("status-killed");
     let started = start(&desk, &[]);

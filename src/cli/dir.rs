@@ -38,7 +38,7 @@ pub(crate) struct ResultsArgs {
     /// Sort by a column of results.csv; several times: by the second where the first is the same
     #[arg(long, value_name = "COLUMN[:desc]", conflicts_with = "grid")]
     pub(crate) sort: Vec<String>,
-    /// The result lines of the queries, too; with a table or CSV, instead
+    /// The result lines of the queries: in JSON and JUnit with their rows, in the other formats instead of them
     #[arg(long, conflicts_with = "grid")]
     pub(crate) verdicts: bool,
     /// A matrix as a grid: one axis down, one across

@@ -1,7 +1,7 @@
 //! Which rows are shown, in which order, and what stands down and across a grid. Nothing here reads or prints.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use provisor_actors::store::{Standing, Waiting, columns};
@@ -185,7 +185,7 @@ pub(super) fn axes(asked: &str, selection: &Selection) -> Result<[usize; 2], Fai
         (0, _) => "this job has no axes: a grid is for a matrix".into(),
         (1, _) => format!("this job has one axis, `{}`: a grid needs two", names[0]),
         (2, None) if asked.is_empty() => {
-            return Ok(if selection.sizes[0] < selection.sizes[1] { [1, 0] } else { [0, 1] });
+            return Ok(if selection.values[0].len() < selection.values[1].len() { [1, 0] } else { [0, 1] });
         }
         (_, Some((down, across))) if down.trim() != across.trim() => {
             return Ok([axis(down, &names)?, axis(across, &names)?]);
@@ -204,10 +204,4 @@ fn axis(name: &str, names: &[String]) -> Result<usize, Failure> {
         let hint = near_hint(name, &known, "the axes are");
         Failure::Usage(format!("--grid: there is no axis `{}`; {hint}", clean(name)))
     })
-}
-
-/// How many values an axis has.
-pub(super) fn values(rows: &[Standing], waiting: &[Waiting], axis: usize) -> usize {
-    let axes = rows.iter().map(|row| &row.axes).chain(waiting.iter().map(|query| &query.axes));
-    axes.filter_map(|axes| axes.get(axis)).collect::<HashSet<_>>().len()
 }

@@ -31,8 +31,12 @@ pub(crate) fn text(status: &Status) -> String {
         Phase::Starting => writeln!(text, "\nstarting{pid}"),
         Phase::Ending => writeln!(text, "\nending{pid}"),
         Phase::Running => {
-            let (running, waiting) = (status.running.len(), status.waiting);
-            writeln!(text, "\nrunning{pid}: {running} at work, {waiting} waiting")
+            let waiting = counts.waiting.saturating_sub(status.unasked);
+            let _ = write!(text, "\nrunning{pid}: {} at work, {waiting} waiting", counts.running);
+            match status.unasked {
+                0 => writeln!(text),
+                unasked => writeln!(text, ", {unasked} not asked for"),
+            }
         }
         _ => writeln!(text, "\nnot running; {}", parting(status)),
     };

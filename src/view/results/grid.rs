@@ -1,5 +1,6 @@
 //! The verdicts of a matrix as grids: one axis down, one across. What it looks like on a terminal is `matrix`'s concern.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use provisor_actors::store::Standing;
@@ -38,61 +39,52 @@ pub(crate) struct Cell {
 
 /// A query's values on the axes, and what became of it.
 struct Entry<'a> {
-    place: u32,
     axes: &'a [Arc<str>],
     row: Option<&'a Standing>,
 }
 
 /// A grid for each combination of values on the axes that are neither down nor across.
 pub(crate) fn grids(selection: &Selection, down: usize, across: usize) -> Vec<Grid> {
-    let mut entries = entries(selection);
-    let names: Vec<_> = (0..selection.axes.len()).map(|axis| Names::of(&entries, axis)).collect();
+    let names: Vec<_> = selection.values.iter().map(|values| Names::of(values)).collect();
     let others: Vec<_> = (0..names.len()).filter(|axis| *axis != down && *axis != across).collect();
-    let mut grids = Vec::new();
-    while let Some(first) = entries.first().map(|entry| entry.axes) {
-        let is_like = |entry: &Entry<'_>| others.iter().all(|&axis| entry.axes[axis] == first[axis]);
-        let (these, rest) = entries.into_iter().partition::<Vec<_>, _>(is_like);
-        entries = rest;
-        let title = others
-            .iter()
-            .map(|&axis| format!("{} = {}", clean(&selection.axes[axis]), names[axis].short(&first[axis])));
-        let title = (!others.is_empty()).then(|| title.collect::<Vec<_>>().join(", "));
-        let axes = [down, across].map(|axis| clean(&selection.axes[axis]).into_owned());
-        grids.push(grid(title, axes, &these, [down, across], [&names[down], &names[across]]));
+    let mut combinations: BTreeMap<Vec<Option<usize>>, Vec<Entry<'_>>> = BTreeMap::new();
+    for entry in entries(selection) {
+        let places = others.iter().map(|&axis| names[axis].place(&entry.axes[axis])).collect();
+        combinations.entry(places).or_default().push(entry);
     }
-    grids
+    let made = combinations.into_values().map(|entries| {
+        let title = |&axis: &usize| {
+            let value = entries.first().map_or("", |first| names[axis].short(&first.axes[axis]));
+            format!("{} = {value}", clean(&selection.axes[axis]))
+        };
+        let title = (!others.is_empty()).then(|| others.iter().map(title).collect::<Vec<_>>().join(", "));
+        let axes = [down, across].map(|axis| clean(&selection.axes[axis]).into_owned());
+        grid(title, axes, &entries, [down, across], [&names[down], &names[across]])
+    });
+    made.collect()
 }
 
-fn entries(selection: &Selection) -> Vec<Entry<'_>> {
-    let rows = selection.rows.iter().map(|row| Entry { place: row.place, axes: &row.axes, row: Some(row) });
-    let waiting = selection.waiting.iter();
-    let waiting = waiting.map(|query| Entry { place: query.place, axes: &query.axes, row: None });
-    let mut entries: Vec<_> =
-        rows.chain(waiting).filter(|entry| entry.axes.len() == selection.axes.len()).collect();
-    entries.sort_by_key(|entry| entry.place);
-    entries
+fn entries(selection: &Selection) -> impl Iterator<Item = Entry<'_>> {
+    let rows = selection.rows.iter().map(|row| Entry { axes: &row.axes, row: Some(row) });
+    let waiting = selection.waiting.iter().map(|query| Entry { axes: &query.axes, row: None });
+    rows.chain(waiting).filter(|entry| entry.axes.len() == selection.axes.len())
 }
 
-/// The values of an axis in the plan's order, with their short names.
+/// The values of an axis in the spec's order, with their short names.
 struct Names<'a> {
-    values: Vec<&'a str>,
+    places: HashMap<&'a str, usize>,
     short: Vec<String>,
 }
 
 impl<'a> Names<'a> {
-    fn of(entries: &[Entry<'a>], axis: usize) -> Self {
-        let mut values: Vec<&str> = Vec::new();
-        for entry in entries {
-            if !values.contains(&&*entry.axes[axis]) {
-                values.push(&entry.axes[axis]);
-            }
-        }
+    fn of(values: &'a [Arc<str>]) -> Self {
+        let places = values.iter().enumerate().map(|(place, value)| (&**value, place)).collect();
         let short = labels::short(&values.iter().map(|value| clean(value).into_owned()).collect::<Vec<_>>());
-        Self { values, short }
+        Self { places, short }
     }
 
     fn place(&self, value: &str) -> Option<usize> {
-        self.values.iter().position(|known| *known == value)
+        self.places.get(value).copied()
     }
 
     fn short(&self, value: &str) -> &str {

@@ -17,13 +17,15 @@ pub(crate) fn short(values: &[String]) -> Vec<String> {
     shortest.unwrap_or_else(|| values.to_vec())
 }
 
-/// They are in a folder, or have all the same extension, which is no number: `1.2` is no file.
+/// They are files for sure: all have the same extension, or all stand in folders and have one each. An extension is no
+/// number, for `1.2` is no file; nor is `1/2`, or whatever else has a slash only.
 fn are_paths(values: &[String]) -> bool {
     let extension = |value: &String| Path::new(value).extension().map(ToOwned::to_owned);
-    let first = values.first().and_then(extension);
     let is_word = |text: &OsString| text.as_encoded_bytes().first().is_some_and(u8::is_ascii_alphabetic);
-    values.iter().any(|value| value.contains('/'))
-        || (first.as_ref().is_some_and(is_word) && values.iter().all(|value| extension(value) == first))
+    let first = values.first().and_then(extension);
+    values.iter().all(|value| extension(value).as_ref().is_some_and(is_word))
+        && (values.iter().all(|value| extension(value) == first)
+            || values.iter().all(|value| value.contains('/')))
 }
 
 fn stem(value: &str) -> &str {
@@ -49,12 +51,16 @@ mod tests {
         assert_eq!(of(&["a.pv", "b.pv"]), ["a", "b"]);
         assert_eq!(of(&["x/a.pv", "x/a.cv"]), ["a.pv", "a.cv"]);
         assert_eq!(of(&["x/a/m.pv", "x/b/m.pv"]), ["a/m.pv", "b/m.pv"]);
-        assert_eq!(of(&["1/x/y/z/m", "2/x/y/z/m"]), ["1/x/y/z/m", "2/x/y/z/m"]);
+        assert_eq!(of(&["1/x/y/z/m.pv", "2/x/y/z/m.pv"]), ["1/x/y/z/m.pv", "2/x/y/z/m.pv"]);
         assert_eq!(of(&["/only/one.pv"]), ["one"]);
     }
 
     #[test]
     fn what_is_no_path_stays_as_it_is() {
+        assert_eq!(of(&["1/2", "3/4"]), ["1/2", "3/4"]);
+        assert_eq!(of(&["true/false", "true/true"]), ["true/false", "true/true"]);
+        assert_eq!(of(&["x/1.5", "x/2.5"]), ["x/1.5", "x/2.5"]);
+        assert_eq!(of(&["x/a.pv", "1/2"]), ["x/a.pv", "1/2"]);
         assert_eq!(of(&["1.2", "2.2"]), ["1.2", "2.2"]);
         assert_eq!(of(&["fast", "slow"]), ["fast", "slow"]);
         assert_eq!(of(&["a.pv", "b"]), ["a.pv", "b"]);

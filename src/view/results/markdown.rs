@@ -18,13 +18,17 @@ fn line(cells: impl Iterator<Item = String>) -> String {
     format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
 }
 
-/// What Markdown would take for more than text.
+/// Nothing, where it is shown. GitHub makes mentions and links of texts after it has read the Markdown, and `&#64;` is an
+/// `@` by then; what has this in it is two texts.
+const NOTHING: &str = "<!-- -->";
+
+/// What Markdown, or GitHub, would take for more than text.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut before = ' ';
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        let inside_word = before.is_alphanumeric() && chars.peek().is_some_and(|next| next.is_alphanumeric());
+    for (at, c) in text.char_indices() {
+        let rest = &text[at + c.len_utf8()..];
+        let inside_word = before.is_alphanumeric() && rest.starts_with(char::is_alphanumeric);
         match c {
             // Within a word it is a letter like any other, and ids are full of it.
             '_' if inside_word => escaped.push(c),
@@ -36,9 +40,25 @@ fn escape(text: &str) -> String {
             '\n' | '\r' => escaped.push(' '),
             _ => escaped.push(c),
         }
+        if is_half_a_link(&text[..at], c, rest) {
+            escaped.push_str(NOTHING);
+        }
         before = c;
     }
     escaped
+}
+
+/// Whether this character begins a mention (`@user`), a number of an issue (`#1`, `GH-1`) or an address, or stands in it.
+fn is_half_a_link(before: &str, c: char, rest: &str) -> bool {
+    let word = before.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    match c {
+        '@' => rest.starts_with(char::is_alphanumeric),
+        '#' => rest.starts_with(|c: char| c.is_ascii_digit()),
+        '-' => word.eq_ignore_ascii_case("GH") && rest.starts_with(|c: char| c.is_ascii_digit()),
+        ':' => rest.starts_with("//"),
+        '.' => word.eq_ignore_ascii_case("www"),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -53,5 +73,15 @@ mod tests {
         assert_eq!(escape(r"\|"), r"\\\|");
         assert_eq!(escape("two\nlines\r"), "two lines ");
         assert_eq!(escape("an_id_2 _bold_"), r"an_id_2 \_bold\_");
+    }
+
+    #[test]
+    fn nothing_in_a_cell_pings_or_links() {
+        assert_eq!(escape("@user a@b.org @ @@"), "@<!-- -->user a@<!-- -->b.org @ @@");
+        assert_eq!(escape("#1 o/r#23 # #a"), "#<!-- -->1 o/r#<!-- -->23 # #a");
+        assert_eq!(escape("gh-1 high-1 GH-x"), "gh-<!-- -->1 high-1 GH-x");
+        assert_eq!(escape("https://a.org a: b //"), "https:<!-- -->//a.org a: b //");
+        assert_eq!(escape("WWW.a.org w.a"), "WWW.<!-- -->a.org w.a");
+        assert_eq!(escape("é@é ä.ö"), "é@<!-- -->é ä.ö");
     }
 }

@@ -22,7 +22,11 @@ pub(crate) fn text(grid: &Grid, width: usize) -> String {
     let drawings = forms.map(|(numbers, letters)| Drawing::of(grid, numbers, letters, width));
     let [.., shortest] = &drawings;
     let drawing = drawings.iter().find(|drawing| drawing.width() <= width).unwrap_or(shortest);
-    let mut text = grid.title.as_ref().map(|title| format!(" {title}\n")).unwrap_or_default();
+    let mut text = grid
+        .title
+        .as_ref()
+        .map(|title| format!(" {}\n", cut_end(title, width.saturating_sub(1))))
+        .unwrap_or_default();
     let blocks: Vec<_> = drawing.blocks(width).iter().map(|block| drawing.block(block)).collect();
     text.push_str(&blocks.join("\n"));
     let legend = drawing.legend(width);

@@ -9,7 +9,11 @@ use super::sheet::{Column, Give, Sheet};
 /// What is written where standard output is no terminal.
 const USUAL_WIDTH: usize = 120;
 /// Nothing is laid out for less.
-const NARROWEST: usize = 60;
+const NARROWEST: usize = 20;
+/// From this width on there is room for how a query ended.
+const ENDED_FROM: usize = 40;
+/// From this width on there is room for its time.
+const TIME_FROM: usize = 60;
 /// From this width on there is room for CPU time and memory.
 const COST_FROM: usize = 100;
 /// From this width on there is room for values and what was expected.
@@ -22,6 +26,9 @@ const FAIR_REST: usize = 20;
 const GOOD_REST: usize = 28;
 /// Most words are no longer.
 const GOOD_WORD: usize = 18;
+/// On the narrowest terminals, of ids and of all other words: what is left of both is worth more than either.
+const SHORTEST_ID: usize = 8;
+const SHORTEST_WORD: usize = 6;
 /// Between two columns.
 const GAP: &str = "  ";
 
@@ -33,7 +40,13 @@ pub(crate) fn width(terminal: Option<u16>) -> usize {
 /// The rows as they fit.
 pub(crate) fn rows(rows: &[&Standing], width: usize) -> String {
     use Shown::{Cpu, Ended, Line, Mark, Memory, Query, Time, Verdict, Why};
-    let mut shown = vec![Mark, Query, Verdict, Ended, Time];
+    let mut shown = vec![Mark, Query, Verdict];
+    if width >= ENDED_FROM {
+        shown.push(Ended);
+    }
+    if width >= TIME_FROM {
+        shown.push(Time);
+    }
     if width >= COST_FROM {
         shown.extend([Cpu, Memory]);
     }
@@ -79,11 +92,15 @@ fn fit(sheet: &Sheet, width: usize) -> Vec<usize> {
     fit.give(|give| (give == Give::Rest).then_some(LEAST_REST));
     if fit.over() > 0 {
         fit.widths = natural(sheet, width);
-        let rest = sheet.columns.iter().position(|column| column.give == Give::Rest);
-        rest.into_iter().for_each(|rest| fit.widths[rest] = 0);
-        fit.give(|give| matches!(give, Give::End(_)).then_some(GOOD_WORD));
-        fit.give(|give| matches!(give, Give::Middle(_)).then_some(width / 3));
-        fit.give(|give| if let Give::End(least) | Give::Middle(least) = give { Some(least) } else { None });
+        fit.leave_out(|column| column.give == Give::Rest);
+        fit.give_words();
+    }
+    if fit.over() > 0 {
+        fit.widths = natural(sheet, width);
+        fit.leave_out(|column| column.give == Give::Rest || column.right);
+        fit.give_words();
+        fit.give(|give| matches!(give, Give::Middle(_)).then_some(SHORTEST_ID));
+        fit.give(|give| matches!(give, Give::End(_)).then_some(SHORTEST_WORD));
     }
     fit.widths
 }
@@ -113,6 +130,19 @@ impl Fit<'_> {
                 self.widths[at] = self.widths[at].min(left.max(least));
             }
         }
+    }
+
+    /// Lets columns of words and ids give, down to their least.
+    fn give_words(&mut self) {
+        let width = self.width;
+        self.give(|give| matches!(give, Give::End(_)).then_some(GOOD_WORD));
+        self.give(|give| matches!(give, Give::Middle(_)).then_some(width / 3));
+        self.give(|give| if let Give::End(least) | Give::Middle(least) = give { Some(least) } else { None });
+    }
+
+    fn leave_out(&mut self, goes: impl Fn(&Column) -> bool) {
+        let columns = self.widths.iter_mut().zip(self.columns);
+        columns.filter(|(_, column)| goes(column)).for_each(|(width, _)| *width = 0);
     }
 
     /// By how much a line is wider than there is room.

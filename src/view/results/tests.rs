@@ -10,7 +10,7 @@ use provisor_core::verdict::{Counts, Finding, Judgement};
 
 use super::grid::{Cell, Grid};
 use super::sheet::{Column, Give, Sheet};
-use super::{matrix, table};
+use super::{columns, matrix, table};
 
 fn row(query: &str, verdict: Option<&str>, line: &str) -> Standing {
     let judgement = Judgement {
@@ -83,6 +83,31 @@ fn rows() -> Vec<Standing> {
 fn at(width: usize) -> String {
     let rows = rows();
     table::rows(&rows.iter().collect::<Vec<_>>(), width)
+}
+
+#[test]
+fn rows_at_20_columns() {
+    insta::assert_snapshot!(at(table::width(Some(20))));
+}
+
+#[test]
+fn rows_at_40_columns() {
+    insta::assert_snapshot!(at(40));
+}
+
+#[test]
+fn no_table_is_wider_than_the_terminal() {
+    let rows = rows();
+    let rows: Vec<_> = rows.iter().collect();
+    for width in 20..240 {
+        let lines = columns::result_lines(&rows);
+        let mut grid = large();
+        grid.title = Some("a = long/value/of/another, axis = 1".into());
+        for text in [at(width), table::text(&lines, width), matrix::text(&grid, width)] {
+            let is_wider = |line: &str| unicode_width::UnicodeWidthStr::width(line) > width;
+            assert!(!text.lines().any(is_wider), "wider than {width}:\n{text}");
+        }
+    }
 }
 
 #[test]
