@@ -1,4 +1,5 @@
-//! A run on its way: events to the screen, signals to the runtime, a heartbeat, and the state for `status`.
+//! A run on its way: events to the screen, signals to the runtime, a heartbeat, and the state for `status`. It waits for
+//! no disk, no screen and no reader: what is slow has a thread of its own.
 
 use std::path::PathBuf;
 use std::pin::pin;

@@ -279,6 +279,26 @@ fn a_deadline_does_not_wait_for_a_reader_that_stands_still() {
 }
 
 #[test]
+fn who_is_held_up_at_the_deadline_can_come_to_its_end() {
+    let desk = Desk::new("unread-grace");
+    // Half as much again as there is room for; it does not end before it has printed that, and has all the time for it.
+    let slow = "trap '' TERM; i=0; while test $i -lt 400; do seq 1000; i=$((i+1)); done";
+    desk.write(
+        "spec.ron",
+        format!(
+            r#"Job(name: "grace", limits: (grace: "1h"), commands: [(id: "slow", run: ["sh", "-c", "{slow}"])])"#
+        ),
+    );
+    let args = ["--print", "lines", "--deadline", "1s"];
+    let (mut child, reader, _leash) = unread_from(&desk, &args, fill);
+    wait_until("it ends", || child.try_wait().expect("ours").is_some());
+    let row = desk.results()["slow"].clone();
+    assert_eq!((&*row["cause"], &*row["signal"]), ("deadline", ""), "{row:?}");
+    assert_eq!(desk.read(&format!("out/{}", row["log"])).len(), 400 * 3893, "its log is complete");
+    drop(reader);
+}
+
+#[test]
 fn a_lost_guardian_does_not_wait_for_a_reader_that_stands_still() {
     let desk = Desk::new("unread-guardian");
     desk.write("spec.ron", loud_and(""));
@@ -298,7 +318,8 @@ fn a_reader_that_stands_still_holds_up_no_row_of_others() {
     desk.write("spec.ron", loud_and(&(late.to_owned() + &silent)));
     let (mut child, reader, _leash) = held_up(&desk, &["--print", "lines"]);
     desk.write("go", "");
-    wait_until("the rows of the others are durable", || desk.results().len() == 301);
+    let rows = || desk.read("out/results.csv").matches('\n').count() - 1;
+    wait_until("the rows of the others are durable", || rows() == 301);
     let late = desk.results()["late"].clone();
     assert_eq!(late["cause"], "exited");
     assert_eq!(desk.read(&format!("out/{}", late["log"])), "late\n", "what it left behind is all there");

@@ -1,5 +1,5 @@
-//! Attempts for `--print grouped`, told to the printer once their rows are durable, by whoever makes them so: the run's events
-//! may be missed, and what was asked for must not be. It changes nothing about a row and never waits.
+//! Attempts for `--print grouped`, told to the printer once their rows are durable by whoever makes them so: of the run's
+//! events some may be missed, and what was asked for must not be. It changes nothing about a row and never waits.
 
 use std::sync::Arc;
 
