@@ -279,7 +279,9 @@ fn report(args: &RunArgs, dir: &RunDir, end: &End) -> Result<u8, Failure> {
         tell(&format!("the table could not be printed: {error}"));
     }
     if ending.missed_events > 0 {
-        tell(&format!("{} lines of progress were left out; the results are complete", ending.missed_events));
+        let text =
+            "events were too many to follow, and the progress shown was not exact; the results are complete";
+        tell(&format!("{} {text}", ending.missed_events));
     }
     explain(ending, counts, args);
     let code = exit_code(ending, counts);
