@@ -65,12 +65,12 @@ impl Progress {
     pub(crate) fn take(&mut self, event: &Event, now: Tick) {
         match event {
             Event::Started { query, attempt } => self.begin(*query, *attempt, now),
-            Event::Ended { query, attempt } => {
-                if self.running.get(query).is_some_and(|(running, _)| running == attempt) {
-                    self.end(*query);
-                }
+            Event::Ended { query, attempt } => self.end_attempt(*query, *attempt),
+            Event::Done(row) => {
+                // Its end may have been missed.
+                self.end_attempt(row.query, row.attempt);
+                self.learn(row);
             }
-            Event::Done(row) => self.learn(row),
             Event::Stopping { cause: Cause::Deadline | Cause::Cancelled, .. } => self.is_ending = true,
             Event::Returned { .. } | Event::Verdict { .. } | Event::Stopping { .. } => {}
         }
@@ -80,6 +80,12 @@ impl Progress {
         self.end(query);
         self.running.insert(query, (attempt, now));
         self.by_age.insert((now, query));
+    }
+
+    fn end_attempt(&mut self, query: Place, attempt: u32) {
+        if self.running.get(&query).is_some_and(|(running, _)| *running == attempt) {
+            self.end(query);
+        }
     }
 
     fn end(&mut self, query: Place) {

@@ -31,6 +31,7 @@ use crate::past::{self, Outlook};
 use crate::provenance;
 use crate::session::{self, EVENTS, Parting, Show, Stage};
 use crate::settings;
+use crate::view::groups::Groups;
 use crate::view::printer::Printer;
 use crate::view::whole_lines::Tagged;
 use crate::view::{self, summary, tell, words};
@@ -75,6 +76,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let (events, inbox) = mpsc::channel(EVENTS);
     let printer = printer(args.print, dir.path())?;
     let tee = printer.as_ref().and_then(Tagged::for_lines);
+    let store = Groups { store, printer: printer.clone(), plan };
     let ports = Ports { tee, ..ports(guardian, store, &dir, events) };
     let state_file = run_dir.join("status.json");
     let stage = Stage { show, printer, dir: dir.path().to_owned(), state_file };
@@ -169,10 +171,10 @@ fn prepare(plan: &Arc<Plan>, store: &mut Store, outlook: &Outlook) -> Result<Pre
 
 fn ports(
     guardian: GuardianHandle,
-    store: Store,
+    store: Groups<Store>,
     dir: &Arc<RunDir>,
     events: mpsc::Sender<provisor_actors::messages::Event>,
-) -> Ports<Store> {
+) -> Ports<Groups<Store>> {
     let logs = Arc::clone(dir);
     Ports {
         launcher: launcher(guardian),
@@ -277,7 +279,9 @@ fn report(args: &RunArgs, dir: &RunDir, end: &End) -> Result<u8, Failure> {
         tell(&format!("the table could not be printed: {error}"));
     }
     if ending.missed_events > 0 {
-        tell(&format!("{} lines of progress were left out; the results are complete", ending.missed_events));
+        let text =
+            "events were too many to follow, and the progress shown was not exact; the results are complete";
+        tell(&format!("{} {text}", ending.missed_events));
     }
     explain(ending, counts, args);
     let code = exit_code(ending, counts);

@@ -1,4 +1,5 @@
-//! A run on its way: events to the screen, signals to the runtime, a heartbeat, and the state for `status`.
+//! A run on its way: events to the screen, signals to the runtime, a heartbeat, and the state for `status`. It waits for
+//! no disk, no screen and no reader: what is slow has a thread of its own.
 
 use std::path::PathBuf;
 use std::pin::pin;
@@ -17,7 +18,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::status;
+use crate::status::Scribe;
+use crate::view::groups::Groups;
 use crate::view::printer::Printer;
 use crate::view::{plain, screen, tell, words};
 
@@ -37,7 +39,7 @@ const DRAW_AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 const MOST_TOLD: usize = 20;
 /// How long the screen may take to clear away the bar before we are stopped.
 const RESTS_WITHIN: Duration = Duration::from_millis(200);
-/// How long the end of an interrupted run waits for what the children printed.
+/// How long the end of a run that was stopped waits for what the children printed.
 const PRINTED_WITHIN: Duration = Duration::from_secs(2);
 
 /// How much is shown.
@@ -82,7 +84,7 @@ pub(crate) struct Stage {
 /// Runs the job to its end.
 pub(crate) fn run(
     job: Job,
-    ports: Ports<Store>,
+    ports: Ports<Groups<Store>>,
     events: mpsc::Receiver<Event>,
     stage: Stage,
 ) -> Result<Parting, Failure> {
@@ -92,6 +94,7 @@ pub(crate) fn run(
     runtime.block_on(async {
         let signals = Signals::listen().map_err(system("the system's signals"))?;
         let Stage { show, printer, dir, state_file } = stage;
+        let scribe = Scribe::start(state_file).map_err(system("the system's threads"))?;
         screen::open((show == Show::Bar).then_some(dir)).map_err(system("the system's threads"))?;
         let progress = Progress::new(&job);
         let runtime = Runtime::start(job, ports).await.inspect_err(|_| {
@@ -100,12 +103,13 @@ pub(crate) fn run(
         let mut session = Session {
             handle: runtime.handle(),
             show,
-            state_file,
+            scribe,
             progress,
             // A run that is over in no time needs no bar.
             drawn: Some(Instant::now()),
             is_news: true,
             last_state: None,
+            is_hurried: false,
             printer,
             interruptions: 0,
             interrupted_by: None,
@@ -120,13 +124,15 @@ pub(crate) fn run(
 struct Session {
     handle: RuntimeHandle,
     show: Show,
-    state_file: PathBuf,
+    scribe: Scribe,
     progress: Progress,
     /// When the last frame was handed to the screen, and whether something has happened since.
     drawn: Option<Instant>,
     is_news: bool,
     /// What was last written for `status`: the counts, and who ran.
     last_state: Option<(Counts, Vec<(Place, u32)>)>,
+    /// The run is to end, and nobody waits for the reader of what the children print.
+    is_hurried: bool,
     printer: Option<Printer>,
     interruptions: u32,
     interrupted_by: Option<Signal>,
@@ -135,7 +141,7 @@ struct Session {
 impl Session {
     async fn attend(
         &mut self,
-        runtime: Runtime<Store>,
+        runtime: Runtime<Groups<Store>>,
         mut signals: Signals,
         mut events: mpsc::Receiver<Event>,
     ) -> Result<Parting, Failure> {
@@ -144,7 +150,7 @@ impl Session {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut beats = 0;
-        let (ending, store) = loop {
+        let (ending, Groups { store, .. }) = loop {
             tokio::select! {
                 ended = &mut ended => break ended?,
                 signal = signals.next() => {
@@ -166,19 +172,22 @@ impl Session {
         let elapsed = self.elapsed();
         self.take_all(&mut events);
         self.write_state();
+        if ending.stopped.is_some() || ending.failure.is_some() {
+            self.hurry();
+        }
         let is_printed = self.await_printer(&mut signals).await;
         let counts = self.handle.counts().borrow().clone();
         let interrupted_by = self.interrupted_by;
         Ok(Parting::Ended { ending, store: Box::new(store), counts, elapsed, interrupted_by, is_printed })
     }
 
-    /// Lets what the children printed go out, until somebody interrupts; after an interruption not for long. Whether it
-    /// is out: if not, standard output stands still.
+    /// Lets what the children printed go out, until somebody interrupts; where the run was stopped not for long. Whether
+    /// it is out: if not, standard output stands still.
     async fn await_printer(&mut self, signals: &mut Signals) -> bool {
         let Some(printer) = self.printer.clone() else { return true };
         self.draw_now();
         let mut look = interval(LOOK_EVERY);
-        let hurry = self.interruptions > 0;
+        let hurry = self.is_hurried;
         let patience =
             async { if hurry { sleep(PRINTED_WITHIN).await } else { std::future::pending().await } };
         let mut patience = pin!(patience);
@@ -190,7 +199,7 @@ impl Session {
                     signal if signal.ends_a_run() => return false,
                     _ => {}
                 },
-                _ = look.tick() => {}
+                _ = look.tick() => self.write_state(),
             }
         }
         true
@@ -204,7 +213,7 @@ impl Session {
         }
     }
 
-    fn tell_of(&self, event: Event) {
+    fn tell_of(&mut self, event: Event) {
         match event {
             Event::Done(row) => {
                 let is_told = match self.show {
@@ -217,10 +226,9 @@ impl Session {
                 if is_told {
                     tell(&plain::finished(&row, query, done, total));
                 }
-                if let Some(printer) = &self.printer {
-                    printer.put_group(&row, query);
-                }
             }
+            // Should this be missed, those that are held up are ended all the same, only without a last word.
+            Event::Stopping { cause: Cause::Deadline | Cause::Cancelled, .. } => self.hurry(),
             Event::Returned { query, why } => {
                 let id = &self.progress.query(query).id;
                 tracing::warn!(query = %id, %why, "short of something: fewer at once for a while");
@@ -263,9 +271,7 @@ impl Session {
     fn interrupt(&mut self, signal: Signal) -> bool {
         self.interruptions += 1;
         self.interrupted_by.get_or_insert(signal);
-        if let Some(printer) = &self.printer {
-            printer.hurry();
-        }
+        self.hurry();
         self.progress.begin_to_end();
         self.is_news = true;
         let running = words::queries(self.progress.at_work());
@@ -284,6 +290,14 @@ impl Session {
             }
         }
         false
+    }
+
+    /// The run is to end: from now on nobody is held up by the reader of what the children print.
+    fn hurry(&mut self) {
+        self.is_hurried = true;
+        if let Some(printer) = &self.printer {
+            printer.hurry();
+        }
     }
 
     /// The terminal wants us to stop: the children stop first, and the clock with them.
@@ -322,11 +336,10 @@ impl Session {
         if self.last_state.as_ref() == Some(&state) {
             return;
         }
-        let running: Vec<_> = self.progress.longest(self.handle.now()).collect();
-        if let Err(error) = status::write(&self.state_file, &state.0, &running) {
-            tracing::debug!(%error, "the state for `status` cannot be written");
+        let running = self.progress.longest(self.handle.now()).collect();
+        if self.scribe.put(&state.0, running) {
+            self.last_state = Some(state);
         }
-        self.last_state = Some(state);
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use provisor_actors::rundir;
@@ -40,7 +41,7 @@ struct State {
 }
 
 /// Writes the state of a run, all of it or nothing.
-pub(crate) fn write(path: &Path, counts: &Counts, running: &[Running]) -> io::Result<()> {
+fn write(path: &Path, counts: &Counts, running: &[Running]) -> io::Result<()> {
     let state = State {
         pid: std::process::id(),
         at_ms: now_ms(),
@@ -48,6 +49,36 @@ pub(crate) fn write(path: &Path, counts: &Counts, running: &[Running]) -> io::Re
         running: running.to_vec(),
     };
     rundir::replace(path, &serde_json::to_vec(&state)?)
+}
+
+/// Writes states from a thread of its own: a disk that stands still holds up nobody else. The thread ends with this.
+pub(crate) struct Scribe(SyncSender<(Counts, Vec<Running>)>);
+
+impl Scribe {
+    /// Starts the thread for the state of a run in this file.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub(crate) fn start(path: PathBuf) -> io::Result<Self> {
+        Self::with(move |counts, running| {
+            if let Err(error) = write(&path, counts, running) {
+                tracing::debug!(%error, "the state for `status` cannot be written");
+            }
+        })
+    }
+
+    fn with(mut write: impl FnMut(&Counts, &[Running]) + Send + 'static) -> io::Result<Self> {
+        let (states, inbox) = sync_channel::<(Counts, Vec<Running>)>(1);
+        let serve = move || inbox.iter().for_each(|(counts, running)| write(&counts, &running));
+        std::thread::Builder::new().name("provisor-state".into()).spawn(serve)?;
+        Ok(Self(states))
+    }
+
+    /// Has a state written, and never waits. Whether it is taken: if not, an older one is still on its way, and it is for
+    /// the caller to come again with the one that is the latest then.
+    pub(crate) fn put(&self, counts: &Counts, running: Vec<Running>) -> bool {
+        self.0.try_send((counts.clone(), running)).is_ok()
+    }
 }
 
 /// What `run.json` says of a run's end.
@@ -200,4 +231,30 @@ fn counts(snapshot: &Snapshot, running: usize) -> Counts {
 pub(crate) fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_that_stands_still_holds_up_nobody_who_tells_the_state() {
+        let ((go_on, disk), (written, states)) = (channel::<()>(), channel());
+        let scribe = Scribe::with(move |counts, _| {
+            let _ = (written.send(counts.waiting), disk.recv());
+        });
+        let scribe = scribe.expect("a thread");
+        let put = |waiting| scribe.put(&Counts { waiting, ..Counts::new(9, []) }, Vec::new());
+        assert!(put(3));
+        assert_eq!(states.recv(), Ok(3), "it is being written");
+        assert!(put(2));
+        assert!(!put(1), "it comes again later");
+        drop(go_on);
+        assert_eq!(states.recv(), Ok(2));
+        assert!(put(1));
+        drop(scribe);
+        assert_eq!(states.iter().collect::<Vec<_>>(), [1], "and the thread ends");
+    }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Command;
 
-use common::{Desk, Started, alive_with, wait_until};
+use common::{Desk, Started, alive_with, guardian_of, wait_until};
 use provisor::actors::store::Store;
 
 const QUERIES: usize = 60;
@@ -155,20 +155,6 @@ fn a_run_that_is_killed_again_and_again_comes_to_its_end() {
     assert!(desk.file("out/runs/2").is_dir());
 }
 
-/// The guardian of this provisor.
-fn guardian_of(started: &Started<'_>) -> i32 {
-    let children = format!("/proc/{0}/task/{0}/children", started.pid());
-    let mut found = None;
-    wait_until("the guardian is there", || {
-        let children = fs::read_to_string(&children).unwrap_or_default();
-        found = children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(|pid: &i32| {
-            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "pv-guardian\n")
-        });
-        found.is_some()
-    });
-    found.expect("found")
-}
-
 /// Two that are done, and two at work until the file `go` is there; one of them with an escaped child.
 fn half_done(mark: &str) -> String {
     let wait = "echo at work; while ! test -e go; do sleep 0.01; done";
@@ -209,7 +195,7 @@ fn a_run_without_its_guardian_ends_says_so_and_can_be_taken_up() {
     let (desk, mark) = (Desk::new("guardian"), mark("guardian"));
     let started = start_half_done(&desk, &mark);
     let before = lines(&desk);
-    kill(guardian_of(&started));
+    kill(guardian_of(started.pid()));
     started.wait().with_code(70).says("the guardian process died").says("run it again");
     assert_eq!(alive_with(&format!("MARK={mark}")), [0; 0], "survivors");
     let after = lines(&desk);
@@ -232,7 +218,7 @@ fn provisor_and_guardian_killed_together_leave_no_query() {
     let started = start_half_done(&desk, &mark);
     // Stopped first, so that neither can see the other die.
     started.signal("STOP");
-    kill(guardian_of(&started));
+    kill(guardian_of(started.pid()));
     started.signal("KILL");
     started.wait();
     // The queries themselves die with their maker; what had left them is beyond reach until the next run or for good.
@@ -254,7 +240,7 @@ fn who_interrupts_a_third_time_does_not_wait_and_the_guardian_cleans_up() {
     let (desk, mark) = (Desk::new("third"), mark("third"));
     let mut started = start_half_done(&desk, &mark);
     // A guardian that does nothing for a while, so that there is something to be impatient about.
-    let guardian = guardian_of(&started);
+    let guardian = guardian_of(started.pid());
     send("STOP", guardian);
     let mut told = BufReader::new(started.child.stderr.take().expect("a pipe")).lines();
     for answer in ["once more kills them at once", "once more leaves at once", "leaving"] {

@@ -3,11 +3,11 @@
 mod common;
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 
-use common::{Desk, Leash, alive_with, wait_until};
+use common::{Desk, Leash, alive_with, guardian_of, wait_until};
 
 /// Three that write at the same time, on both streams, in pieces of lines.
 const WRITERS: &str = r#"Job(name: "writers", slots: 3, matrix: {"n": 1..=3}, id: "writer/{{ n }}", command: ["sh", "-c",
@@ -136,10 +136,16 @@ fn a_full_disk_under_standard_output_is_told_once() {
 
 /// A provisor whose standard output is read by nobody, and its still reader.
 fn unread(desk: &Desk, args: &[&str]) -> (Child, File, Leash) {
+    unread_from(desk, args, |_| {})
+}
+
+/// The same, once something is done to the pipe.
+fn unread_from(desk: &Desk, args: &[&str], before: impl FnOnce(&Desk)) -> (Child, File, Leash) {
     let fifo = desk.file("stdout");
     assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
     let reader = OpenOptions::new().read(true).custom_flags(WITHOUT_WAITING).open(&fifo).expect("a reader");
     let writer = OpenOptions::new().write(true).open(&fifo).expect("a writer");
+    before(desk);
     let mut command = desk.provisor(["run", "spec.ron", "-o", "out"]);
     let child = command.args(args).stdout(writer).stderr(Stdio::piped()).spawn().expect("provisor starts");
     let leash = Leash(child.id());
@@ -149,9 +155,13 @@ fn unread(desk: &Desk, args: &[&str]) -> (Child, File, Leash) {
 /// `O_NONBLOCK`, so that opening a pipe for reading waits for no writer.
 const WITHOUT_WAITING: i32 = 0o4000;
 
-fn interrupt(child: &Child) {
-    let status = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
+fn kill(pid: i32, signal: &str) {
+    let status = Command::new("kill").args(["-s", signal, &pid.to_string()]).status();
     assert!(status.expect("kill runs").success());
+}
+
+fn interrupt(child: &Child) {
+    kill(child.id().try_into().expect("a pid"), "INT");
 }
 
 fn said(child: &mut Child) -> String {
@@ -215,5 +225,111 @@ fn a_run_that_is_done_waits_for_its_reader_until_it_is_interrupted() {
     });
     assert!(said(&mut child).contains("standard output did not keep up"));
     assert_eq!(desk.column("cause")["a"], "exited");
+    drop(reader);
+}
+
+/// Writes into the pipe until it is full, so that it stands still from the beginning.
+fn fill(desk: &Desk) {
+    let mut options = OpenOptions::new();
+    let mut pipe =
+        options.write(true).custom_flags(WITHOUT_WAITING).open(desk.file("stdout")).expect("a writer");
+    while pipe.write(&[b'.'; 4096]).is_ok() {}
+}
+
+/// A provisor at whose full standard output two queries are held up.
+fn held_up(desk: &Desk, args: &[&str]) -> (Child, File, Leash) {
+    let provisor = unread_from(desk, args, fill);
+    let logged = || {
+        let logs = std::fs::read_dir(desk.file("out/logs")).into_iter().flatten().flatten();
+        logs.filter_map(|log| log.metadata().ok()).map(|log| log.len()).sum::<u64>()
+    };
+    // Room for a megabyte, and nobody takes a part of what it has read.
+    wait_until("the queries are held up", || logged() >= (1 << 20) - 2 * 65536);
+    assert!(logged() <= 1 << 20, "they go on all the same");
+    provisor
+}
+
+/// Two that print without end, and what else there is.
+fn loud_and(others: &str) -> String {
+    format!(
+        r#"Job(name: "loud", slots: 3, commands: [
+            (id: "loud/1", run: ["yes"]), (id: "loud/2", run: ["yes"]), {others}])"#
+    )
+}
+
+#[test]
+fn a_deadline_does_not_wait_for_a_reader_that_stands_still() {
+    let end = |desk: &Desk, (mut child, reader, _leash): (Child, File, Leash)| {
+        wait_until("it ends", || child.try_wait().expect("ours").is_some());
+        assert_eq!(child.wait().expect("it has ended").code(), Some(3));
+        let text = said(&mut child);
+        assert!(text.contains("the deadline was reached") && text.contains("did not keep up"), "{text}");
+        assert!(desk.column("cause").into_values().all(|cause| cause == "deadline"));
+        drop(reader);
+    };
+    let desk = Desk::new("unread-deadline");
+    desk.write("spec.ron", loud_and(""));
+    end(&desk, held_up(&desk, &["--print", "lines", "--deadline", "1s"]));
+    let desk = Desk::new("unread-deadline-grouped");
+    desk.write(
+        "spec.ron",
+        r#"Job(name: "grouped", commands: [(id: "a", run: ["sh", "-c", "seq 100000; exec sleep 100"])])"#,
+    );
+    end(&desk, unread_from(&desk, &["--print", "grouped", "--deadline", "1s"], fill));
+}
+
+#[test]
+fn who_is_held_up_at_the_deadline_can_come_to_its_end() {
+    let desk = Desk::new("unread-grace");
+    // Half as much again as there is room for; it does not end before it has printed that, and has all the time for it.
+    let slow = "trap '' TERM; i=0; while test $i -lt 400; do seq 1000; i=$((i+1)); done";
+    desk.write(
+        "spec.ron",
+        format!(
+            r#"Job(name: "grace", limits: (grace: "1h"), commands: [(id: "slow", run: ["sh", "-c", "{slow}"])])"#
+        ),
+    );
+    let args = ["--print", "lines", "--deadline", "1s"];
+    let (mut child, reader, _leash) = unread_from(&desk, &args, fill);
+    wait_until("it ends", || child.try_wait().expect("ours").is_some());
+    let row = desk.results()["slow"].clone();
+    assert_eq!((&*row["cause"], &*row["signal"]), ("deadline", ""), "{row:?}");
+    assert_eq!(desk.read(&format!("out/{}", row["log"])).len(), 400 * 3893, "its log is complete");
+    drop(reader);
+}
+
+#[test]
+fn a_lost_guardian_does_not_wait_for_a_reader_that_stands_still() {
+    let desk = Desk::new("unread-guardian");
+    desk.write("spec.ron", loud_and(""));
+    let (mut child, reader, _leash) = held_up(&desk, &["--print", "lines"]);
+    kill(guardian_of(child.id().try_into().expect("a pid")), "KILL");
+    wait_until("it ends", || child.try_wait().expect("ours").is_some());
+    assert_eq!(child.wait().expect("it has ended").code(), Some(70));
+    assert!(said(&mut child).contains("the guardian process died"));
+    drop(reader);
+}
+
+#[test]
+fn a_reader_that_stands_still_holds_up_no_row_of_others() {
+    let desk = Desk::new("unread-others");
+    let silent: String = (1..=300).map(|n| format!("(id: \"silent/{n}\", run: [\"true\"]),")).collect();
+    let late = r#"(id: "late", run: ["sh", "-c", "until test -e go; do sleep 0.01; done; echo late"]),"#;
+    desk.write("spec.ron", loud_and(&(late.to_owned() + &silent)));
+    let (mut child, reader, _leash) = held_up(&desk, &["--print", "lines"]);
+    desk.write("go", "");
+    let rows = || desk.read("out/results.csv").matches('\n').count() - 1;
+    wait_until("the rows of the others are durable", || rows() == 301);
+    let late = desk.results()["late"].clone();
+    assert_eq!(late["cause"], "exited");
+    assert_eq!(desk.read(&format!("out/{}", late["log"])), "late\n", "what it left behind is all there");
+    wait_until("its status says so", || {
+        desk.finish(desk.provisor(["status", "out"])).out.contains("2 at work")
+    });
+    interrupt(&child);
+    wait_until("it ends", || child.try_wait().expect("ours").is_some());
+    assert_eq!(child.wait().expect("it has ended").code(), Some(3));
+    assert!(said(&mut child).contains("did not keep up"));
+    assert_eq!(desk.results().len(), 303);
     drop(reader);
 }

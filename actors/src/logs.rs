@@ -1,7 +1,8 @@
 //! The logs: one thread writes every child's bytes, unchanged, to a file an attempt.
 //!
-//! Whoever reads a child waits here when the disk is slow, so that the child waits in turn; control never does. A log
-//! that cannot be written is marked and given up, and its query goes on.
+//! Whoever reads a child waits here when the disk is slow, or the one who hears what it prints, so that the child waits in
+//! turn; control never does, and the thread waits for the disk only. A log that cannot be written is marked and given up,
+//! and its query goes on.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -23,14 +24,47 @@ const IN_FLIGHT: u32 = 4 << 20;
 /// Makes the file of a log: its name is relative to the run directory.
 pub type OpenLog = Box<dyn FnMut(&str) -> std::io::Result<File> + Send>;
 
-/// Hears what the children print as it is printed. It is called on the log thread, and while it takes its time the
-/// children wait, and the rows of those that ended: it must come back when the run is to end.
+/// Hears what the children print as it is printed. It is called on the log thread, for which the rows of those that
+/// ended wait: it must never wait for anybody. Who is slow keeps the room that comes with the bytes: then the children
+/// wait that print.
 pub trait Tee: Send {
-    /// Bytes of an attempt, in order.
-    fn hear(&mut self, log: &Arc<LogSpec>, stream: Stream, bytes: &[u8]);
+    /// For how much it has room.
+    fn room(&self) -> Room;
+
+    /// Bytes of an attempt, in order. Without room they come where nobody waits: the child has left, or room is closed.
+    fn hear(&mut self, log: &Arc<LogSpec>, stream: Stream, bytes: &[u8], room: Option<Taken>);
 
     /// No further byte of this attempt follows.
     fn close(&mut self, log: &Arc<LogSpec>);
+}
+
+/// How many bytes may be on their way at once. Cloning it shares it.
+#[derive(Clone, Debug)]
+pub struct Room {
+    free: Arc<Semaphore>,
+    all: u32,
+}
+
+/// Room that is taken until this is dropped.
+pub type Taken = OwnedSemaphorePermit;
+
+impl Room {
+    /// Room for so many bytes.
+    #[must_use]
+    pub fn new(bytes: u32) -> Self {
+        Self { free: Arc::new(Semaphore::new(bytes as usize)), all: bytes }
+    }
+
+    /// From now on nobody waits, and there is no room to be had.
+    pub fn close(&self) {
+        self.free.close();
+    }
+
+    /// Waits for room for so many bytes, or for all of it; `None` once it is closed.
+    async fn take(&self, bytes: usize) -> Option<Taken> {
+        let wanted = u32::try_from(bytes).unwrap_or(self.all).min(self.all);
+        Arc::clone(&self.free).acquire_many_owned(wanted).await.ok()
+    }
 }
 
 /// One attempt's log.
@@ -65,8 +99,9 @@ impl LogSpec {
 #[derive(Clone, Debug)]
 pub struct Logs {
     tray: Arc<Tray>,
-    in_flight: Arc<Semaphore>,
-    has_tee: bool,
+    in_flight: Room,
+    /// Of the tee, if there is one.
+    hearing: Option<Room>,
     _last: Arc<HangUp>,
 }
 
@@ -119,7 +154,7 @@ impl Drop for HangUp {
 
 #[derive(Debug)]
 enum Order {
-    Write { log: Arc<LogSpec>, stream: Stream, bytes: Bytes, _room: Option<OwnedSemaphorePermit> },
+    Write { log: Arc<LogSpec>, stream: Stream, bytes: Bytes, hearing: Option<Taken>, _room: Option<Taken> },
     Note { log: Arc<LogSpec>, at: Duration, happening: Happening },
     Close(Arc<LogSpec>),
     Barrier(SyncSender<Vec<Arc<str>>>),
@@ -133,23 +168,31 @@ impl Logs {
     /// If the system gives no thread.
     pub fn start(open: OpenLog, tee: Option<Box<dyn Tee>>) -> std::io::Result<(Self, JoinHandle<()>)> {
         let tray = Arc::new(Tray { orders: Mutex::new(Some(Vec::new())), ring: Condvar::new() });
-        let (served, has_tee) = (Arc::clone(&tray), tee.is_some());
+        let (served, hearing) = (Arc::clone(&tray), tee.as_ref().map(|tee| tee.room()));
         let thread = std::thread::Builder::new()
             .name("provisor-logs".into())
             .spawn(move || Desk { open, tee, logs: HashMap::new(), broken: Vec::new() }.serve(&served))?;
         let last = Arc::new(HangUp(Arc::clone(&tray)));
-        let in_flight = Arc::new(Semaphore::new(IN_FLIGHT as usize));
-        Ok((Self { tray, in_flight, has_tee, _last: last }, thread))
+        Ok((Self { tray, in_flight: Room::new(IN_FLIGHT), hearing, _last: last }, thread))
     }
 
-    /// Hands a chunk over; waits while too much is on its way. What nobody keeps or hears need not wake the thread.
-    pub async fn write(&self, log: &Arc<LogSpec>, stream: Stream, bytes: Bytes) {
-        if !log.is_kept() && !self.has_tee {
+    /// Hands a chunk over; waits while too much is on its way to the disk, and before that while whoever hears it has
+    /// no room, but for this only until `gone`: what a child has left behind is judged, however slow anybody listens.
+    /// What nobody keeps or hears need not wake the thread.
+    pub async fn write(&self, log: &Arc<LogSpec>, stream: Stream, bytes: Bytes, gone: impl Future) {
+        if !log.is_kept() && self.hearing.is_none() {
             return;
         }
-        let wanted = u32::try_from(bytes.len()).unwrap_or(IN_FLIGHT).min(IN_FLIGHT);
-        let room = Arc::clone(&self.in_flight).acquire_many_owned(wanted).await.ok();
-        self.tray.put(Order::Write { log: Arc::clone(log), stream, bytes, _room: room });
+        let hearing = match &self.hearing {
+            Some(hearing) => tokio::select! {
+                biased;
+                taken = hearing.take(bytes.len()) => taken,
+                _ = gone => None,
+            },
+            None => None,
+        };
+        let room = self.in_flight.take(bytes.len()).await;
+        self.tray.put(Order::Write { log: Arc::clone(log), stream, bytes, hearing, _room: room });
         self.tray.ring.notify_one();
     }
 
@@ -164,7 +207,7 @@ impl Logs {
     /// No further byte follows. Rings no bell: a barrier follows before anybody relies on it, and waking a thread for
     /// each short child would cost more than the child's log.
     pub fn close(&self, log: &Arc<LogSpec>) {
-        if log.is_kept() || log.record || self.has_tee {
+        if log.is_kept() || log.record || self.hearing.is_some() {
             self.tray.put(Order::Close(Arc::clone(log)));
         }
     }
@@ -196,10 +239,10 @@ impl Desk {
             tray.take(&mut orders);
             for order in orders.drain(..) {
                 match order {
-                    Order::Write { log, stream, bytes, _room } => {
+                    Order::Write { log, stream, bytes, hearing, _room } => {
                         self.opened(&log).write(&bytes);
                         if let Some(tee) = &mut self.tee {
-                            tee.hear(&log, stream, &bytes);
+                            tee.hear(&log, stream, &bytes, hearing);
                         }
                     }
                     Order::Note { log, at, happening } => {

@@ -18,6 +18,7 @@ use provisor_core::process::{Departure, Effect, Event, Fact, Phase, Process};
 use provisor_core::record;
 use provisor_core::roster::Place;
 use provisor_core::rules::Stream;
+use tokio::sync::watch;
 
 use crate::alarm::Alarm;
 use crate::clock::RunClock;
@@ -51,6 +52,8 @@ pub struct ProcessActor {
     seq: u32,
     since: Tick,
     child: Option<Box<dyn Child>>,
+    /// Whether the child has left: then its output waits for nobody who only hears it.
+    gone: watch::Sender<bool>,
     output: Option<SpawnHandle>,
     alarm: Alarm,
     /// The child has written on standard error too: one log holds both streams.
@@ -79,6 +82,7 @@ impl ProcessActor {
             seq: 0,
             since: Tick::ZERO,
             child: None,
+            gone: watch::Sender::new(false),
             output: None,
             alarm: Alarm::default(),
             mixed: false,
@@ -153,14 +157,15 @@ impl ProcessActor {
         self.feed_at(self.since, Event::Spawned, ctx);
     }
 
-    /// The output on its way through the log: the child waits while the log is behind, and this actor does not.
+    /// The output on its way through the log: the child waits while the log is behind, or who hears it, and this actor
+    /// does not.
     fn logged(&self, output: LocalStream<Output>) -> impl futures_core::Stream<Item = Output> + use<> {
-        let (logs, log) = (self.around.logs.clone(), Arc::clone(&self.log));
+        let (logs, log, gone) = (self.around.logs.clone(), Arc::clone(&self.log), self.gone.subscribe());
         output.then(move |output| {
-            let (logs, log) = (logs.clone(), Arc::clone(&log));
+            let (logs, log, mut gone) = (logs.clone(), Arc::clone(&log), gone.clone());
             async move {
                 if let Output::Chunk(stream, bytes) = &output {
-                    logs.write(&log, *stream, bytes.clone()).await;
+                    logs.write(&log, *stream, bytes.clone(), gone.wait_for(|gone| *gone)).await;
                 }
                 output
             }
@@ -168,6 +173,7 @@ impl ProcessActor {
     }
 
     fn exited(&mut self, exit: Result<ExitReport, GuardianGone>, ctx: &mut Context<Self>) {
+        self.gone.send_replace(true);
         match exit {
             Ok(ExitReport { exit, usage, refined }) => {
                 self.feed(Event::Exited(Departure { exit, usage, refined }), ctx);

@@ -1,13 +1,14 @@
 //! The log thread: bytes unchanged, what is kept, the timing beside them, and a disk that fails.
 
 use std::fs::{self, File};
+use std::future::{pending, ready};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use provisor_actors::logs::{LogSpec, Logs, Tee};
+use provisor_actors::logs::{LogSpec, Logs, Room, Taken, Tee};
 use provisor_core::cause::Exit;
 use provisor_core::plan::Logs as Keep;
 use provisor_core::record::{Happening, Recording};
@@ -45,7 +46,7 @@ async fn write(folder: &Folder, spec: &Arc<LogSpec>, chunks: &[(Stream, &[u8])])
     let (logs, thread) =
         Logs::start(Box::new(move |name| File::create(path.join(name))), None).expect("a thread");
     for (n, (stream, bytes)) in chunks.iter().enumerate() {
-        logs.write(spec, *stream, Bytes::copy_from_slice(bytes)).await;
+        logs.write(spec, *stream, Bytes::copy_from_slice(bytes), pending::<()>()).await;
         let at = Duration::from_millis(n as u64 + 1);
         logs.note(spec, at, Happening::Read(*stream, bytes.len() as u64));
     }
@@ -104,7 +105,7 @@ async fn a_log_that_cannot_be_written_holds_up_nothing() {
     let (logs, thread) = Logs::start(Box::new(|_| File::open("/nowhere")), None).expect("a thread");
     let spec = spec(Keep::Keep, false);
     for _ in 0..1000 {
-        logs.write(&spec, Stream::Stdout, Bytes::from(vec![b'x'; 65536])).await;
+        logs.write(&spec, Stream::Stdout, Bytes::from(vec![b'x'; 65536]), pending::<()>()).await;
     }
     logs.close(&spec);
     logs.barrier();
@@ -116,7 +117,11 @@ async fn a_log_that_cannot_be_written_holds_up_nothing() {
 struct Scribe(std::sync::mpsc::Sender<String>);
 
 impl Tee for Scribe {
-    fn hear(&mut self, log: &Arc<LogSpec>, stream: Stream, bytes: &[u8]) {
+    fn room(&self) -> Room {
+        Room::new(1)
+    }
+
+    fn hear(&mut self, log: &Arc<LogSpec>, stream: Stream, bytes: &[u8], _: Option<Taken>) {
         self.0.send(format!("{} {stream:?} {}", log.id, String::from_utf8_lossy(bytes))).expect("a reader");
     }
 
@@ -132,13 +137,56 @@ async fn the_tee_hears_all_whatever_is_kept() {
     let (logs, thread) = Logs::start(open, Some(Box::new(Scribe(scribe)))).expect("a thread");
     let spec = spec(Keep::Drop, false);
     for (stream, bytes) in [(Stream::Stdout, "one"), (Stream::Stderr, "two")] {
-        logs.write(&spec, stream, Bytes::from(bytes)).await;
+        logs.write(&spec, stream, Bytes::from(bytes), pending::<()>()).await;
     }
     logs.close(&spec);
     logs.barrier();
     drop(logs);
     thread.join().expect("the thread ends with the last handle");
     assert_eq!(heard.iter().collect::<Vec<_>>(), ["a Stdout one", "a Stderr two", "a is over"]);
+}
+
+/// Has room for two bytes, and gives none of it back.
+struct Hoarder {
+    room: Room,
+    taken: Vec<Taken>,
+}
+
+impl Tee for Hoarder {
+    fn room(&self) -> Room {
+        self.room.clone()
+    }
+
+    fn hear(&mut self, _: &Arc<LogSpec>, _: Stream, _: &[u8], room: Option<Taken>) {
+        self.taken.extend(room);
+    }
+
+    fn close(&mut self, _: &Arc<LogSpec>) {}
+}
+
+#[tokio::test]
+async fn who_hears_and_stands_still_holds_up_those_that_print_and_no_barrier() {
+    let (folder, room) = (Folder::new("hoarder"), Room::new(2));
+    let tee = Box::new(Hoarder { room: room.clone(), taken: Vec::new() });
+    let path = folder.0.clone();
+    let open = Box::new(move |name: &str| File::create(path.join(name)));
+    let (logs, thread) = Logs::start(open, Some(tee)).expect("a thread");
+    let spec = spec(Keep::Keep, false);
+    let write = |text: &'static str| logs.write(&spec, Stream::Stdout, Bytes::from(text), pending::<()>());
+    write("ab").await;
+    logs.barrier();
+    assert_eq!(write("lost with its reader").now_or_never(), None, "there is no room");
+    logs.barrier();
+    logs.write(&spec, Stream::Stdout, Bytes::from("cd"), ready(())).await;
+    logs.barrier();
+    assert_eq!(folder.read("a.log"), b"abcd", "what a child has left behind is written");
+    room.close();
+    write("ef").await;
+    logs.close(&spec);
+    logs.barrier();
+    assert_eq!(folder.read("a.log"), b"abcdef");
+    drop(logs);
+    thread.join().expect("the thread ends");
 }
 
 #[tokio::test]
@@ -151,13 +199,17 @@ async fn output_that_is_not_kept_does_not_wait_for_a_slow_disk() {
     let (logs, thread) = Logs::start(Box::new(stands_still), None).expect("a thread");
     let (kept, dropped) = (spec(Keep::Keep, false), spec(Keep::Drop, false));
     let chunk = Bytes::from(vec![b'x'; 4 << 20]);
-    logs.write(&kept, Stream::Stdout, chunk.clone()).await;
+    logs.write(&kept, Stream::Stdout, chunk.clone(), pending::<()>()).await;
     assert_eq!(
-        logs.write(&dropped, Stream::Stdout, chunk.clone()).now_or_never(),
+        logs.write(&dropped, Stream::Stdout, chunk.clone(), pending::<()>()).now_or_never(),
         Some(()),
         "it is taken at once"
     );
-    assert_eq!(logs.write(&kept, Stream::Stdout, chunk).now_or_never(), None, "the other one waits");
+    assert_eq!(
+        logs.write(&kept, Stream::Stdout, chunk, pending::<()>()).now_or_never(),
+        None,
+        "the other one waits"
+    );
     drop(go_on);
     drop(logs);
     thread.join().expect("the thread ends");

@@ -57,7 +57,7 @@ pub(crate) struct RunArgs {
     /// How progress is shown on stderr
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
-    /// What is printed on stdout of the output of the queries; a reader that stands still holds them up
+    /// What is printed on stdout of the output of the queries; a reader that stands still holds up those that print
     #[arg(long, value_enum, default_value_t = Print::None)]
     pub(crate) print: Print,
     /// Only the results, and what is wrong

@@ -100,3 +100,13 @@ fn what_was_cut_short_says_nothing_of_times() {
     let frame = progress.frame(Counts::default(), at(1));
     assert!(frame.is_ending && frame.eta.likely.is_none());
 }
+
+#[test]
+fn who_is_done_is_not_at_work_though_its_end_was_missed() {
+    let mut progress = progress(2);
+    progress.take(&started(0), at(0));
+    progress.take(&Event::Started { query: 1, attempt: 2 }, at(0));
+    progress.take(&done(0, 3), at(3));
+    progress.take(&done(1, 3), at(3));
+    assert_eq!(progress.attempts(), [(1, 2)], "but a further attempt is");
+}

@@ -1,6 +1,7 @@
 //! What people look at. Only this folder prints results, and only here text is laid out.
 
 pub(crate) mod frame;
+pub(crate) mod groups;
 mod panel;
 pub(crate) mod plain;
 pub(crate) mod plan;

@@ -1,5 +1,6 @@
 //! What the children print, on standard output (`--print`), from a thread of its own: a reader that stands still holds up
-//! the children that print, and no signal. On a terminal the text is cleaned and the bar steps aside; anybody else gets
+//! the children that print, and nothing else: not the logs, not the rows of the others, no signal, and not the end of the
+//! run once it is to end. On a terminal the text is cleaned and the bar steps aside; anybody else gets
 //! the bytes as they came. A reader that has gone away (`| head`) ends the printing and not the run.
 
 use std::collections::VecDeque;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use provisor_actors::logs::{Room, Taken};
 use provisor_actors::row::Row;
 use provisor_actors::rundir;
 use provisor_core::Query;
@@ -17,8 +19,10 @@ use provisor_core::Query;
 use super::whole_lines::{self, PIECE, WholeLines};
 use super::{plain, screen};
 
-/// Bytes that may wait for the reader.
-const ROOM: usize = 1 << 20;
+/// Bytes of the children that may wait for the reader before the children wait; their tags come on top.
+const ROOM: u32 = 1 << 20;
+/// Bytes that may wait where nobody can be held up: of children that have left, and of all once the run is to end.
+const MOST: usize = 16 << 20;
 /// Between two writes on a terminal, where each clears and draws a bar.
 const TERMINAL_EVERY: Duration = Duration::from_millis(40);
 
@@ -26,6 +30,7 @@ const TERMINAL_EVERY: Duration = Duration::from_millis(40);
 #[derive(Clone)]
 pub(crate) struct Printer {
     shared: Arc<Shared>,
+    room: Room,
     is_grouped: bool,
     is_terminal: bool,
 }
@@ -34,8 +39,6 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Something is there to be printed.
     work: Condvar,
-    /// Something was printed.
-    room: Condvar,
 }
 
 #[derive(Default)]
@@ -43,8 +46,6 @@ struct Queue {
     pieces: VecDeque<Piece>,
     bytes: usize,
     is_printing: bool,
-    /// Nobody may be held up any more.
-    is_hurried: bool,
     /// The reader has gone.
     is_gone: bool,
     /// Whether there was no room for something.
@@ -52,7 +53,7 @@ struct Queue {
 }
 
 enum Piece {
-    Lines(Vec<u8>),
+    Lines { text: Vec<u8>, _room: Option<Taken> },
     Group { header: String, log: Option<Arc<str>> },
 }
 
@@ -60,13 +61,22 @@ impl Printer {
     /// Starts the thread, for a run in this directory; `is_grouped`: each attempt at its end, else lines as they come.
     pub(crate) fn start(dir: PathBuf, is_grouped: bool) -> io::Result<Self> {
         let out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-        let is_terminal = out.is_terminal();
-        let (queue, work, room) = (Mutex::default(), Condvar::new(), Condvar::new());
-        let shared = Arc::new(Shared { queue, work, room });
-        let press = Press { out, is_terminal, dir };
-        let served = Arc::clone(&shared);
+        let printer = Self::idle(is_grouped, out.is_terminal());
+        let press = Press { out, is_terminal: printer.is_terminal, dir };
+        let served = printer.clone();
         std::thread::Builder::new().name("provisor-print".into()).spawn(move || press.serve(&served))?;
-        Ok(Self { shared, is_grouped, is_terminal })
+        Ok(printer)
+    }
+
+    /// One whose thread has not begun.
+    pub(super) fn idle(is_grouped: bool, is_terminal: bool) -> Self {
+        let shared = Arc::new(Shared { queue: Mutex::default(), work: Condvar::new() });
+        Self { shared, room: Room::new(ROOM), is_grouped, is_terminal }
+    }
+
+    /// For how much of what the children print it has room.
+    pub(crate) fn room(&self) -> Room {
+        self.room.clone()
     }
 
     /// Whether it prints each attempt at its end, and no lines before.
@@ -79,20 +89,18 @@ impl Printer {
         self.is_terminal
     }
 
-    /// Prints whole lines. Waits for room, until somebody is in a hurry.
-    pub(crate) fn put_lines(&self, lines: Vec<u8>) {
-        let full = |queue: &mut Queue| queue.bytes >= ROOM && !queue.is_hurried && !queue.is_gone;
-        let queue = self.shared.room.wait_while(self.queue(), full);
-        let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
+    /// Prints whole lines, and keeps their room until then. Never waits: without room, what is too much is left out.
+    pub(crate) fn put_lines(&self, text: Vec<u8>, room: Option<Taken>) {
+        let mut queue = self.queue();
         if queue.is_gone {
             return;
         }
-        if queue.bytes >= ROOM {
+        if room.is_none() && queue.bytes >= MOST {
             queue.has_left_out = true;
             return;
         }
-        queue.bytes += lines.len();
-        queue.pieces.push_back(Piece::Lines(lines));
+        queue.bytes += text.len();
+        queue.pieces.push_back(Piece::Lines { text, _room: room });
         self.shared.work.notify_one();
     }
 
@@ -108,8 +116,7 @@ impl Printer {
 
     /// From now on nobody waits for the reader: what finds no room is left out.
     pub(crate) fn hurry(&self) {
-        self.queue().is_hurried = true;
-        self.shared.room.notify_all();
+        self.room.close();
     }
 
     /// Whether all is printed.
@@ -118,40 +125,35 @@ impl Printer {
         queue.pieces.is_empty() && !queue.is_printing
     }
 
-    /// Whether something was not printed because the reader stood still in a hurry.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.queue().pieces.len()
+    }
+
+    /// Whether something was not printed because the reader stood still and nobody could wait for it.
     pub(crate) fn has_left_out(&self) -> bool {
         self.queue().has_left_out
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.shared.lock()
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for work and takes all of it.
     fn take(&self) -> VecDeque<Piece> {
-        let queue = self.work.wait_while(self.lock(), |queue| queue.pieces.is_empty());
+        let queue = self.shared.work.wait_while(self.queue(), |queue| queue.pieces.is_empty());
         let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
         (queue.bytes, queue.is_printing) = (0, true);
-        let pieces = std::mem::take(&mut queue.pieces);
-        drop(queue);
-        self.room.notify_all();
-        pieces
+        std::mem::take(&mut queue.pieces)
     }
 
     fn printed(&self, is_gone: bool) {
-        let mut queue = self.lock();
+        let mut queue = self.queue();
         queue.is_printing = false;
         if is_gone {
             queue.is_gone = true;
             queue.pieces.clear();
-            drop(queue);
-            self.room.notify_all();
+            self.room.close();
         }
     }
 }
@@ -164,9 +166,9 @@ struct Press {
 }
 
 impl Press {
-    fn serve(mut self, shared: &Shared) {
+    fn serve(mut self, printer: &Printer) {
         loop {
-            let pieces = shared.take();
+            let pieces = printer.take();
             let printed = if self.is_terminal {
                 let printed = screen::aside(|| self.print(pieces));
                 std::thread::sleep(TERMINAL_EVERY);
@@ -180,14 +182,14 @@ impl Press {
                 }
                 _ => {}
             }
-            shared.printed(printed.is_err());
+            printer.printed(printed.is_err());
         }
     }
 
     fn print(&mut self, pieces: VecDeque<Piece>) -> io::Result<()> {
         for piece in pieces {
             match piece {
-                Piece::Lines(lines) => self.out.write_all(&lines)?,
+                Piece::Lines { text, .. } => self.out.write_all(&text)?,
                 Piece::Group { header, log } => {
                     self.out.write_all(header.as_bytes())?;
                     if let Some(log) = log {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use provisor_actors::logs::{LogSpec, Tee};
+use provisor_actors::logs::{LogSpec, Room, Taken, Tee};
 use provisor_core::rules::Stream;
 use provisor_core::text;
 
@@ -70,7 +70,7 @@ impl Tagged {
         (!printer.is_grouped()).then(tagged)
     }
 
-    fn print(&mut self, log: &Arc<LogSpec>, stream: Stream, bytes: Option<&[u8]>) {
+    fn print(&mut self, log: &Arc<LogSpec>, stream: Stream, bytes: Option<&[u8]>, room: Option<Taken>) {
         let key = (Arc::clone(log), stream);
         let is_terminal = self.printer.is_terminal();
         let mut text = Vec::new();
@@ -88,19 +88,23 @@ impl Tagged {
             None => self.open.remove(&key).unwrap_or_default().finish(&mut tag),
         }
         if !text.is_empty() {
-            self.printer.put_lines(text);
+            self.printer.put_lines(text, room);
         }
     }
 }
 
 impl Tee for Tagged {
-    fn hear(&mut self, log: &Arc<LogSpec>, stream: Stream, bytes: &[u8]) {
-        self.print(log, stream, Some(bytes));
+    fn room(&self) -> Room {
+        self.printer.room()
+    }
+
+    fn hear(&mut self, log: &Arc<LogSpec>, stream: Stream, bytes: &[u8], room: Option<Taken>) {
+        self.print(log, stream, Some(bytes), room);
     }
 
     fn close(&mut self, log: &Arc<LogSpec>) {
         for stream in [Stream::Stdout, Stream::Stderr] {
-            self.print(log, stream, None);
+            self.print(log, stream, None, None);
         }
     }
 }

@@ -208,6 +208,20 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// The guardian of the provisor with this pid.
+pub(crate) fn guardian_of(provisor: i32) -> i32 {
+    let children = format!("/proc/{provisor}/task/{provisor}/children");
+    let mut found = None;
+    wait_until("the guardian is there", || {
+        let children = fs::read_to_string(&children).unwrap_or_default();
+        found = children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(|pid: &i32| {
+            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "pv-guardian\n")
+        });
+        found.is_some()
+    });
+    found.expect("found")
+}
+
 /// The processes that have this text in their environment: the children of a run whose spec sets it.
 pub(crate) fn alive_with(mark: &str) -> Vec<i32> {
     let mut alive = Vec::new();
