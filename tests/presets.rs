@@ -62,8 +62,12 @@ fn z3() {
         &[
             ("sat", r#""z3", "sat.smt2""#, ["exited", "sat", "1"]),
             ("unsat", r#""z3", "unsat.smt2""#, ["exited", "unsat", "1"]),
-            ("error", r#""z3", "error.smt2""#, ["exited", "error", "1"]),
-            ("late", r#""z3", "late-error.smt2""#, ["exited", "mixed", "2"]),
+            ("error", r#""z3", "error.smt2""#, ["exited", "error", "2"]),
+            ("late", r#""z3", "late-error.smt2""#, ["exited", "mixed", "3"]),
+            // An error behind the last answer may stand where a question was, or have ended it all.
+            ("assuming", r#""z3", "assuming.smt2""#, ["exited", "mixed", "2"]),
+            ("immediate", r#""z3", "immediate.smt2""#, ["exited", "mixed", "2"]),
+            ("stderr", r#""sh", "-c", "z3 sat.smt2; echo trouble >&2; exit 1""#, ["exited", "", "1"]),
             ("missing", r#""z3", "missing.smt2""#, ["exited", "error", "1"]),
             ("timeout", r#""z3", "-T:1", "undecided.smt2""#, ["exited", "timeout", "1"]),
             ("unknown", r#""z3", "-t:100", "undecided.smt2""#, ["exited", "unknown", "1"]),

@@ -201,7 +201,7 @@ fn tool_parts(parts: &mut Parts, tool: &Tool) {
     parts.bytes("preset", b"tool");
     parts.number("reading", TOOL_READING.into());
     parts.number("rules", rules.len() as u64);
-    for ToolRule { rule, about, role } in rules {
+    for ToolRule { rule, about, role, explains_exit } in rules {
         rule_parts(parts, rule);
         parts.optional("about", about.map(|group| (group as u64).to_le_bytes()));
         let role: &[u8] = match role {
@@ -211,6 +211,9 @@ fn tool_parts(parts: &mut Parts, tool: &Tool) {
             Role::Failure => b"failure",
         };
         parts.bytes("role", role);
+        if let Some(code) = explains_exit {
+            parts.bytes("explains exit", &code.to_le_bytes());
+        }
     }
     let adds_up: &[u8] = match adds_up {
         AddsUp::All => b"all",

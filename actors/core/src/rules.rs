@@ -117,7 +117,7 @@ pub enum RuleFault {
     /// What is said about its verdict is for nothing.
     #[error("`{field}` needs a verdict or capture")]
     NoVerdict {
-        /// `about` or `role`.
+        /// `about`, `role` or `explains_exit`.
         field: &'static str,
     },
 }

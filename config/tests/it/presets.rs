@@ -17,7 +17,7 @@ Preset(
     words: {"silent": Open},
     rules: [
         (on: Regex("^(\\w+) is (yes|no)$"), capture: Group(2), about: Group(1), value: Group(1)),
-        (on: Prefix("lost"), stream: Both, verdict: "error", counts: Bad, role: Doubt, note: true),
+        (on: Prefix("lost"), stream: Both, verdict: "error", counts: Bad, role: Doubt, note: true, explains_exit: 2),
     ],
     exits: {3: "no", 4: "silent"},
     sound_exits: [0, 1],
@@ -73,6 +73,7 @@ fn a_file_beside_the_spec_is_a_preset() {
         (mine.rules[0].about, mine.rules[0].rule.value, mine.rules[1].role),
         (Some(1), Some(1), Role::Doubt)
     );
+    assert_eq!((mine.rules[0].explains_exit, mine.rules[1].explains_exit), (None, Some(2)));
     let exits: Vec<_> = mine.exits.iter().map(|exit| (exit.code, &*exit.verdict, exit.counts)).collect();
     assert_eq!(exits, [(3, "no", Counts::Ok), (4, "silent", Counts::Open)]);
     assert_eq!(mine.sound_exits, Some(vec![0, 1]));
@@ -110,7 +111,7 @@ Preset(
         (on: Regex("(x"), verdict: "a"),
         (on: Regex("x"), capture: Group(1)),
         (on: Prefix("x"), verdict: "a", about: Group(1)),
-        (on: Prefix("x"), note: true, about: Group(1), role: Aside),
+        (on: Prefix("x"), note: true, about: Group(1), role: Aside, explains_exit: 300),
         (on: Regex("(yes|no)"), capture: Group(1)),
         (on: Prefix("y"), verdict: "yes", counts: Bad),
         (on: Prefix("z")),

@@ -15,7 +15,7 @@ fn rule(on: &str, verdict: Option<&str>, capture: Option<usize>, counts: Counts)
         note: false,
         stop: None,
     };
-    ToolRule { rule, about: None, role: Role::Result }
+    ToolRule { rule, about: None, role: Role::Result, explains_exit: None }
 }
 
 fn words(rules: Vec<ToolRule>, exits: Vec<StatedExit>) -> Vec<String> {
