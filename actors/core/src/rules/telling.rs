@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CompiledRule, Judge, Reading, RuleFault, Stream, shown_otherwise};
+use super::{CompiledRule, Judge, Named, Reading, RuleFault, Stream, shown_otherwise};
 use crate::tool::{Role, ToolRule};
 
 /// What the rules of a preset file say about one line.
@@ -26,9 +26,9 @@ pub(super) struct CompiledToolRule {
 }
 
 impl CompiledToolRule {
-    pub(super) fn new(rule: &ToolRule) -> Result<Self, RuleFault> {
+    pub(super) fn new(rule: &ToolRule, named: &Arc<Named>) -> Result<Self, RuleFault> {
         let ToolRule { rule, about, role, explains_exit } = rule;
-        let compiled = CompiledRule::new(rule)?;
+        let compiled = CompiledRule::new(rule, named)?;
         compiled.on.has_group("about", *about)?;
         let states = rule.verdict.is_some() || rule.capture.is_some();
         let fields = [

@@ -47,6 +47,7 @@ fn the_words_are_those_that_rules_and_exits_can_state() {
     for endless in ["(\\w+)", "(a*)", "(?i)(word that is long)", "([^x])"] {
         assert_eq!(captures(endless, 1), ["? Open"], "{endless}");
     }
+    assert_eq!(captures("^(fine|mixed)$", 1), ["fine Open", "mixed Bad"], "a word of provisor's own");
     let both = vec![
         rule("(a|)", Some("none"), Some(1), Ok),
         rule("x", Some("a"), None, Bad),
