@@ -92,7 +92,7 @@ fn check_idle(written: &Preset, text: &str, problems: &mut Problems) {
 fn tool(name: &str, written: &Preset, problems: &mut Problems) -> Tool {
     let mut known = Known::default();
     for (word, counts) in written.words.iter().flat_map(|words| &words.0) {
-        rules::word(word, problems);
+        rules::stated(word, problems);
         known.learn(word.value.as_str().into(), *counts, word.place, problems);
     }
     let rules = written.rules.iter().flat_map(|rules| &rules.items);

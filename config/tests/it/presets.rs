@@ -104,6 +104,7 @@ fn a_wrong_file_is_shown_in_its_own_lines() {
         "Preset(reuse: Never, rules: [(on: Prefix(\"x\"), verdict: \"y\")])",
         "Preset(exits: {1: \"a\",\n    1: \"b\"})",
         "Preset(exits: {\"1\": \"a\"})",
+        "Preset(\n    words: {\"mixed\": Open},\n    rules: [(on: Prefix(\"x\"), verdict: \"contradiction\")],\n    exits: {3: \"mixed\"},\n)",
         r#"// everything at once
 Preset(
     words: {"lost": Open, "": Ok},
