@@ -276,10 +276,21 @@ fn what_is_no_preset_is_refused_and_nothing_is_started() {
     let desk = Desk::new("no-preset");
     let presets = |args: &[&str]| desk.finish(desk.provisor([&["presets"], args].concat()));
     presets(&["smtt"]).with_code(2).says("there is no preset `smtt`: did you mean \"smt\"?");
-    presets(&["isabelle"]).with_code(2).says("one of your own is File(\"mine.ron\")");
+    presets(&["isabelle"]).with_code(2).says("one of your own is mine.ron");
     presets(&["proverif", "--ron"]).with_code(2).says("is code and has no file");
     presets(&["--ron"]).with_code(2);
-    presets(&["gone.ron"]).with_code(2).says("cannot read gone.ron");
+    let replay = ["replay", "out", "--preset", "./gone.ron"];
+    for (gone, path) in
+        [(presets(&["gone.ron"]), "gone.ron"), (desk.finish(desk.provisor(replay)), "./gone.ron")]
+    {
+        let gone = gone.with_code(2);
+        let said: Vec<&str> = gone.err.trim_end().lines().collect();
+        assert_eq!(
+            said,
+            [format!("error: cannot read {path}: No such file or directory (os error 2)")],
+            "a sentence"
+        );
+    }
     desk.write("mine.ron", "Preset(\n    rules: [(on: Prefix(\"x\"), verdikt: \"y\")],\n)");
     presets(&["mine.ron"]).with_code(2).says("mine.ron:2:31").says("did you mean `verdict`?");
     let spec =

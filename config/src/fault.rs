@@ -235,7 +235,7 @@ impl Fault {
             Self::PresetStructure(fault) => fault.hint(),
             Self::ReservedName { name } => Some(format!("call it `{name}_`, or anything else")),
             Self::BadName { name } => Some(format!("call it `{}`", as_name(name))),
-            Self::UnknownPreset { name } => Some(presets::hint(name)),
+            Self::UnknownPreset { name } => Some(presets::hint(name, "File(\"mine.ron\")")),
             Self::NoGroup { groups, .. } => Some(match groups {
                 0 => {
                     "it has none: put what you want in parentheses, or take Group(0), the whole match".into()

@@ -53,7 +53,7 @@ fn each_built_in_preset_is_whole() {
         assert_eq!(lowered.plan.reuse, reuse, "{name}");
     }
     assert!(matches!(presets::named("isabelle"), Ok(None)));
-    assert_eq!(presets::hint("smd"), "did you mean \"smt\"?");
+    assert_eq!(presets::hint("smd", "mine.ron"), "did you mean \"smt\"?");
 }
 
 #[test]
