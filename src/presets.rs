@@ -36,5 +36,5 @@ pub(crate) fn find(name: &str) -> Result<Described, Failure> {
         return presets::of_file(path).map_err(Failure::Spec);
     }
     let name = provisor_core::text::clean(name);
-    Err(Failure::Usage(format!("there is no preset `{name}`: {}", presets::hint(&name))))
+    Err(Failure::Usage(format!("there is no preset `{name}`: {}", presets::hint(&name, "mine.ron"))))
 }

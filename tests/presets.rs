@@ -62,8 +62,12 @@ fn z3() {
         &[
             ("sat", r#""z3", "sat.smt2""#, ["exited", "sat", "1"]),
             ("unsat", r#""z3", "unsat.smt2""#, ["exited", "unsat", "1"]),
-            ("error", r#""z3", "error.smt2""#, ["exited", "error", "1"]),
-            ("late", r#""z3", "late-error.smt2""#, ["exited", "mixed", "2"]),
+            ("error", r#""z3", "error.smt2""#, ["exited", "error", "2"]),
+            ("late", r#""z3", "late-error.smt2""#, ["exited", "mixed", "3"]),
+            // An error behind the last answer may stand where a question was, or have ended it all.
+            ("assuming", r#""z3", "assuming.smt2""#, ["exited", "mixed", "2"]),
+            ("immediate", r#""z3", "immediate.smt2""#, ["exited", "mixed", "2"]),
+            ("stderr", r#""sh", "-c", "z3 sat.smt2; echo trouble >&2; exit 1""#, ["exited", "", "1"]),
             ("missing", r#""z3", "missing.smt2""#, ["exited", "error", "1"]),
             ("timeout", r#""z3", "-T:1", "undecided.smt2""#, ["exited", "timeout", "1"]),
             ("unknown", r#""z3", "-t:100", "undecided.smt2""#, ["exited", "unknown", "1"]),
@@ -272,10 +276,21 @@ fn what_is_no_preset_is_refused_and_nothing_is_started() {
     let desk = Desk::new("no-preset");
     let presets = |args: &[&str]| desk.finish(desk.provisor([&["presets"], args].concat()));
     presets(&["smtt"]).with_code(2).says("there is no preset `smtt`: did you mean \"smt\"?");
-    presets(&["isabelle"]).with_code(2).says("one of your own is File(\"mine.ron\")");
+    presets(&["isabelle"]).with_code(2).says("one of your own is mine.ron");
     presets(&["proverif", "--ron"]).with_code(2).says("is code and has no file");
     presets(&["--ron"]).with_code(2);
-    presets(&["gone.ron"]).with_code(2).says("cannot read gone.ron");
+    let replay = ["replay", "out", "--preset", "./gone.ron"];
+    for (gone, path) in
+        [(presets(&["gone.ron"]), "gone.ron"), (desk.finish(desk.provisor(replay)), "./gone.ron")]
+    {
+        let gone = gone.with_code(2);
+        let said: Vec<&str> = gone.err.trim_end().lines().collect();
+        assert_eq!(
+            said,
+            [format!("error: cannot read {path}: No such file or directory (os error 2)")],
+            "a sentence"
+        );
+    }
     desk.write("mine.ron", "Preset(\n    rules: [(on: Prefix(\"x\"), verdikt: \"y\")],\n)");
     presets(&["mine.ron"]).with_code(2).says("mine.ron:2:31").says("did you mean `verdict`?");
     let spec =

@@ -26,6 +26,8 @@ const EXIT_CODE_READING: u8 = 1;
 const PROVERIF_READING: u8 = 1;
 /// Likewise, for what is done with the data of all preset files.
 const TOOL_READING: u8 = 1;
+/// Likewise, for what captured words count as. Before there was this, it was 1.
+const CAPTURED_READING: u8 = 2;
 
 /// Computes fingerprints, reading each file once.
 #[derive(Debug, Default)]
@@ -201,7 +203,7 @@ fn tool_parts(parts: &mut Parts, tool: &Tool) {
     parts.bytes("preset", b"tool");
     parts.number("reading", TOOL_READING.into());
     parts.number("rules", rules.len() as u64);
-    for ToolRule { rule, about, role } in rules {
+    for ToolRule { rule, about, role, explains_exit } in rules {
         rule_parts(parts, rule);
         parts.optional("about", about.map(|group| (group as u64).to_le_bytes()));
         let role: &[u8] = match role {
@@ -211,6 +213,9 @@ fn tool_parts(parts: &mut Parts, tool: &Tool) {
             Role::Failure => b"failure",
         };
         parts.bytes("role", role);
+        if let Some(code) = explains_exit {
+            parts.bytes("explains exit", &code.to_le_bytes());
+        }
     }
     let adds_up: &[u8] = match adds_up {
         AddsUp::All => b"all",
@@ -256,6 +261,9 @@ fn rule_parts(parts: &mut Parts, rule: &Rule) {
     parts.bytes("streams", streams);
     parts.optional("verdict", verdict.as_deref().map(str::as_bytes));
     parts.optional("capture", capture.map(|group| (group as u64).to_le_bytes()));
+    if capture.is_some() {
+        parts.number("captured reading", CAPTURED_READING.into());
+    }
     parts.bytes("counts", counts_word(*counts));
     parts.optional("value", value.map(|group| (group as u64).to_le_bytes()));
     parts.number("note", u64::from(*note));

@@ -50,6 +50,12 @@ pub enum SpecError {
         /// The first byte that is no UTF-8.
         offset: usize,
     },
+    /// A preset's file, which no spec names, could not be read.
+    #[error("{why}")]
+    Preset {
+        /// The file and the reason, in a sentence.
+        why: String,
+    },
     /// The text is no job.
     #[error("the spec {} cannot be read: {}", path.display(), fault.message())]
     Structure {
@@ -114,7 +120,7 @@ impl SpecError {
             Self::Directory { .. } => "give the path of the RON file inside of it",
             Self::TooLarge { .. } => "use a matrix, or `Lines` for long lists",
             Self::NotUtf8 { .. } => "save it as UTF-8",
-            Self::Structure { .. } | Self::Meaning { .. } => return None,
+            Self::Preset { .. } | Self::Structure { .. } | Self::Meaning { .. } => return None,
         };
         Some(hint.into())
     }

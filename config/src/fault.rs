@@ -186,6 +186,8 @@ pub enum Fault {
     EmptyPattern,
     #[error("a verdict {why}")]
     BadVerdict { why: &'static str },
+    #[error("`{word}` is provisor's own word and cannot be stated here")]
+    OwnWord { word: String },
     #[error("a process cannot exit with {code}")]
     ExitCode { code: i32 },
     #[error("a process cannot exit with {code}")]
@@ -233,7 +235,7 @@ impl Fault {
             Self::PresetStructure(fault) => fault.hint(),
             Self::ReservedName { name } => Some(format!("call it `{name}_`, or anything else")),
             Self::BadName { name } => Some(format!("call it `{}`", as_name(name))),
-            Self::UnknownPreset { name } => Some(presets::hint(name)),
+            Self::UnknownPreset { name } => Some(presets::hint(name, "File(\"mine.ron\")")),
             Self::NoGroup { groups, .. } => Some(match groups {
                 0 => {
                     "it has none: put what you want in parentheses, or take Group(0), the whole match".into()
@@ -295,6 +297,9 @@ impl Fault {
             Self::PresetTooLarge { .. } => "a preset is a few lines of rules",
             Self::IdlePreset => "see `provisor presets smt --ron` for one that is whole",
             Self::TwoCounts { .. } => "take another word for one of them",
+            Self::OwnWord { .. } => {
+                "take another one: provisor says `mixed` of results that differ, `contradiction` where an exit code says otherwise"
+            }
             Self::NeedsRegex { .. } => r#"write on: Regex("...(...)...")"#,
             Self::VerdictAndCapture => "take one of them out",
             Self::IdleRule => "it needs `verdict`, `capture`, `value`, `note: true` or `stop: true`",

@@ -72,23 +72,20 @@ pub fn named(name: &str) -> Result<Option<Described>, SpecError> {
 pub fn of_file(path: &Path) -> Result<Described, SpecError> {
     match source(path.into()) {
         Ok(file) => describe(&path.to_string_lossy(), &file),
-        Err(fault) => {
-            let mut problems = Problems::default();
-            problems.fault_of_words(fault);
-            Err(SpecError::Meaning { path: path.into(), text: "".into(), problems: problems.into_faults() })
-        }
+        Err(fault) => Err(SpecError::Preset { why: fault.to_string() }),
     }
 }
 
-/// What to say to somebody who asks for a preset that is not there.
+/// What to say to somebody who asks for a preset that is not there. `own` is how a file is named where it was asked:
+/// `File("mine.ron")` in a spec, `mine.ron` in a shell.
 #[must_use]
-pub fn hint(name: &str) -> String {
+pub fn hint(name: &str, own: &str) -> String {
     let known: Vec<&str> = names().collect();
     match near(name, &known) {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => {
             let all: Vec<String> = known.iter().map(|known| format!("\"{known}\"")).collect();
-            format!("the presets are {}; one of your own is File(\"mine.ron\")", all.join(", "))
+            format!("the presets are {}; one of your own is {own}", all.join(", "))
         }
     }
 }

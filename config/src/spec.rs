@@ -253,6 +253,7 @@ with_rule! {
     struct PresetRule {
         pub(crate) about: Option<Spanned<Group>>,
         pub(crate) role: Option<Spanned<Role>>,
+        pub(crate) explains_exit: Option<Spanned<i64>>,
     }
 }
 

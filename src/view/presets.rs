@@ -106,7 +106,7 @@ fn pattern(rule: &Rule) -> String {
 }
 
 fn effect(rule: &ToolRule) -> String {
-    let ToolRule { rule, about, role } = rule;
+    let ToolRule { rule, about, role, explains_exit } = rule;
     let mut parts = Vec::new();
     parts.extend(rule.capture.map(|group| format!("the verdict in group {group}")));
     parts.extend(rule.verdict.as_ref().map(ToString::to_string));
@@ -120,6 +120,7 @@ fn effect(rule: &ToolRule) -> String {
         (false, Role::Result, counts) => parts.push(worth(counts).into()),
     }
     parts.extend(about.map(|group| format!("about group {group}")));
+    parts.extend(explains_exit.map(|code| format!("exit code {code} is sound then")));
     parts.extend(rule.value.map(|group| format!("value: group {group}")));
     parts.extend(rule.note.then(|| "noted".into()));
     parts.extend(rule.stop.map(|stop| match stop {

@@ -2,6 +2,7 @@
 //!
 //! A rule sees one line and knows nothing of the lines before it: what lines add up to is `verdict`'s to say.
 
+mod named;
 mod screen;
 mod telling;
 
@@ -17,6 +18,7 @@ use crate::plan::Judging;
 use crate::proverif::output;
 use crate::verdict::{Counts, Preset};
 
+use self::named::Named;
 pub(crate) use self::screen::Screen;
 use self::telling::CompiledToolRule;
 pub(crate) use self::telling::Telling;
@@ -67,7 +69,7 @@ pub struct Rule {
     pub verdict: Option<Arc<str>>,
     /// The group of a `Regex` that holds the verdict. Where it matched nothing, `verdict` stands.
     pub capture: Option<usize>,
-    /// What the verdict counts as.
+    /// What the verdict counts as; a captured one that the judging names elsewhere counts as it does there.
     pub counts: Counts,
     /// The group of a `Regex` (0 is the whole match) that fills the column `value`.
     pub value: Option<usize>,
@@ -117,7 +119,7 @@ pub enum RuleFault {
     /// What is said about its verdict is for nothing.
     #[error("`{field}` needs a verdict or capture")]
     NoVerdict {
-        /// `about` or `role`.
+        /// `about`, `role` or `explains_exit`.
         field: &'static str,
     },
 }
@@ -160,9 +162,11 @@ impl Judge {
             let all = judging.rules.iter().chain(tool_rules.iter().map(|rule| &rule.rule));
             Screen::new(all.filter(|rule| rule.streams.include(stream)).map(|rule| &rule.on), texts)
         };
+        let named = Arc::new(Named::of(judging));
+        let name = tool.map(|tool| &tool.name);
         Ok(Self {
-            rules: compiled(&judging.rules, None, CompiledRule::new)?,
-            tool: compiled(tool_rules, tool.map(|tool| &tool.name), CompiledToolRule::new)?,
+            rules: compiled(&judging.rules, None, |rule| CompiledRule::new(rule, &named))?,
+            tool: compiled(tool_rules, name, |rule| CompiledToolRule::new(rule, &named))?,
             preset: judging.preset.clone(),
             stdout: screen(Stream::Stdout, texts),
             stderr: screen(Stream::Stderr, &[]),
@@ -208,7 +212,7 @@ fn shown_otherwise(line: &[u8]) -> Option<String> {
 fn compiled<R, C>(
     rules: &[R],
     preset: Option<&Arc<str>>,
-    compile: fn(&R) -> Result<C, RuleFault>,
+    compile: impl Fn(&R) -> Result<C, RuleFault>,
 ) -> Result<Vec<C>, RuleError> {
     let compiled = rules.iter().enumerate().map(|(rule, written)| {
         compile(written).map_err(|fault| RuleError { preset: preset.cloned(), rule, fault })
@@ -250,6 +254,8 @@ struct CompiledRule {
     verdict: Option<Arc<str>>,
     capture: Option<usize>,
     counts: Counts,
+    /// What a captured word counts as, where it has a name.
+    named: Arc<Named>,
     value: Option<usize>,
     note: bool,
     stop: Option<StopMethod>,
@@ -264,7 +270,7 @@ enum Matcher {
 }
 
 impl CompiledRule {
-    fn new(rule: &Rule) -> Result<Self, RuleFault> {
+    fn new(rule: &Rule, named: &Arc<Named>) -> Result<Self, RuleFault> {
         let on = Matcher::new(&rule.on)?;
         on.has_group("capture", rule.capture)?;
         on.has_group("value", rule.value)?;
@@ -278,6 +284,7 @@ impl CompiledRule {
             verdict: rule.verdict.clone(),
             capture: rule.capture,
             counts: rule.counts,
+            named: Arc::clone(named),
             value: rule.value,
             note: rule.note,
             stop: rule.stop,
@@ -317,8 +324,11 @@ impl CompiledRule {
         };
         if reading.verdict.is_none() {
             let captured = text(self.capture).filter(|word: &Arc<str>| !word.is_empty());
-            let word = captured.or_else(|| self.verdict.clone());
-            reading.verdict = word.map(|word| (word, self.counts));
+            let captured = captured.map(|word| {
+                let counts = self.named.counts(&word).unwrap_or(self.counts);
+                (word, counts)
+            });
+            reading.verdict = captured.or_else(|| Some((self.verdict.clone()?, self.counts)));
         }
         reading.value = reading.value.take().or_else(|| text(self.value));
         reading.note |= self.note;

@@ -44,6 +44,9 @@ pub struct ToolRule {
     pub about: Option<usize>,
     /// What its verdict is to the query.
     pub role: Role,
+    /// An exit code that this line explains, 0 to 255: after it an answer stands, although it is no sound one.
+    #[serde(default)]
+    pub explains_exit: Option<i32>,
 }
 
 /// What a verdict that a line states is to the query.

@@ -16,7 +16,7 @@ use crate::cause::{Cause, Exit, StopMethod};
 use crate::proverif::ProVerif;
 use crate::proverif::output::Account as ProVerifAccount;
 use crate::rules::{Reading, Stream, Telling};
-use crate::tool::{Account as ToolAccount, Tool};
+use crate::tool::{Account as ToolAccount, CONTRADICTION, Tool};
 
 /// What a verdict is worth to the one who asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -110,6 +110,10 @@ impl Judgement {
 
 /// The one word for many results that are not all the same.
 const MIXED: &str = "mixed";
+
+/// The words that are stated of what a tool says, and by no rule. A line that holds one says nothing that counts: where
+/// a rule captures it, it is bad.
+pub const OWN_WORDS: [&str; 2] = [MIXED, CONTRADICTION];
 
 /// A verdict with what it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]

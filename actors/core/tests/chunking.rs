@@ -176,7 +176,7 @@ fn tools() -> impl Strategy<Value = Option<Preset>> {
             let role = if rule.verdict.is_some() { role } else { Role::Result };
             let about =
                 (about && rule.verdict.is_some() && matches!(rule.on, Pattern::Regex(_))).then_some(0);
-            ToolRule { rule, about, role }
+            ToolRule { rule, about, role, explains_exit: None }
         };
         rules.into_iter().zip(roles).map(tool_rule).collect()
     });

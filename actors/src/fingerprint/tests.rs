@@ -240,7 +240,7 @@ fn every_part_of_the_judging_counts() {
 fn tool(change: impl FnOnce(&mut Tool)) -> Fingerprint {
     let mut tool = Tool {
         name: "t".into(),
-        rules: vec![ToolRule { rule: rule(), about: None, role: Role::Result }],
+        rules: vec![ToolRule { rule: rule(), about: None, role: Role::Result, explains_exit: None }],
         adds_up: AddsUp::All,
         exits: vec![StatedExit { code: 10, verdict: "sat".into(), counts: Counts::Ok }],
         sound_exits: None,
@@ -264,6 +264,8 @@ fn every_part_of_a_tool_counts_but_what_changes_no_judgement() {
         tool(|tool| tool.rules[0].role = Role::Aside),
         tool(|tool| tool.rules[0].role = Role::Doubt),
         tool(|tool| tool.rules[0].role = Role::Failure),
+        tool(|tool| tool.rules[0].explains_exit = Some(0)),
+        tool(|tool| tool.rules[0].explains_exit = Some(1)),
         tool(|tool| tool.adds_up = AddsUp::LastOfEach),
         tool(|tool| tool.adds_up = AddsUp::Last),
         tool(|tool| tool.exits.clear()),

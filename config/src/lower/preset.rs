@@ -92,7 +92,7 @@ fn check_idle(written: &Preset, text: &str, problems: &mut Problems) {
 fn tool(name: &str, written: &Preset, problems: &mut Problems) -> Tool {
     let mut known = Known::default();
     for (word, counts) in written.words.iter().flat_map(|words| &words.0) {
-        rules::word(word, problems);
+        rules::stated(word, problems);
         known.learn(word.value.as_str().into(), *counts, word.place, problems);
     }
     let rules = written.rules.iter().flat_map(|rules| &rules.items);
@@ -118,13 +118,15 @@ fn rule(written: &PresetRule, known: &mut Known, problems: &mut Problems) -> Too
     let states = fields.verdict.is_some() || fields.capture.is_some();
     let about = written.about.as_ref().map(|about| ("about", about.place));
     let role = written.role.as_ref().map(|role| ("role", role.place));
-    for (field, place) in about.into_iter().chain(role).filter(|_| !states) {
+    let explains = written.explains_exit.as_ref().map(|code| ("explains_exit", code.place));
+    for (field, place) in about.into_iter().chain(role).chain(explains).filter(|_| !states) {
         problems.fault(place, Fault::NeedsVerdict { field });
     }
     let rule = ToolRule {
         rule: rules::one(fields, &[("about", written.about.as_ref())], problems),
         about: written.about.as_ref().map(rules::number),
         role: written.role.as_ref().map(|role| role.value).unwrap_or_default(),
+        explains_exit: written.explains_exit.as_ref().map(|code| exit_code(code, problems)),
     };
     let place = fields.verdict.map(|verdict| verdict.place).or(fields.capture.map(|capture| capture.place));
     // What an aside counts as is of no consequence.

@@ -2,6 +2,7 @@
 
 use provisor_core::cause::StopMethod;
 use provisor_core::rules::{Pattern, Rule, Streams};
+use provisor_core::verdict::OWN_WORDS;
 use regex::bytes::Regex;
 
 use super::Problems;
@@ -113,13 +114,21 @@ fn check_group(field: &'static str, group: Option<&Spanned<Group>>, groups: Grou
 
 fn check_verdict(rule: &RuleWritten<'_>, problems: &mut Problems) {
     if let Some(verdict) = rule.verdict {
-        word(verdict, problems);
+        stated(verdict, problems);
     }
     if let (Some(_), Some(capture)) = (rule.verdict, rule.capture) {
         problems.fault(capture.place, Fault::VerdictAndCapture);
     }
     if let (None, None, Some(counts)) = (rule.verdict, rule.capture, rule.counts) {
         problems.fault(counts.place, Fault::NeedsVerdict { field: "counts" });
+    }
+}
+
+/// A verdict that a rule states: none of those that provisor states of results.
+pub(super) fn stated(verdict: &Spanned<String>, problems: &mut Problems) {
+    word(verdict, problems);
+    if OWN_WORDS.contains(&&*verdict.value) {
+        problems.fault(verdict.place, Fault::OwnWord { word: verdict.value.clone() });
     }
 }
 

@@ -171,6 +171,7 @@ fn templates_and_ids() {
 #[test]
 fn rules() {
     insta::assert_snapshot!(with_command(&[
+        "rules: [(on: Prefix(\"x\"), verdict: \"mixed\"), (on: Prefix(\"y\"), verdict: \"contradiction\", counts: Bad)],",
         "rules: [(on: Contains(\"x\"))],",
         "rules: [(on: Contains(\"\"), verdict: \"v\")],",
         "rules: [(on: Contains(\"x\"), capture: Group(1))],",

@@ -74,14 +74,27 @@ fn smt() {
     // z3 goes on after an error, without what it could not read.
     assert_eq!(says(&[NO_SYMBOL, "sat"], 1), "error (bad)");
     assert_eq!(says(&["sat", NO_SYMBOL, "unsat"], 1), "mixed (bad)");
-    assert_eq!(says(&["unsat", NO_SYMBOL], 1), "unsat (ok)");
+    assert_eq!(says(&["unsat", NO_SYMBOL], 1), "mixed (bad)", "or it stops: nobody knows what it was asked");
+    assert_eq!(says(&["sat", NO_SYMBOL], 0), "mixed (bad)");
     assert_eq!(says(&[NO_SYMBOL], 1), "error (bad)");
     // Asking for a model that there is not spoils nothing, not even a later answer.
     assert_eq!(says(&["unsat", NO_MODEL], 1), "unsat (ok)");
     assert_eq!(says(&["unsat", NO_MODEL, "unsat"], 1), "unsat (ok)");
     assert_eq!(says(&[NO_MODEL], 1), "none (bad)");
+    let no_core = "(error \"line 4 column 15: unsat core construction is not enabled, use command (set-option \
+                   :produce-unsat-cores true)\")\r";
+    assert_eq!(says(&["sat", no_core, "unsat"], 1), "mixed (ok)");
+    assert_eq!(says(&["unsat", no_core], 1), "unsat (ok)");
+    assert_eq!(says(&["unsat", NO_MODEL, NO_SYMBOL], 1), "mixed (bad)");
+    // Without such a line the code 1 says that something went wrong that was not told here.
+    for answer in ["sat", "unsat", "unsat\n()"] {
+        assert_eq!(says(&[answer], 1), "none (bad)");
+    }
+    assert_eq!(says(&["unsat", NO_MODEL], 101), "none (bad)");
     let cvc5 = "(error \"Cannot get model unless after a SAT or UNKNOWN response.\")";
     assert_eq!(says(&["unsat", cvc5, "sat"], 0), "mixed (ok)");
+    let broke_off = "(error \"Cannot get unsat core unless explicitly enabled (try --produce-unsat-cores)\")";
+    assert_eq!(says(&["unsat", broke_off], 1), "none (bad)", "where cvc5 exits with 1, it has not gone on");
     let parse = "(error \"Parse Error: error.smt2:3.29: Symbol y is not declared.\n\n  (assert)\n\")";
     assert_eq!(says(&[parse], 1), "error (bad)");
     // cvc5 stops at an error: what was asked behind it has no answer.

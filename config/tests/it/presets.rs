@@ -17,7 +17,7 @@ Preset(
     words: {"silent": Open},
     rules: [
         (on: Regex("^(\\w+) is (yes|no)$"), capture: Group(2), about: Group(1), value: Group(1)),
-        (on: Prefix("lost"), stream: Both, verdict: "error", counts: Bad, role: Doubt, note: true),
+        (on: Prefix("lost"), stream: Both, verdict: "error", counts: Bad, role: Doubt, note: true, explains_exit: 2),
     ],
     exits: {3: "no", 4: "silent"},
     sound_exits: [0, 1],
@@ -53,7 +53,7 @@ fn each_built_in_preset_is_whole() {
         assert_eq!(lowered.plan.reuse, reuse, "{name}");
     }
     assert!(matches!(presets::named("isabelle"), Ok(None)));
-    assert_eq!(presets::hint("smd"), "did you mean \"smt\"?");
+    assert_eq!(presets::hint("smd", "mine.ron"), "did you mean \"smt\"?");
 }
 
 #[test]
@@ -73,6 +73,7 @@ fn a_file_beside_the_spec_is_a_preset() {
         (mine.rules[0].about, mine.rules[0].rule.value, mine.rules[1].role),
         (Some(1), Some(1), Role::Doubt)
     );
+    assert_eq!((mine.rules[0].explains_exit, mine.rules[1].explains_exit), (None, Some(2)));
     let exits: Vec<_> = mine.exits.iter().map(|exit| (exit.code, &*exit.verdict, exit.counts)).collect();
     assert_eq!(exits, [(3, "no", Counts::Ok), (4, "silent", Counts::Open)]);
     assert_eq!(mine.sound_exits, Some(vec![0, 1]));
@@ -103,6 +104,7 @@ fn a_wrong_file_is_shown_in_its_own_lines() {
         "Preset(reuse: Never, rules: [(on: Prefix(\"x\"), verdict: \"y\")])",
         "Preset(exits: {1: \"a\",\n    1: \"b\"})",
         "Preset(exits: {\"1\": \"a\"})",
+        "Preset(\n    words: {\"mixed\": Open},\n    rules: [(on: Prefix(\"x\"), verdict: \"contradiction\")],\n    exits: {3: \"mixed\"},\n)",
         r#"// everything at once
 Preset(
     words: {"lost": Open, "": Ok},
@@ -110,7 +112,7 @@ Preset(
         (on: Regex("(x"), verdict: "a"),
         (on: Regex("x"), capture: Group(1)),
         (on: Prefix("x"), verdict: "a", about: Group(1)),
-        (on: Prefix("x"), note: true, about: Group(1), role: Aside),
+        (on: Prefix("x"), note: true, about: Group(1), role: Aside, explains_exit: 300),
         (on: Regex("(yes|no)"), capture: Group(1)),
         (on: Prefix("y"), verdict: "yes", counts: Bad),
         (on: Prefix("z")),

@@ -1,4 +1,6 @@
 use super::*;
+use crate::plan::Reuse;
+use crate::tool::{AddsUp, Role, StatedExit, Tool, ToolRule};
 
 fn rule(on: Pattern) -> Rule {
     Rule {
@@ -119,4 +121,67 @@ fn a_stray_byte_hides_nothing() {
     assert!(judge.screen(Stream::Stdout).over(b"a = b\xffc\n").is_none());
     let judge = compile(vec![Rule { note: true, ..rule(regex(r"(?-u)\xff")) }]).unwrap();
     assert!(judge.read(Stream::Stdout, b"a\xff").note);
+}
+
+/// What lines state by these rules, of the spec or else of the preset, one after the other.
+fn stated(rules: Vec<Rule>, preset: Option<Preset>, lines: &[&str]) -> Vec<String> {
+    let judge = Judge::compile(&Judging { rules, preset }).unwrap();
+    let told = |line: &[u8]| judge.tell(Stream::Stdout, line)?.reading.verdict;
+    let all = lines.iter().map(|line| {
+        let stated = judge.read(Stream::Stdout, line.as_bytes()).verdict.or_else(|| told(line.as_bytes()));
+        stated.map_or("none".into(), |(word, counts)| format!("{word} {counts:?}"))
+    });
+    all.collect()
+}
+
+fn states(on: Pattern, verdict: &str, counts: Counts) -> Rule {
+    Rule { verdict: Some(verdict.into()), counts, ..rule(on) }
+}
+
+fn captures(on: &str, counts: Counts) -> Rule {
+    Rule { capture: Some(1), counts, ..rule(regex(on)) }
+}
+
+fn as_tool(rules: Vec<(Rule, Role)>) -> Preset {
+    let tool_rule = |(rule, role)| ToolRule { rule, about: None, role, explains_exit: None };
+    Preset::Tool(Arc::new(Tool {
+        name: "t".into(),
+        rules: rules.into_iter().map(tool_rule).collect(),
+        adds_up: AddsUp::All,
+        exits: vec![StatedExit { code: 3, verdict: "quiet".into(), counts: Counts::Open }],
+        sound_exits: None,
+        reuse: Reuse::Unfinished,
+    }))
+}
+
+#[test]
+fn a_captured_word_counts_as_where_it_is_named() {
+    use Counts::{Bad, Ok, Open};
+    let prefix = |text: &str| Pattern::Prefix(text.into());
+    let any = || captures("^R (\\w+)$", Ok);
+    let error = || states(prefix("X"), "error", Bad);
+    let lines = ["R error", "X", "R other"];
+    assert_eq!(stated(vec![any(), error()], None, &lines), ["error Bad", "error Bad", "other Ok"]);
+    let tool = as_tool(vec![(any(), Role::Result), (error(), Role::Result)]);
+    assert_eq!(stated(vec![], Some(tool), &lines), ["error Bad", "error Bad", "other Ok"]);
+    // Over the border of spec and preset, in both directions; by an exit code; not by what is no result.
+    let tool = || as_tool(vec![(captures("^T (\\w+)$", Ok), Role::Result), (error(), Role::Failure)]);
+    let mine = vec![any(), states(prefix("Y"), "lost", Open)];
+    let lines = ["R error", "T lost", "R quiet", "T quiet"];
+    assert_eq!(stated(mine, Some(tool()), &lines), ["error Bad", "lost Open", "quiet Open", "quiet Open"]);
+    let aside = as_tool(vec![(error(), Role::Aside)]);
+    assert_eq!(stated(vec![any()], Some(aside), &["R error"]), ["error Ok"]);
+    assert_eq!(stated(vec![any()], Some(Preset::ExitCode), &["R failed"]), ["failed Bad"]);
+    // A list of words in a group names them too, unless a rule does literally; of many the worst.
+    let list = captures("^L (no|error|maybe)$", Open);
+    let rules = vec![any(), list, error(), states(prefix("Z"), "no", Ok), states(prefix("V"), "error", Open)];
+    let lines = ["R no", "L no", "R maybe", "L error", "V"];
+    assert_eq!(stated(rules, None, &lines), ["no Ok", "no Ok", "maybe Open", "error Bad", "error Open"]);
+}
+
+#[test]
+fn a_captured_word_of_provisors_own_is_bad() {
+    let rules = vec![captures("^R (\\w+)$", Counts::Ok), captures("^S (mixed|fine)$", Counts::Ok)];
+    let lines = ["R mixed", "R contradiction", "S mixed", "S fine"];
+    assert_eq!(stated(rules, None, &lines), ["mixed Bad", "contradiction Bad", "mixed Bad", "fine Ok"]);
 }

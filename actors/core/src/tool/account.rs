@@ -2,7 +2,7 @@
 //!
 //! Real runs have a handful of results. Beyond [`MOST`] a result is only added up: nothing takes its place any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub(crate) struct Account {
     places: BTreeMap<Place, u64>,
     beyond: Sum,
     doubt: Option<Doubt>,
+    /// The exit codes that lines have explained.
+    explained: BTreeSet<i32>,
 }
 
 /// What two results have in common of which only the later one counts: what they are about, and where that matters what
@@ -39,13 +41,21 @@ struct Doubt {
 
 impl Account {
     pub(crate) fn new(tool: Arc<Tool>) -> Self {
-        Self { tool, results: BTreeMap::new(), places: BTreeMap::new(), beyond: Sum::default(), doubt: None }
+        Self {
+            tool,
+            results: BTreeMap::new(),
+            places: BTreeMap::new(),
+            beyond: Sum::default(),
+            doubt: None,
+            explained: BTreeSet::new(),
+        }
     }
 
     /// Takes in what the tool's rules say about a line, and makes its verdict a finding.
     pub(crate) fn take(&mut self, line: &[u8], telling: Telling, at: Duration, findings: &mut Findings) {
-        let Telling { reading, about, role } = telling;
+        let Telling { reading, about, role, explains_exit } = telling;
         let Some((verdict, counts)) = reading.verdict else { return };
+        self.explained.extend(explains_exit);
         let own = matches!(role, Role::Result | Role::Failure);
         let line = lossy(line);
         let statement = about.clone().unwrap_or_else(|| Arc::clone(&line));
@@ -151,6 +161,7 @@ impl Account {
             (Cause::Exited, Some(Exit::Signal(_))) => false,
             (Cause::Exited, Some(Exit::Code(code))) => {
                 self.tool.stated_by(code).is_some()
+                    || self.explained.contains(&code)
                     || self.tool.sound_exits.as_ref().is_none_or(|sound| sound.contains(&code))
             }
             _ => true,

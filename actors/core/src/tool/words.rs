@@ -7,8 +7,8 @@ use regex_syntax::hir::{Capture, Hir, HirKind};
 
 use super::{CONTRADICTION, Role, Tool, ToolRule};
 use crate::proverif::grammar;
-use crate::rules::Pattern;
-use crate::verdict::{Counts, EXIT_CODE_WORDS, Preset};
+use crate::rules::{Pattern, Rule};
+use crate::verdict::{Counts, EXIT_CODE_WORDS, OWN_WORDS, Preset};
 
 /// A group that can capture more words than this is not written out.
 pub const WORDS_LISTED: usize = 200;
@@ -74,11 +74,22 @@ impl ToolRule {
         let Self { rule, role, .. } = self;
         let word = |verdict| Word { verdict, counts: rule.counts, aside: *role == Role::Aside };
         let fixed = rule.verdict.iter().map(|verdict| word(Some(Arc::clone(verdict))));
-        let Some(group) = rule.capture else { return fixed.collect() };
-        match captured(&rule.on, group) {
-            Some(texts) => texts.into_iter().map(|text| word(Some(text))).chain(fixed).collect(),
-            None => std::iter::once(word(None)).chain(fixed).collect(),
+        if rule.capture.is_none() {
+            return fixed.collect();
         }
+        let Some(texts) = rule.captured() else { return std::iter::once(word(None)).chain(fixed).collect() };
+        let captured = texts.into_iter().map(|text| {
+            let counts = if OWN_WORDS.contains(&&*text) { Counts::Bad } else { rule.counts };
+            Word { counts, ..word(Some(text)) }
+        });
+        captured.chain(fixed).collect()
+    }
+}
+
+impl Rule {
+    /// All words that it can capture, where it captures and they are a list.
+    pub(crate) fn captured(&self) -> Option<Vec<Arc<str>>> {
+        captured(&self.on, self.capture?)
     }
 }
 

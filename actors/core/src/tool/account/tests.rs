@@ -19,7 +19,7 @@ fn rule(on: &str, verdict: &str, counts: Counts) -> ToolRule {
         note: false,
         stop: None,
     };
-    ToolRule { rule, about: None, role: Role::Result }
+    ToolRule { rule, about: None, role: Role::Result, explains_exit: None }
 }
 
 fn exit(code: i32, verdict: &str) -> StatedExit {
@@ -184,6 +184,14 @@ fn an_answer_needs_a_sound_end_and_no_answer_does_not() {
     assert_eq!(says(&strict, "maybe", Cause::Exited, Exit::Signal(6)), "maybe Open");
     assert_eq!(says(&strict, "yes; maybe", Cause::Exited, Exit::Signal(6)), "mixed Open");
     assert_eq!(says(&strict, "lost", Cause::Exited, Exit::Code(1)), "error Bad");
+    let mut explained = strict.clone();
+    explained.rules[3].explains_exit = Some(1);
+    for (lines, kept) in [("yes; not asked", "yes Ok"), ("a: not asked; yes", "yes Ok"), ("yes", "none")] {
+        assert_eq!(says(&explained, lines, Cause::Exited, Exit::Code(1)), kept, "a line explains the code");
+        assert_eq!(says(&explained, lines, Cause::Exited, Exit::Code(3)), "none", "but no other one");
+        assert_eq!(says(&explained, lines, Cause::Exited, Exit::Signal(11)), "none");
+        assert_eq!(says(&strict, lines, Cause::Exited, Exit::Code(1)), "none");
+    }
     let broken = hear(strict, Vec::new(), "yes\n", Cause::Exited, Exit::Code(1));
     assert_eq!((broken.results, broken.line.as_deref()), (1, Some("yes")), "what it said is shown");
 }
@@ -213,6 +221,7 @@ fn a_presets_rule_may_note_stop_and_fill_the_value() {
         },
         about: None,
         role: Role::Result,
+        explains_exit: None,
     });
     let judging = Judging { rules: Vec::new(), preset: Some(Preset::Tool(Arc::new(tool))) };
     let mut reader = Reader::new(Arc::new(Judge::compile(&judging).unwrap()));

@@ -15,7 +15,7 @@ fn rule(on: &str, verdict: Option<&str>, capture: Option<usize>, counts: Counts)
         note: false,
         stop: None,
     };
-    ToolRule { rule, about: None, role: Role::Result }
+    ToolRule { rule, about: None, role: Role::Result, explains_exit: None }
 }
 
 fn words(rules: Vec<ToolRule>, exits: Vec<StatedExit>) -> Vec<String> {
@@ -47,6 +47,7 @@ fn the_words_are_those_that_rules_and_exits_can_state() {
     for endless in ["(\\w+)", "(a*)", "(?i)(word that is long)", "([^x])"] {
         assert_eq!(captures(endless, 1), ["? Open"], "{endless}");
     }
+    assert_eq!(captures("^(fine|mixed)$", 1), ["fine Open", "mixed Bad"], "a word of provisor's own");
     let both = vec![
         rule("(a|)", Some("none"), Some(1), Ok),
         rule("x", Some("a"), None, Bad),
