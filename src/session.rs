@@ -154,6 +154,8 @@ impl Session {
             tokio::select! {
                 ended = &mut ended => break ended?,
                 signal = signals.next() => {
+                    // What is said now is said of what runs now.
+                    self.take_all(&mut events);
                     if self.obey(signal) {
                         return Ok(Parting::Left);
                     }
