@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::Desk;
+use common::{Desk, wait_until};
 
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/data")
@@ -79,6 +79,39 @@ fn a_replay_gives_what_the_run_gave_for_every_recorded_log_and_every_way_to_end(
     for cause in ["exited", "wall-limit", "silent", "concluded", "not-started"] {
         assert!(rows.values().any(|row| row["cause"] == cause), "nothing ended by {cause}");
     }
+}
+
+/// What is ended because somebody wants it so, one query at once and one after its grace, and what a grandchild says when
+/// its parent has left.
+const UNTIL_ENDED: &str = r#"Job(name: "ended", slots: 3, preset: "proverif", record: true, limits: (grace: "200ms"), commands: [
+    (id: "quick", run: ["sh", "-c", "echo RESULT not a is true.; touch quick; exec sleep 60"]),
+    (id: "deaf", run: ["sh", "-c", "trap '' TERM; echo RESULT not b is false. >&2; touch deaf; while :; do sleep 0.02; done"]),
+    (id: "late", run: ["sh", "-c", "(sleep 0.05; echo RESULT not c is true.) & echo early"]),
+])"#;
+
+#[track_caller]
+fn assert_replayed(desk: &Desk, causes: [&str; 3]) {
+    let ended: Vec<_> = desk.column("cause").into_values().collect();
+    assert_eq!(ended, causes);
+    assert_eq!(desk.column("verdict")["late"], "true", "it was heard after the exit");
+    let ran = desk.finish(desk.provisor(["replay", "out"])).with_code(0);
+    assert_eq!(ran.out.lines().filter(|line| line.starts_with("= ")).count(), 3, "{}\n{}", ran.out, ran.err);
+}
+
+#[test]
+fn what_was_interrupted_or_met_the_deadline_is_replayed_as_it_ended() {
+    let desk = Desk::new("replay-ended");
+    let run = desk.start(UNTIL_ENDED, &["-q"]);
+    desk.await_file("quick");
+    desk.await_file("deaf");
+    wait_until("the third row is there", || {
+        fs::read_to_string(desk.file("out/results.csv")).is_ok_and(|text| text.contains("late,"))
+    });
+    run.signal("INT");
+    run.wait().with_code(3);
+    assert_replayed(&desk, ["cancelled", "exited", "cancelled"]);
+    desk.run(UNTIL_ENDED, &["-q", "--fresh", "--deadline", "2s"]).with_code(3);
+    assert_replayed(&desk, ["deadline", "exited", "deadline"]);
 }
 
 /// A run of one query that says this.

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use provisor_core::cause::{Cause, Exit};
 use provisor_core::lines::Reader;
-use provisor_core::plan::Judging;
+use provisor_core::plan::{Judging, Limits};
 use provisor_core::process::Ear;
 use provisor_core::proverif::{ProVerif, model};
+use provisor_core::record::{Happening, Recording};
+use provisor_core::replay::{Reaction, replay};
 use provisor_core::rules::{Judge, Stream};
 use provisor_core::verdict::{Finding, Judgement, Preset};
 
@@ -136,6 +138,40 @@ fn every_recorded_log_is_read_as_it_would_be_by_hand() {
         let log = std::fs::read(folder.join(format!("{name}.out"))).unwrap();
         let model = std::fs::read(folder.join(format!("{name}.pv"))).unwrap_or_default();
         check(&name, &log, exit, model::scan(&model).lemmas);
+    }
+}
+
+/// Its timing, in milliseconds and without its end, as a recording.
+fn recording(timing: &str, exit: i32) -> Recording {
+    let read = |line: &str| {
+        let mut words = line.split_whitespace();
+        let number = |word: Option<&str>| word.and_then(|word| word.parse().ok()).expect("a number");
+        let at = Duration::from_millis(number(words.next()));
+        assert_eq!(words.next(), Some("o"), "none of them has a standard error");
+        (at, Happening::Read(Stream::Stdout, number(words.next())))
+    };
+    let mut events: Vec<_> = timing.lines().map(read).collect();
+    let end = events.last().map_or(Duration::ZERO, |(at, _)| *at);
+    events.push((end, Happening::Left { exit: Exit::Code(exit), refined: None }));
+    Recording { events, ..Recording::default() }
+}
+
+#[test]
+fn every_recorded_log_is_replayed_to_the_verdict_that_it_has() {
+    let Some(folder) = folder() else { return };
+    for (name, exit) in index(&folder) {
+        let log = std::fs::read(folder.join(format!("{name}.out"))).unwrap();
+        let timing = std::fs::read_to_string(folder.join(format!("{name}.timing"))).unwrap();
+        let preset = Some(Preset::ProVerif(ProVerif::default()));
+        let judge = Arc::new(Judge::compile(&Judging { rules: Vec::new(), preset }).unwrap());
+        let recording = recording(&timing, exit);
+        let outcome =
+            replay(judge, Limits::default(), &recording, &log, Reaction::AsRecorded).unwrap().outcome;
+        let (_, read_at_once) = read(&log, exit, usize::MAX, 0);
+        assert_eq!((outcome.cause, outcome.exit()), (Cause::Exited, Some(Exit::Code(exit))), "{name}");
+        assert_eq!(outcome.judgement.verdict, read_at_once.verdict, "{name}");
+        assert_eq!(outcome.judgement.line, read_at_once.line, "{name}");
+        assert_eq!(outcome.judgement.results, read_at_once.results, "{name}");
     }
 }
 
