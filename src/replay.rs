@@ -49,9 +49,10 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Whether a replay came to the same.
+    /// Whether a replay came to the same. What was lost has no verdict, whatever it had said.
     pub(crate) fn agrees(&self, replay: &Replay) -> bool {
-        self.cause == replay.outcome.cause_word() && self.verdict == replay.outcome.judgement.verdict
+        let same_verdict = self.verdict == replay.outcome.judgement.verdict;
+        self.cause == replay.outcome.cause_word() && (same_verdict || self.cause == "lost")
     }
 }
 

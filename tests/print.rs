@@ -215,7 +215,7 @@ fn a_run_that_is_done_waits_for_its_reader_until_it_is_interrupted() {
     wait_until("all is done", || {
         desk.file("out/results.csv").exists()
             && desk.results().len() == 1
-            && record().contains("\"waiting\":0")
+            && record().contains("\"running\":[]")
     });
     // Nothing says when the run has ended and only the printing is left; the first interruption may still be the run's.
     wait_until("it leaves", || {

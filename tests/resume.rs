@@ -149,7 +149,7 @@ fn interrupt(desk: &Desk, spec: &str) {
     let started = desk.start(spec, &["--fresh"]);
     desk.await_file("ready");
     started.signal("INT");
-    started.wait().with_code(3).says("2 queries not done");
+    started.wait().with_code(3).says("2 queries left to run");
     assert_eq!(executed(desk), ["a", "b"]);
 }
 
@@ -187,7 +187,7 @@ fn a_run_is_taken_up_too_where_the_interruption_left_a_row_for_every_query() {
     let started = desk.start(&spec, &[]);
     desk.await_file("ready");
     started.signal("INT");
-    started.wait().with_code(3).says("interrupted").says("`provisor run spec.ron` goes on");
+    started.wait().with_code(3).says("interrupted").says("`provisor run spec.ron -o out` goes on");
     assert_eq!(desk.results().len(), 2);
     desk.write("go", "");
     executed(&desk);

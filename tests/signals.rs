@@ -44,7 +44,7 @@ fn ctrl_c_ends_the_children_and_writes_their_rows() {
     desk.write("spec.ron", spec(&mark, "exec sleep 60", "grace: \"20s\""));
     let Some(told) = at_terminal(&desk, "ctrl-c", &mark, "0") else { return };
     assert_eq!(told["code"], 3, "{told}");
-    assert!(told["output"].as_str().is_some_and(|text| text.contains("3 queries not done")), "{told}");
+    assert!(told["output"].as_str().is_some_and(|text| text.contains("3 queries left to run")), "{told}");
     let signals = desk.column("signal");
     assert_eq!((signals["a"].as_str(), signals["b"].as_str()), ("SIGTERM", "SIGTERM"));
     assert_eq!(desk.column("cause").into_values().collect::<Vec<_>>(), ["cancelled", "cancelled"]);
