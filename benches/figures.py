@@ -91,6 +91,7 @@ def output(scratch):
     size = os.path.getsize(piece)
     for logs, rounds in (("Keep", 20), ("Drop", 40)):
         cat = "exec cat " + " ".join([piece] * rounds)
+        os.sync()  # what was written before is not to be written back now
         begin = time.perf_counter()
         process, out = start(scratch, f"output-{logs}", 'Job(name: "output", slots: 1, preset: "proverif", '
                              f'commands: [(id: "q", run: ["sh", "-c", "{cat}"], logs: {logs})])')

@@ -260,7 +260,9 @@ fn a_timing_that_was_left_by_another_attempt_is_not_believed() {
     let stale = "# provisor-timing 1\n5 o 22\n9 exit 0\n";
     // Left in the place of one that comes: gone when the log is made.
     desk.run(spec, &["-q"]);
-    let timing = format!("out/{}", desk.results()["q"]["log"].replace(".1.log", ".2.timing"));
+    let log = format!("out/{}", desk.results()["q"]["log"].replace(".1.log", ".2.log"));
+    let timing = log.replace(".log", ".timing");
+    desk.write(&log, "RESULT not a is true.\n");
     desk.write(&timing, stale);
     desk.run(spec, &["-q", "--fresh"]);
     assert!(desk.results()["q"]["log"].ends_with(".2.log"));

@@ -192,24 +192,21 @@ impl RunDir {
         Ok(path)
     }
 
-    /// Creates the log of this name (from [`log_name`]), empty. A timing beside it is that of an attempt of which no more
-    /// is known, and must not be taken for this one's.
+    /// Creates the log of this name (from [`log_name`]), empty. Where there is one already, it and the timing beside it are
+    /// of an attempt of which no more is known, and must not be taken for this one's.
     pub fn create_log(&self, name: &str) -> io::Result<File> {
         let path = self.log_path(name)?;
-        match fs::remove_file(path.with_extension("timing")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let create = || {
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true).custom_flags(libc::O_NOFOLLOW);
-            options.open(&path)
-        };
-        match create() {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).custom_flags(libc::O_NOFOLLOW);
+        match options.open(&path) {
             // Somebody tidied up while we run.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(self.logs_dir())?;
-                create()
+                options.open(&path)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                remove_timing_of(&path)?;
+                options.create_new(false).create(true).truncate(true).open(&path)
             }
             other => other,
         }
@@ -231,6 +228,13 @@ fn log_path(dir: &Path, name: &str) -> io::Result<PathBuf> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the name of a log"));
     }
     Ok(dir.join(name))
+}
+
+fn remove_timing_of(log: &Path) -> io::Result<()> {
+    match fs::remove_file(log.with_extension("timing")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Opens the log of this name in a run directory that may be another's; never through a symlink, and without waiting.
