@@ -308,6 +308,9 @@ impl Session {
         tell("stopped, and all queries with it; `fg` goes on");
         stop();
         self.handle.pause(false);
+        // The ages in the last one have grown by the time that has not passed.
+        self.last_state = None;
+        self.write_state();
         self.draw_now();
     }
 

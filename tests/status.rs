@@ -133,6 +133,24 @@ fn await_state(desk: &Desk, state: &str) -> Value {
 }
 
 #[test]
+fn the_time_that_a_run_was_stopped_is_not_its_queries() {
+    let desk = Desk::new("status-stopped");
+    let started = start(&desk, &[]);
+    await_status(&desk, "1 at work, 1 waiting\n");
+    let for_s = || document(&desk)["running"][0]["for_s"].as_f64().expect("a time");
+    started.signal("TSTP");
+    let stat = format!("/proc/{}/stat", started.pid());
+    wait_until("it is stopped", || fs::read_to_string(&stat).expect("it lives").contains(") T "));
+    let before = for_s();
+    wait_until("a second goes by", || for_s() > before + 1.0);
+    let grown = for_s();
+    started.signal("CONT");
+    wait_until("it tells the time that has passed", || for_s() < grown);
+    desk.write("go", "");
+    started.wait().with_code(0);
+}
+
+#[test]
 fn status_as_json_knows_a_run_at_work_from_one_that_ended_or_died() {
     let desk = Desk::new("status-json");
     let started = start(&desk, &[]);
