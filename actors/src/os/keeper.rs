@@ -14,6 +14,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use super::cgroup::QueryGroups;
 use super::packet::{Inbox, Outbox, Packet};
 use super::spawn::{Born, Failed, Spawner};
 use super::sweep::{Leaders, Orphans, Sweep};
@@ -186,7 +187,7 @@ impl Keeper {
         if id == SOCKET || self.children.contains_key(&id) || request.stdin != stdin.is_some() {
             return self.refuse(id, Step::Request, libc::EINVAL);
         }
-        let born = self.spawner.spawn(request, stdin.as_ref());
+        let born = self.spawner.spawn(request, stdin.as_ref(), &QueryGroups::default());
         match born.and_then(|born| self.watch(id, born)) {
             Err(Failed { step, errno }) => self.refuse(id, step, errno),
             Ok(born) => {

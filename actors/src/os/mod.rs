@@ -2,6 +2,7 @@
 //!
 //! It is seen from outside through two ports, [`Launch`] and [`Child`]. It knows no actor and no message.
 
+mod birth;
 #[expect(dead_code, reason = "the keeper and the meter take it up next")]
 mod cgroup;
 mod fields;

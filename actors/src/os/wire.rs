@@ -143,6 +143,8 @@ pub(super) enum Step {
     Exec = 9,
     /// Taking over its pipes: it runs, but the supervisor could not have them.
     Receive = 10,
+    /// Making its control groups, or entering them.
+    Group = 11,
 }
 
 impl Step {
@@ -159,6 +161,7 @@ impl Step {
             8 => Self::Chdir,
             9 => Self::Exec,
             10 => Self::Receive,
+            11 => Self::Group,
             _ => return None,
         })
     }
