@@ -12,6 +12,7 @@ mod keeper;
 mod link;
 pub mod listen;
 pub mod local;
+mod looks;
 pub mod orphans;
 mod output;
 mod packet;
@@ -158,4 +159,9 @@ pub trait Child {
 
     /// Kills what is left of the tree, then reaps the leader. Called once, after the exit.
     fn sweep(&mut self) -> LocalFuture<Result<SweepReport, GuardianGone>>;
+
+    /// What of its tree was killed and has not died, as a sentence, if that is known.
+    fn stuck(&self) -> Option<Arc<str>> {
+        None
+    }
 }
