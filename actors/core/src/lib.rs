@@ -6,6 +6,7 @@
 //! `clippy.toml` bans what Cargo cannot.
 
 pub mod cause;
+pub mod containment;
 pub mod eta;
 pub mod lines;
 pub mod plan;

@@ -14,6 +14,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use super::begin::Beginning;
 use super::packet::{Inbox, Outbox, Packet};
 use super::spawn::{Born, Failed, Spawner};
 use super::sweep::{Leaders, Orphans, Sweep};
@@ -70,7 +71,11 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Ready to work.
-    pub(super) fn new(socket: OwnedFd, open_files: Option<libc::rlimit>) -> io::Result<Self> {
+    pub(super) fn new(
+        socket: OwnedFd,
+        open_files: Option<libc::rlimit>,
+        beginning: Beginning,
+    ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, SOCKET))?;
         Ok(Self {
@@ -87,13 +92,12 @@ impl Keeper {
             outbox: Outbox::default(),
             awaits_room: false,
             scratch: Vec::new(),
-            held: Vec::new(),
+            held: beginning.held,
         })
     }
 
     /// Serves until the supervisor is gone; then nothing that it started is left.
     pub(super) fn run(&mut self) {
-        let _ = self.reply(Reply::Ready { errno: 0 }, Vec::new());
         let mut inbox = Inbox::new(PACKET);
         let mut events = [EpollEvent::empty(); 64];
         let mut connected = true;

@@ -74,7 +74,7 @@ struct State {
 impl Link {
     /// The link, and what carries its replies.
     pub(super) fn new(guardian: GuardianHandle) -> (Arc<Self>, Driver) {
-        let GuardianHandle { pid, pidfd, socket } = guardian;
+        let GuardianHandle { pid, pidfd, socket, .. } = guardian;
         let state = State {
             slots: HashMap::new(),
             outbox: Outbox::default(),

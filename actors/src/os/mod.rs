@@ -2,6 +2,8 @@
 //!
 //! It is seen from outside through two ports, [`Launch`] and [`Child`]. It knows no actor and no message.
 
+mod begin;
+pub mod contain;
 mod fields;
 pub mod guardian;
 mod keeper;
