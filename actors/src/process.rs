@@ -146,7 +146,8 @@ impl ProcessActor {
         let Launched { child, output, exit } = match launched {
             Ok(launched) => launched,
             Err(LaunchError { transience, text }) => {
-                let transient = transience != Transience::Permanent;
+                // Whoever makes processes has waited for a program that was being written.
+                let transient = transience == Transience::Exhausted;
                 return self.feed(Event::SpawnFailed { transient, text }, ctx);
             }
         };

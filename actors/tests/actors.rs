@@ -191,11 +191,13 @@ async fn a_query_that_could_not_start_just_now_is_started_later() {
 async fn what_cannot_start_is_a_row_and_the_run_goes_on() {
     let theatre = Theatre::new(|request| match place(request) {
         0 => Err(LaunchError { transience: Transience::Permanent, text: "there is no such program".into() }),
+        // The launcher has tried that again and again; nothing here does.
+        1 => Err(LaunchError { transience: Transience::Busy, text: "it is still being written".into() }),
         _ => Ok(Script::print("hello\n")),
     });
     let ledger = Ledger::default();
-    run(plan(2, 1), &theatre, &ledger).await;
-    assert_eq!(causes(&ledger), ["not-started", "exited"]);
+    run(plan(3, 1), &theatre, &ledger).await;
+    assert_eq!(causes(&ledger), ["not-started", "not-started", "exited"]);
 }
 
 #[tokio::test]

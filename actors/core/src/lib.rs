@@ -7,6 +7,7 @@
 
 pub mod cause;
 pub mod containment;
+pub mod desk;
 pub mod eta;
 pub mod lines;
 pub mod plan;
@@ -16,6 +17,7 @@ pub mod record;
 pub mod replay;
 pub mod reuse;
 pub mod roster;
+pub mod row;
 pub mod rules;
 pub mod tally;
 pub mod text;

@@ -94,10 +94,24 @@ impl LocalLauncher {
     }
 }
 
+/// How long to wait after each start that found the program's file open for writing: a copy or a build ends within
+/// milliseconds, and another second makes sure that it was no such thing.
+const BUSY: [u64; 11] = [10, 10, 10, 10, 10, 20, 40, 80, 160, 320, 400];
+
 impl Launch for LocalLauncher {
     fn launch(&self, request: LaunchRequest) -> LocalFuture<Result<Launched, LaunchError>> {
         let shared = Arc::clone(&self.shared);
-        Box::pin(async move { launch(&shared, &request).await })
+        Box::pin(async move {
+            for pause in BUSY {
+                match launch(&shared, &request).await {
+                    Err(error) if error.transience == Transience::Busy => {
+                        tokio::time::sleep(Duration::from_millis(pause)).await;
+                    }
+                    launched => return launched,
+                }
+            }
+            launch(&shared, &request).await
+        })
     }
 
     fn pause(&self, stopped: bool) {

@@ -64,7 +64,7 @@ pub enum Transience {
     Permanent,
     /// The system is short of something (EAGAIN, EMFILE, ENFILE, ENOMEM): fewer at once.
     Exhausted,
-    /// The program's file is being written (ETXTBSY).
+    /// The program's file was being written (ETXTBSY), each of the times that it was tried.
     Busy,
 }
 
