@@ -15,6 +15,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::begin::Beginning;
+use super::cgroup::QueryGroups;
 use super::packet::{Inbox, Outbox, Packet};
 use super::spawn::{Born, Failed, Spawner};
 use super::sweep::{Leaders, Orphans, Sweep};
@@ -190,7 +191,7 @@ impl Keeper {
         if id == SOCKET || self.children.contains_key(&id) || request.stdin != stdin.is_some() {
             return self.refuse(id, Step::Request, libc::EINVAL);
         }
-        let born = self.spawner.spawn(request, stdin.as_ref());
+        let born = self.spawner.spawn(request, stdin.as_ref(), &QueryGroups::default());
         match born.and_then(|born| self.watch(id, born)) {
             Err(Failed { step, errno }) => self.refuse(id, step, errno),
             Ok(born) => {
@@ -283,7 +284,9 @@ impl Keeper {
         if ending != Ending::Forgotten {
             let tree::Peek { signalled, status, cpu_us, max_rss_kib } = peek;
             // That the supervisor is gone shows at the socket too.
-            let _ = self.reply(Reply::Exited { id, signalled, status, cpu_us, max_rss_kib }, Vec::new());
+            let refined = None;
+            let exited = Reply::Exited { id, signalled, status, cpu_us, max_rss_kib, refined };
+            let _ = self.reply(exited, Vec::new());
         }
         if ending != Ending::Open {
             self.begin_sweep(id);
