@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use provisor_core::containment::Level;
 
+use super::begin::Beginning;
 use super::cgroup::{QueryGroups, RunGroups};
 use super::looks::Looks;
 use super::packet::{Inbox, Outbox, Packet};
@@ -83,7 +85,11 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Ready to work.
-    pub(super) fn new(socket: OwnedFd, open_files: Option<libc::rlimit>) -> io::Result<Self> {
+    pub(super) fn new(
+        socket: OwnedFd,
+        open_files: Option<libc::rlimit>,
+        beginning: Beginning,
+    ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, SOCKET))?;
         Ok(Self {
@@ -94,7 +100,7 @@ impl Keeper {
             leaders: Leaders::default(),
             orphans: Orphans::new(),
             groups: RunGroups::none(),
-            walks: true,
+            walks: beginning.level != Level::Group,
             sweeps: HashMap::new(),
             doomed: BTreeSet::new(),
             killed: VecDeque::new(),
@@ -104,13 +110,12 @@ impl Keeper {
             outbox: Outbox::default(),
             awaits_room: false,
             scratch: Vec::new(),
-            held: Vec::new(),
+            held: beginning.held,
         })
     }
 
     /// Serves until the supervisor is gone; then nothing that it started is left.
     pub(super) fn run(&mut self) {
-        let _ = self.reply(Reply::Ready { errno: 0 }, Vec::new());
         let mut inbox = Inbox::new(PACKET);
         let mut events = [EpollEvent::empty(); 64];
         let mut connected = true;
@@ -130,12 +135,6 @@ impl Keeper {
             connected &= self.wish_for_room().is_ok();
         }
         self.end_everything();
-    }
-
-    /// How trees are held together and ended. Before the first child.
-    pub(super) fn contain(&mut self, groups: RunGroups, walks: bool, token: &str) {
-        (self.groups, self.walks) = (groups, walks);
-        self.orphans.set_token(token);
     }
 
     fn timeout(&self) -> EpollTimeout {

@@ -104,7 +104,7 @@ pub(super) struct Stuck {
 impl Link {
     /// The link, and what carries its replies.
     pub(super) fn new(guardian: GuardianHandle) -> (Arc<Self>, Driver) {
-        let GuardianHandle { pid, pidfd, socket } = guardian;
+        let GuardianHandle { pid, pidfd, socket, .. } = guardian;
         let state = State {
             slots: HashMap::new(),
             outbox: Outbox::default(),

@@ -2,9 +2,11 @@
 //!
 //! It is seen from outside through two ports, [`Launch`] and [`Child`]. It knows no actor and no message.
 
+mod begin;
 mod birth;
 #[expect(dead_code, reason = "the keeper and the meter take it up next")]
 mod cgroup;
+pub mod contain;
 mod evidence;
 mod fields;
 pub mod guardian;
