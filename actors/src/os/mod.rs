@@ -3,10 +3,10 @@
 //! It is seen from outside through two ports, [`Launch`] and [`Child`]. It knows no actor and no message.
 
 mod begin;
-pub mod contain;
 mod birth;
 #[expect(dead_code, reason = "the keeper and the meter take it up next")]
 mod cgroup;
+pub mod contain;
 mod evidence;
 mod fields;
 pub mod guardian;
@@ -14,14 +14,17 @@ mod keeper;
 mod link;
 pub mod listen;
 pub mod local;
+mod namespace;
 pub mod orphans;
 mod output;
 mod packet;
 mod program;
+pub mod remains;
 pub mod signals;
 mod spawn;
 mod sweep;
 pub mod terminal;
+pub mod token;
 mod tree;
 mod watched;
 mod wire;

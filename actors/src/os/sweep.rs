@@ -6,8 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-use nix::unistd::{Pid, getsid};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getpid, getsid};
 
 use super::tree::{self, Mark, Proc, Reaped};
 
@@ -165,6 +165,10 @@ impl Orphans {
 
     /// Kills every child of ours, leaders too; what is below them becomes our child in turn.
     pub(super) fn kill_everything(&mut self) {
+        if getpid() == Pid::from_raw(1) {
+            // All that is in our namespace, in one call, so that nobody can run away by forking.
+            let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+        }
         self.proc.own_children(&mut self.listing);
         for pid in &self.listing {
             tree::signal_own(*pid, Signal::SIGKILL);
