@@ -214,7 +214,7 @@ fn launcher(guardian: GuardianHandle, contained: Contained, is_clean: Arc<Atomic
             close: Box::pin(async move {
                 let report = closing.close().await;
                 tracing::debug!(?report, "the guardian has left");
-                if report.unattributed.is_some() {
+                if report.unattributed.is_some() && report.left == 0 {
                     is_clean.store(true, Ordering::Release);
                 }
             }),

@@ -14,6 +14,7 @@ mod keeper;
 mod link;
 pub mod listen;
 pub mod local;
+mod looks;
 mod namespace;
 pub mod orphans;
 mod output;
@@ -163,4 +164,9 @@ pub trait Child {
 
     /// Kills what is left of the tree, then reaps the leader. Called once, after the exit.
     fn sweep(&mut self) -> LocalFuture<Result<SweepReport, GuardianGone>>;
+
+    /// What of its tree was killed and has not died, as a sentence, if that is known.
+    fn stuck(&self) -> Option<Arc<str>> {
+        None
+    }
 }

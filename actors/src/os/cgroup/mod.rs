@@ -131,6 +131,13 @@ impl RunGroups {
         QueryGroups::make(self, &format!("q{id}"), memory, processes)
     }
 
+    /// Kills whatever is in the run's group, at once.
+    pub(super) fn kill(&self) {
+        if let Some(folder) = &self.unified {
+            let _ = folder.kill();
+        }
+    }
+
     /// Kills whatever is in any of the run's groups, and removes them all if they are empty by the end of the time.
     /// True: nothing is left.
     pub(super) fn end(&self, time: Duration) -> bool {

@@ -115,18 +115,29 @@ impl QueryGroups {
 
     /// What they can tell up to now. At the leader's exit it is nearly all; after the sweep, all.
     pub(in crate::os) fn evidence(&self) -> Evidence {
-        let oom_file = |unified| if unified { "memory.events" } else { "memory.oom_control" };
-        let peak_file = |unified| if unified { "memory.peak" } else { "memory.max_usage_in_bytes" };
-        let (memory, processes) = (self.memory.as_ref(), self.processes.as_ref());
-        let count = |holder: Option<&Holder>, file: &dyn Fn(bool) -> &'static str, word| {
-            holder.and_then(|holder| holder.folder.field(file(holder.unified), word).ok()).unwrap_or(0)
+        let peak_of = |holder: &Holder| {
+            let file = if holder.unified { "memory.peak" } else { "memory.max_usage_in_bytes" };
+            holder.folder.number(file).ok()
         };
         Evidence {
-            oom_kills: count(memory, &oom_file, "oom_kill"),
-            refused_processes: count(processes, &|_| "pids.events", "max"),
-            memory_peak: memory.and_then(|holder| holder.folder.number(peak_file(holder.unified)).ok()),
+            oom_kills: self.oom_kills(),
+            refused_processes: self.refused_processes(),
+            memory_peak: self.memory.as_ref().and_then(peak_of),
             cpu: self.cpu(),
         }
+    }
+
+    /// So many of its processes the kernel has killed for want of memory; 0 where no controller watches.
+    pub(in crate::os) fn oom_kills(&self) -> u64 {
+        self.memory.as_ref().map_or(0, |holder| {
+            let file = if holder.unified { "memory.events" } else { "memory.oom_control" };
+            holder.folder.field(file, "oom_kill").unwrap_or(0)
+        })
+    }
+
+    /// So often it was refused a process for its limit; 0 where no controller watches.
+    pub(in crate::os) fn refused_processes(&self) -> u64 {
+        self.processes.as_ref().map_or(0, |holder| holder.folder.field("pids.events", "max").unwrap_or(0))
     }
 
     /// The CPU time of all that ever ran in it.
