@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-pub use lock::{Holder, holder};
+use crate::os::token;
+
+pub use lock::{Holder, Left, holder};
 
 const LOGS: &str = "logs";
 const RUNS: &str = "runs";
@@ -122,6 +124,8 @@ pub fn last_run_dir(path: &Path) -> Option<PathBuf> {
 pub struct RunDir {
     path: PathBuf,
     lock: File,
+    token: Box<str>,
+    left: Left,
 }
 
 impl RunDir {
@@ -132,8 +136,10 @@ impl RunDir {
         make_directory(&path)?;
         check_kinds(&path)?;
         probe(&path).map_err(|source| RunDirError::NotWritable { path: path.clone(), source })?;
-        let lock = lock::take(&path, waits)?;
-        let dir = Self { path, lock };
+        let failed = |source| RunDirError::Lock { path: path.join(lock::NAME), source };
+        let token = token::fresh().map_err(failed)?;
+        let (lock, left) = lock::take(&path, &token, waits)?;
+        let dir = Self { path, lock, token, left };
         for name in FOLDERS {
             make_directory(&dir.path.join(name))?;
         }
@@ -150,6 +156,33 @@ impl RunDir {
     #[must_use]
     pub const fn lock_file(&self) -> &File {
         &self.lock
+    }
+
+    /// Names this run, and no other one anywhere.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Earlier runs here of which processes may be left: they are to be killed before anything is started.
+    #[must_use]
+    pub const fn left(&self) -> &Left {
+        &self.left
+    }
+
+    /// Notes that nothing of the earlier runs is left.
+    pub fn note_cleared(&self) -> io::Result<()> {
+        lock::write_holder(&self.lock, &self.token, &Left::default())
+    }
+
+    /// Notes the control groups of this run, so that the next one finds what is left in them.
+    pub fn note_groups(&self, groups: &[PathBuf]) -> io::Result<()> {
+        lock::add_groups(&self.lock, groups)
+    }
+
+    /// Notes that nothing is left of this run.
+    pub fn note_clean(&self) -> io::Result<()> {
+        lock::add_clean(&self.lock)
     }
 
     /// Where the children's output is kept.
