@@ -11,7 +11,7 @@ use provisor_actors::clock::RunClock;
 use provisor_actors::logs::{LogSpec, Logs};
 use provisor_actors::messages::{Begin, Event, Failure, Reason, Report};
 use provisor_actors::monitor::start_monitored;
-use provisor_actors::os::{LaunchError, LaunchRequest, Transience};
+use provisor_actors::os::{LaunchError, LaunchRequest, Transience, TreeLimits};
 use provisor_actors::process::{ProcessActor, Surroundings};
 use provisor_actors::runtime::{Ports, Runtime, RuntimeHandle, StartError};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
@@ -191,11 +191,13 @@ async fn a_query_that_could_not_start_just_now_is_started_later() {
 async fn what_cannot_start_is_a_row_and_the_run_goes_on() {
     let theatre = Theatre::new(|request| match place(request) {
         0 => Err(LaunchError { transience: Transience::Permanent, text: "there is no such program".into() }),
+        // The launcher has tried that again and again; nothing here does.
+        1 => Err(LaunchError { transience: Transience::Busy, text: "it is still being written".into() }),
         _ => Ok(Script::print("hello\n")),
     });
     let ledger = Ledger::default();
-    run(plan(2, 1), &theatre, &ledger).await;
-    assert_eq!(causes(&ledger), ["not-started", "exited"]);
+    run(plan(3, 1), &theatre, &ledger).await;
+    assert_eq!(causes(&ledger), ["not-started", "not-started", "exited"]);
 }
 
 #[tokio::test]
@@ -302,7 +304,8 @@ async fn life_of_one(reports: Arc<Mutex<Vec<Report>>>) {
     let judge = Arc::new(Judge::compile(&query.judging).expect("it compiles"));
     let machine = Process::new(Reader::new(judge), query.limits, Patience::default());
     let log = Arc::new(LogSpec { id: "none".into(), name: "none".into(), keep: query.logs, record: false });
-    let request = LaunchRequest { cookie: "test/0/1".into(), command: query.command };
+    let request =
+        LaunchRequest { cookie: "test/0/1".into(), command: query.command, limits: TreeLimits::default() };
     let (over, ended) = tokio::sync::oneshot::channel();
     let actor = ProcessActor::new((0, 1), request, log, machine, around);
     let address = start_monitored(actor, tracing::Span::none(), |reason| drop(over.send(reason)));

@@ -117,6 +117,14 @@ pub struct Limits {
     pub wall: Option<Duration>,
     /// Longest time without a byte of output.
     pub silence: Option<Duration>,
+    /// Most CPU time, of its whole tree.
+    pub cpu: Option<Duration>,
+    /// Most memory in bytes, of its whole tree.
+    pub memory: Option<u64>,
+    /// Most bytes of output, of both streams together.
+    pub output: Option<u64>,
+    /// Most processes at a time, its leader among them.
+    pub processes: Option<u32>,
     /// Time between Term and Kill.
     pub grace: Duration,
 }
@@ -128,7 +136,15 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { wall: None, silence: None, grace: Self::DEFAULT_GRACE }
+        Self {
+            wall: None,
+            silence: None,
+            cpu: None,
+            memory: None,
+            output: None,
+            processes: None,
+            grace: Self::DEFAULT_GRACE,
+        }
     }
 }
 

@@ -279,7 +279,9 @@ impl Keeper {
         if ending != Ending::Forgotten {
             let tree::Peek { signalled, status, cpu_us, max_rss_kib } = peek;
             // That the supervisor is gone shows at the socket too.
-            let _ = self.reply(Reply::Exited { id, signalled, status, cpu_us, max_rss_kib }, Vec::new());
+            let refined = None;
+            let exited = Reply::Exited { id, signalled, status, cpu_us, max_rss_kib, refined };
+            let _ = self.reply(exited, Vec::new());
         }
         if ending != Ending::Open {
             self.begin_sweep(id);

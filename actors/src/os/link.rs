@@ -15,8 +15,9 @@ use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd::Pid;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
+use super::evidence::Seen;
 use super::guardian::GuardianHandle;
 use super::packet::{Inbox, Outbox, Packet};
 use super::tree;
@@ -33,6 +34,7 @@ pub(super) struct RawExit {
     pub(super) status: i32,
     pub(super) cpu_us: u64,
     pub(super) max_rss_kib: u64,
+    pub(super) refined: Option<Seen>,
 }
 
 /// Who waits for news of a child.
@@ -41,6 +43,8 @@ pub(super) struct Slot {
     pub(super) spawned: Option<oneshot::Sender<SpawnAnswer>>,
     pub(super) exited: Option<oneshot::Sender<RawExit>>,
     pub(super) swept: Option<oneshot::Sender<u32>>,
+    /// Hears of more than one thing, and of none after the exit.
+    pub(super) exceeded: Option<mpsc::UnboundedSender<Seen>>,
 }
 
 /// What became of the guardian.
@@ -161,9 +165,15 @@ impl Link {
                 let spawned = state.slots.remove(&id).and_then(|slot| slot.spawned);
                 spawned.map(|spawned| spawned.send(Err((step, errno))));
             }
-            Reply::Exited { id, signalled, status, cpu_us, max_rss_kib } => {
-                let exited = state.slots.get_mut(&id).and_then(|slot| slot.exited.take());
-                exited.map(|exited| exited.send(RawExit { signalled, status, cpu_us, max_rss_kib }));
+            Reply::Exited { id, signalled, status, cpu_us, max_rss_kib, refined } => {
+                let Some(slot) = state.slots.get_mut(&id) else { return };
+                slot.exceeded = None;
+                let exit = RawExit { signalled, status, cpu_us, max_rss_kib, refined };
+                slot.exited.take().map(|exited| exited.send(exit));
+            }
+            Reply::Exceeded { id, seen } => {
+                let exceeded = state.slots.get(&id).and_then(|slot| slot.exceeded.as_ref());
+                exceeded.map(|exceeded| exceeded.send(seen));
             }
             Reply::Swept { id, leftovers } => {
                 let swept = state.slots.remove(&id).and_then(|slot| slot.swept);
