@@ -2,6 +2,11 @@
 //!
 //! It is seen from outside through two ports, [`Launch`] and [`Child`]. It knows no actor and no message.
 
+mod begin;
+mod birth;
+#[expect(dead_code, reason = "the keeper and the meter take it up next")]
+mod cgroup;
+pub mod contain;
 mod evidence;
 mod fields;
 pub mod guardian;
@@ -9,6 +14,7 @@ mod keeper;
 mod link;
 pub mod listen;
 pub mod local;
+mod looks;
 pub mod orphans;
 mod output;
 mod packet;
@@ -155,4 +161,9 @@ pub trait Child {
 
     /// Kills what is left of the tree, then reaps the leader. Called once, after the exit.
     fn sweep(&mut self) -> LocalFuture<Result<SweepReport, GuardianGone>>;
+
+    /// What of its tree was killed and has not died, as a sentence, if that is known.
+    fn stuck(&self) -> Option<Arc<str>> {
+        None
+    }
 }
