@@ -12,7 +12,7 @@ fn row_82_many_that_talk_at_once() {
         let spec = format!(
             r#"Job(name: "chatty", slots: {QUERIES}, matrix: {{"n": 1..={QUERIES}}}, id: "q{{{{ n }}}}",
                 rules: [(on: Prefix("xxxx"), note: true), (on: Prefix("end"), verdict: "end")], command: {})"#,
-            fake("flood 200000 say end exit 0")
+            fake("flood 200000 say . say end exit 0")
         );
         run(desk, &spec, &["-q"]).with_code(0);
         let rows = desk.results();
