@@ -4,22 +4,24 @@
 //! lock means that nothing of the old run lives. Nothing here is ever opened through a symlink, and no name that is made
 //! from an id leads out of the directory. What stands in the files is no concern of this module.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+mod lock;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use thiserror::Error;
 
-const LOCK: &str = "lock";
+pub use lock::{Holder, holder};
+
 const LOGS: &str = "logs";
 const RUNS: &str = "runs";
 /// What is a directory in a run directory, and what is a file.
 const FOLDERS: [&str; 2] = [LOGS, RUNS];
 const FILES: [&str; 7] = [
-    LOCK,
+    lock::NAME,
     "provisor.db",
     "provisor.db-wal",
     "provisor.db-shm",
@@ -27,10 +29,6 @@ const FILES: [&str; 7] = [
     "results.csv",
     "verdicts.csv",
 ];
-/// Between two looks at a lock that a dead run's guardian still holds.
-const POLL: Duration = Duration::from_millis(20);
-/// `status` tests the lock by taking it for a moment: one failure proves nothing.
-const LEAST_WAIT: Duration = Duration::from_millis(60);
 /// Bytes of an id in the name of a log.
 const NAME_CUT: usize = 80;
 
@@ -119,24 +117,6 @@ pub fn last_run_dir(path: &Path) -> Option<PathBuf> {
     Some(path.join("runs").join(last.to_string()))
 }
 
-/// Who holds a run directory, as its lock file says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// The supervisor's process id.
-    pub pid: u32,
-    /// When that process was started, in clock ticks since the machine was: tells it from a later one of its number.
-    birth: u64,
-    /// On which machine.
-    host: Box<str>,
-}
-
-impl std::fmt::Display for Holder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "pid {}", self.pid)?;
-        if self.host == this_host() { Ok(()) } else { write!(f, " on {}", self.host) }
-    }
-}
-
 /// A run directory that is ours for as long as this, or a duplicate of its lock's descriptor, is there.
 #[derive(Debug)]
 pub struct RunDir {
@@ -152,7 +132,7 @@ impl RunDir {
         make_directory(&path)?;
         check_kinds(&path)?;
         probe(&path).map_err(|source| RunDirError::NotWritable { path: path.clone(), source })?;
-        let lock = take_lock(&path, waits.max(LEAST_WAIT))?;
+        let lock = lock::take(&path, waits)?;
         let dir = Self { path, lock };
         for name in FOLDERS {
             make_directory(&dir.path.join(name))?;
@@ -253,17 +233,6 @@ pub fn log_name(id: &str, attempt: u32) -> String {
     format!("{LOGS}/{shown}-{}.{attempt}.log", &hash[..12])
 }
 
-/// The pid of the provisor that holds this run directory, if one does: alive, or dead with its guardian still at work.
-/// Disturbs nobody.
-#[must_use]
-pub fn holder(path: &Path) -> Option<u32> {
-    let mut lock = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path.join(LOCK)).ok()?;
-    match lock.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => read_holder(&mut lock).map(|holder| holder.pid),
-        _ => None,
-    }
-}
-
 fn make_directory(path: &Path) -> Result<(), RunDirError> {
     if path.is_dir() {
         return Ok(());
@@ -310,85 +279,6 @@ fn probe(dir: &Path) -> io::Result<()> {
     let written = file.write_all(b"\n").and_then(|()| file.sync_all());
     fs::remove_file(&path)?;
     written
-}
-
-fn take_lock(dir: &Path, waits: Duration) -> Result<File, RunDirError> {
-    let path = dir.join(LOCK);
-    let failed = |source| RunDirError::Lock { path: path.clone(), source };
-    let give_up_at = Instant::now() + waits;
-    loop {
-        let mut lock = open_lock(&path).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) if is_still_there(&lock, &path) => {
-                write_holder(&mut lock).map_err(failed)?;
-                return Ok(lock);
-            }
-            Ok(()) => {}
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-            Err(TryLockError::WouldBlock) => match read_holder(&mut lock) {
-                Some(holder) if is_alive(&holder) => {
-                    return Err(RunDirError::InUse { path: dir.to_owned(), holder });
-                }
-                _ if Instant::now() >= give_up_at => {
-                    return Err(RunDirError::StillHeld { path: dir.to_owned() });
-                }
-                _ => thread::sleep(POLL),
-            },
-        }
-    }
-}
-
-fn open_lock(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW).open(path)
-}
-
-/// Somebody may have removed the file between its opening and its locking: such a lock is worth nothing.
-fn is_still_there(lock: &File, path: &Path) -> bool {
-    match (lock.metadata(), fs::symlink_metadata(path)) {
-        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
-        _ => false,
-    }
-}
-
-fn write_holder(lock: &mut File) -> io::Result<()> {
-    let pid = std::process::id();
-    let birth = birth_of(pid).unwrap_or(0);
-    lock.set_len(0)?;
-    lock.rewind()?;
-    lock.write_all(format!("{pid} {birth} {}\n", this_host()).as_bytes())
-}
-
-fn read_holder(lock: &mut File) -> Option<Holder> {
-    let mut text = String::new();
-    lock.rewind().ok()?;
-    lock.take(1024).read_to_string(&mut text).ok()?;
-    let mut words = text.split_ascii_whitespace();
-    let pid = words.next()?.parse().ok()?;
-    let birth = words.next()?.parse().ok()?;
-    Some(Holder { pid, birth, host: words.next()?.into() })
-}
-
-/// A process of another machine counts as alive: nothing can be known of it, and the lock is held.
-fn is_alive(holder: &Holder) -> bool {
-    holder.host != this_host() || birth_of(holder.pid) == Some(holder.birth)
-}
-
-/// When a live process was started; a zombie is none.
-fn birth_of(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything, spaces and parentheses too.
-    let mut after_name = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
-    let state = after_name.next()?;
-    if matches!(state, "Z" | "X" | "x") {
-        return None;
-    }
-    after_name.nth(18)?.parse().ok()
-}
-
-fn this_host() -> Box<str> {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    if name.trim().is_empty() { "localhost".into() } else { name.trim().into() }
 }
 
 #[cfg(test)]

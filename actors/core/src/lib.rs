@@ -6,6 +6,7 @@
 //! `clippy.toml` bans what Cargo cannot.
 
 pub mod cause;
+pub mod desk;
 pub mod eta;
 pub mod lines;
 pub mod plan;
@@ -15,6 +16,7 @@ pub mod record;
 pub mod replay;
 pub mod reuse;
 pub mod roster;
+pub mod row;
 pub mod rules;
 pub mod tally;
 pub mod text;

@@ -1,0 +1,70 @@
+use std::process::{Command, Stdio};
+
+use super::super::RunDir;
+use super::*;
+use crate::testdir::TestDir;
+
+const NO_WAIT: Duration = Duration::ZERO;
+
+/// A lock that is held by this process and says that it is held by a dead one.
+fn held_by_the_dead(dir: &Path) -> File {
+    let mut child = Command::new("true").stdin(Stdio::null()).spawn().unwrap();
+    let dead = child.id();
+    child.wait().unwrap();
+    let mut lock = open(&dir.join(NAME)).unwrap();
+    lock.try_lock().unwrap();
+    write!(lock, "{dead} 1 {}", this_host()).unwrap();
+    lock
+}
+
+#[test]
+fn what_a_dead_run_left_is_waited_for() {
+    let temp = TestDir::new();
+    let lock = held_by_the_dead(temp.path());
+    let refused = RunDir::open(temp.path(), NO_WAIT).unwrap_err();
+    assert!(matches!(refused, RunDirError::StillHeld { .. }), "{refused}");
+    let guardian = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(150));
+        drop(lock);
+    });
+    let began = Instant::now();
+    RunDir::open(temp.path(), Duration::from_secs(20)).unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(100));
+    guardian.join().unwrap();
+}
+
+#[test]
+fn a_holder_on_another_machine_is_believed() {
+    let temp = TestDir::new();
+    let mut lock = open(&temp.path().join(NAME)).unwrap();
+    lock.try_lock().unwrap();
+    write!(lock, "1 1 elsewhere").unwrap();
+    let refused = RunDir::open(temp.path(), NO_WAIT).unwrap_err().to_string();
+    assert!(refused.ends_with("is in use by provisor with pid 1 on elsewhere"), "{refused}");
+}
+
+#[test]
+fn a_lock_that_was_removed_is_worth_nothing() {
+    let temp = TestDir::new();
+    let path = temp.path().join(NAME);
+    let lock = open(&path).unwrap();
+    assert!(is_still_there(&lock, &path));
+    fs::remove_file(&path).unwrap();
+    assert!(!is_still_there(&lock, &path));
+    let _another = open(&path).unwrap();
+    assert!(!is_still_there(&lock, &path));
+}
+
+#[test]
+fn a_zombie_is_not_alive() {
+    let mut child = Command::new("true").spawn().unwrap();
+    let pid = child.id();
+    let is_dead = || birth_of(pid).is_none();
+    let give_up_at = Instant::now() + Duration::from_secs(10);
+    while !is_dead() && Instant::now() < give_up_at {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(is_dead());
+    child.wait().unwrap();
+    assert!(birth_of(std::process::id()).is_some_and(|birth| birth > 0));
+}
