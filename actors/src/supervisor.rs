@@ -126,7 +126,8 @@ impl Supervisor {
             Patience::default(),
         );
         let cookie = format!("{}/{query}/{attempt}", office.token).into();
-        let request = LaunchRequest { cookie, command: asked.command.clone() };
+        let request =
+            LaunchRequest { cookie, command: asked.command.clone(), limits: (&asked.limits).into() };
         let actor = ProcessActor::new(
             (query, attempt),
             request,

@@ -11,7 +11,7 @@ use provisor_actors::clock::RunClock;
 use provisor_actors::logs::{LogSpec, Logs};
 use provisor_actors::messages::{Begin, Event, Failure, Reason, Report};
 use provisor_actors::monitor::start_monitored;
-use provisor_actors::os::{LaunchError, LaunchRequest, Transience};
+use provisor_actors::os::{LaunchError, LaunchRequest, Transience, TreeLimits};
 use provisor_actors::process::{ProcessActor, Surroundings};
 use provisor_actors::runtime::{Ports, Runtime, RuntimeHandle, StartError};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
@@ -304,7 +304,8 @@ async fn life_of_one(reports: Arc<Mutex<Vec<Report>>>) {
     let judge = Arc::new(Judge::compile(&query.judging).expect("it compiles"));
     let machine = Process::new(Reader::new(judge), query.limits, Patience::default());
     let log = Arc::new(LogSpec { id: "none".into(), name: "none".into(), keep: query.logs, record: false });
-    let request = LaunchRequest { cookie: "test/0/1".into(), command: query.command };
+    let request =
+        LaunchRequest { cookie: "test/0/1".into(), command: query.command, limits: TreeLimits::default() };
     let (over, ended) = tokio::sync::oneshot::channel();
     let actor = ProcessActor::new((0, 1), request, log, machine, around);
     let address = start_monitored(actor, tracing::Span::none(), |reason| drop(over.send(reason)));

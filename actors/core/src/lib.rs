@@ -5,7 +5,9 @@
 //! effects. This package must never name a runtime, a process, a file, a clock, randomness, a logger or RON; its
 //! `clippy.toml` bans what Cargo cannot.
 
+pub mod amount;
 pub mod cause;
+pub mod containment;
 pub mod desk;
 pub mod eta;
 pub mod lines;

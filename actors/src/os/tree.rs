@@ -139,13 +139,14 @@ impl Proc {
     }
 }
 
-/// Sends a signal to our own child, which we have not reaped, and to the group if it leads one.
-pub(super) fn signal_own(pid: i32, signal: Signal) {
+/// Sends a signal to our own child, which we have not reaped, and to the group if it leads one. An error is the child's: it
+/// runs with rights that we have not (EPERM).
+pub(super) fn signal_own(pid: i32, signal: Signal) -> nix::Result<()> {
     let pid = Pid::from_raw(pid);
     if nix::unistd::getpgid(Some(pid)) == Ok(pid) {
         let _ = killpg(pid, signal);
     }
-    let _ = kill(pid, signal);
+    kill(pid, signal)
 }
 
 /// What a process's environment says of whose it is.
