@@ -235,6 +235,12 @@ impl Session {
                 let id = &self.progress.query(query).id;
                 tracing::warn!(query = %id, %why, "short of something: fewer at once for a while");
             }
+            Event::Stalled { text } => {
+                tell(&format!(
+                    "{text}; nothing new starts until there is room, and no result is lost meanwhile"
+                ));
+            }
+            Event::Resumed => tell("the results are written again, and the run goes on"),
             _ => {}
         }
     }
