@@ -59,6 +59,7 @@ fn ran(desk: &Desk, name: &str) -> BTreeSet<String> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "figures for people")]
 fn on_a_disk_of_a_mebibyte_what_finds_no_room_is_printed_and_the_next_run_goes_on() {
     let desk = Desk::new("full");
     job(&desk);
@@ -135,7 +136,7 @@ fn a_log_on_a_full_disk_does_not_end_its_query() {
     desk.write("changed.ron", spec("second"));
     let script = "mkdir -p out/logs; disk 256k out/logs;
         run() { code=0; $PROVISOR run $2 -o out >$1.out 2>$1.err || code=$?; echo $code >$1.code;
-            cp out/results.csv $1.csv; };
+            cp out/results.csv $1.csv; cp out/provisor.db $1.evidence; };
         run first spec.ron; du -k out/logs >size; resize 8m out/logs; run second changed.ron";
     if with_disks(&desk, script).is_none() {
         return;
@@ -144,6 +145,9 @@ fn a_log_on_a_full_disk_does_not_end_its_query() {
     assert_eq!(desk.read("first.code").trim(), "0", "{}", desk.read("first.err"));
     assert!(first.values().all(|row| row["cause"] == "exited" && row["verdict"] == "first"), "{first:?}");
     let err = desk.read("first.err");
+    let told = fs::read(desk.file("first.evidence")).expect("a copy of the database");
+    let told = String::from_utf8_lossy(&told);
+    assert_eq!(told.matches("its log could not be written and is incomplete").count(), 2, "in each row");
     assert_eq!(err.matches("the log cannot be written and is incomplete").count(), 2, "once for each: {err}");
     // What is left of such a log is nothing to judge by.
     assert_eq!(desk.read("second.code").trim(), "0", "{}", desk.read("second.err"));

@@ -171,6 +171,8 @@ fn a_crash_loses_nothing_that_was_acknowledged() {
     assert_eq!(again.standing().unwrap().len(), 1);
     assert!(!again.last_run_complete().unwrap());
     assert_eq!(again.reader().last_run().unwrap().unwrap().ended_us, None);
+    // Nothing is appended to what may have met a failed `fsync`.
+    assert_eq!(fs::metadata(copy.path().join("provisor.db-wal")).unwrap().len(), 0);
 }
 
 #[test]
