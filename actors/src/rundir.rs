@@ -19,7 +19,9 @@ use thiserror::Error;
 
 use crate::disk;
 use crate::folder::{self, Folder, Identity};
-pub use lock::{Holder, holder};
+use crate::os::token;
+
+pub use lock::{Holder, Left, holder};
 
 const LOGS: &str = "logs";
 const RUNS: &str = "runs";
@@ -121,6 +123,8 @@ pub fn last_run_dir(path: &Path) -> Option<PathBuf> {
 pub struct RunDir {
     folder: Arc<Folder>,
     lock: File,
+    token: Box<str>,
+    left: Left,
 }
 
 impl RunDir {
@@ -133,12 +137,14 @@ impl RunDir {
         let folder = folder.map_err(|source| RunDirError::Create { path: path.clone(), source })?;
         check_kinds(&folder)?;
         disk::probe(&folder).map_err(|source| RunDirError::NotWritable { path: path.clone(), source })?;
-        let lock = lock::take(&path, waits)?;
+        let failed = |source| RunDirError::Lock { path: path.join(lock::NAME), source };
+        let token = token::fresh().map_err(failed)?;
+        let (lock, left) = lock::take(&path, &token, waits)?;
         // The lock is taken by the path: it must be the one in the directory that is held from here on.
         if !Identity::of(&lock).is_ok_and(|identity| folder.holds(lock::NAME, identity)) {
             return Err(RunDirError::Moved { path });
         }
-        let dir = Self { folder: Arc::new(folder), lock };
+        let dir = Self { folder: Arc::new(folder), lock, token, left };
         FOLDERS.iter().try_for_each(|name| dir.make_folder(&dir.folder, name).map(drop))?;
         Ok(dir)
     }
@@ -159,6 +165,33 @@ impl RunDir {
     #[must_use]
     pub const fn lock_file(&self) -> &File {
         &self.lock
+    }
+
+    /// Names this run, and no other one anywhere.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Earlier runs here of which processes may be left: they are to be killed before anything is started.
+    #[must_use]
+    pub const fn left(&self) -> &Left {
+        &self.left
+    }
+
+    /// Notes that nothing of the earlier runs is left.
+    pub fn note_cleared(&self) -> io::Result<()> {
+        lock::write_holder(&self.lock, &self.token, &Left::default())
+    }
+
+    /// Notes the control groups of this run, so that the next one finds what is left in them.
+    pub fn note_groups(&self, groups: &[PathBuf]) -> io::Result<()> {
+        lock::add_groups(&self.lock, groups)
+    }
+
+    /// Notes that nothing is left of this run.
+    pub fn note_clean(&self) -> io::Result<()> {
+        lock::add_clean(&self.lock)
     }
 
     /// Makes the directory of the run of this number.
