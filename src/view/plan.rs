@@ -2,6 +2,7 @@
 
 use provisor_config::Lowered;
 use provisor_core::Query;
+use provisor_core::plan::Containment;
 use serde_json::{Value, json};
 
 /// One line a query: its id, then its command as a shell would take it.
@@ -20,11 +21,12 @@ fn command_line(query: &Query) -> String {
 /// An array of objects.
 #[must_use]
 pub(crate) fn json(job: &Lowered) -> String {
-    let queries: Vec<Value> = job.chosen_queries().map(query_json).collect();
+    let queries: Vec<Value> =
+        job.chosen_queries().map(|query| query_json(query, job.plan.containment)).collect();
     format!("{:#}\n", Value::Array(queries))
 }
 
-fn query_json(query: &Query) -> Value {
+fn query_json(query: &Query, containment: Containment) -> Value {
     let seconds = |limit: Option<std::time::Duration>| limit.map(|limit| limit.as_secs_f64());
     json!({
         "id": query.id,
@@ -36,5 +38,6 @@ fn query_json(query: &Query) -> Value {
             "grace_s": query.limits.grace.as_secs_f64(),
         },
         "expect": query.expect,
+        "containment": containment.word(),
     })
 }

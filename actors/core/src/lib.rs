@@ -7,6 +7,7 @@
 
 pub mod amount;
 pub mod cause;
+pub mod containment;
 pub mod desk;
 pub mod eta;
 pub mod lines;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::containment::Containment;
 use crate::rules::Rule;
 use crate::verdict::Preset;
 
@@ -22,6 +23,8 @@ pub struct Plan {
     pub total: Option<Duration>,
     /// Which finished queries of an earlier run stand.
     pub reuse: Reuse,
+    /// What its processes are held together by.
+    pub containment: Containment,
     /// The names of the axes, in the order of the spec; each becomes a column `axis.NAME`.
     pub axes: Vec<Arc<str>>,
     /// In the order in which they start.

@@ -24,8 +24,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::evidence::{self, Seen};
 use super::guardian::GuardianHandle;
-pub use super::link::Driver;
-use super::link::{Fate, Link, RawExit, Slot};
+pub use super::link::{CloseReport, Driver};
+use super::link::{Fate, Link, RawExit, Slot, Stuck};
 use super::output::Pipes;
 use super::program::{Attempted, Programs, permanent};
 use super::tree::COOKIE;
@@ -53,14 +53,6 @@ impl Drop for Shared {
     }
 }
 
-/// How a guardian left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CloseReport {
-    /// Processes that were found alive and belonged to no query, killed at the end; none: the guardian did not say,
-    /// for it had died before.
-    pub unattributed: Option<u32>,
-}
-
 impl LocalLauncher {
     /// A launcher over this guardian. `base` is the environment from which children inherit. The driver is to be
     /// spawned at once: without it no launch resolves.
@@ -82,17 +74,17 @@ impl LocalLauncher {
         }
     }
 
-    /// Has the guardian kill all and leave, and waits for it: then nothing is alive of what was ever started.
+    /// Has the guardian kill all and leave, and waits for it: then nothing is alive of what was ever started. Only what
+    /// cannot be killed is not waited for here; the report tells of it.
     pub fn close(self) -> impl Future<Output = CloseReport> + Send + 'static {
         self.shared.link.hang_up();
         let mut fate = self.shared.link.fate();
         async move {
-            let ended = fate.wait_for(|fate| matches!(fate, Fate::Ended(_))).await;
-            let unattributed = ended.map(|fate| match *fate {
-                Fate::Ended(unattributed) => unattributed,
-                _ => None,
-            });
-            CloseReport { unattributed: unattributed.unwrap_or(None) }
+            let ended = fate.wait_for(|fate| matches!(fate, Fate::Ended(_) | Fate::Stays(_))).await;
+            match ended.map(|fate| *fate) {
+                Ok(Fate::Ended(Some(report)) | Fate::Stays(report)) => report,
+                _ => CloseReport::default(),
+            }
         }
     }
 }
@@ -201,6 +193,23 @@ impl Child for Control {
             let leftovers = answer.await.map_err(|_| GuardianGone)?;
             Ok(SweepReport { leftovers })
         })
+    }
+
+    fn stuck(&self) -> Option<Arc<str>> {
+        self.link.stuck(self.id).map(|stuck| stuck.sentence().into())
+    }
+}
+
+impl Stuck {
+    /// For the row of its query.
+    fn sentence(self) -> String {
+        let Self { pid, refused } = self;
+        let who = if pid > 0 { format!("process {pid}") } else { "a process of its tree".to_owned() };
+        if refused {
+            format!("{who} runs with rights that provisor has not, and could not be killed")
+        } else {
+            format!("{who} was killed and has not died: the kernel does not let go of it")
+        }
     }
 }
 

@@ -2,6 +2,11 @@
 //!
 //! It is seen from outside through two ports, [`Launch`] and [`Child`]. It knows no actor and no message.
 
+mod begin;
+mod birth;
+#[expect(dead_code, reason = "the keeper and the meter take it up next")]
+mod cgroup;
+pub mod contain;
 mod evidence;
 mod fields;
 pub mod guardian;
@@ -9,14 +14,18 @@ mod keeper;
 mod link;
 pub mod listen;
 pub mod local;
+mod looks;
+mod namespace;
 pub mod orphans;
 mod output;
 mod packet;
 mod program;
+pub mod remains;
 pub mod signals;
 mod spawn;
 mod sweep;
 pub mod terminal;
+pub mod token;
 mod tree;
 mod watched;
 mod wire;
@@ -155,4 +164,9 @@ pub trait Child {
 
     /// Kills what is left of the tree, then reaps the leader. Called once, after the exit.
     fn sweep(&mut self) -> LocalFuture<Result<SweepReport, GuardianGone>>;
+
+    /// What of its tree was killed and has not died, as a sentence, if that is known.
+    fn stuck(&self) -> Option<Arc<str>> {
+        None
+    }
 }

@@ -127,10 +127,23 @@ pub(super) enum Reply {
         /// How many processes had outlived the leader.
         leftovers: u32,
     },
-    /// The last word: everything is dead.
+    /// Something of the tree was killed and does not die.
+    Stuck {
+        /// The child.
+        id: u64,
+        /// The process, as the guardian sees it; 0: it cannot be told.
+        pid: i32,
+        /// The guardian has not the right to kill it.
+        refused: bool,
+    },
+    /// The last word: everything is dead, or what is left does not die.
     Farewell {
         /// How many processes were found at the end that belonged to no known query.
         unattributed: u32,
+        /// How many do not die. The guardian waits for them, and holds what it was given to hold.
+        left: u32,
+        /// One of those.
+        pid: i32,
     },
 }
 
@@ -158,6 +171,8 @@ pub(super) enum Step {
     Exec = 9,
     /// Taking over its pipes: it runs, but the supervisor could not have them.
     Receive = 10,
+    /// Making its control groups, or entering them.
+    Group = 11,
 }
 
 impl Step {
@@ -174,6 +189,7 @@ impl Step {
             8 => Self::Chdir,
             9 => Self::Exec,
             10 => Self::Receive,
+            11 => Self::Group,
             _ => return None,
         })
     }
@@ -324,7 +340,12 @@ impl Reply {
             Self::Swept { id, leftovers } => {
                 put(bytes, b'w', &[&id.to_le_bytes(), &leftovers.to_le_bytes()]);
             }
-            Self::Farewell { unattributed } => put(bytes, b'q', &[&unattributed.to_le_bytes()]),
+            Self::Stuck { id, pid, refused } => {
+                put(bytes, b'k', &[&id.to_le_bytes(), &pid.to_le_bytes(), &[u8::from(refused)]]);
+            }
+            Self::Farewell { unattributed, left, pid } => {
+                put(bytes, b'q', &[&unattributed.to_le_bytes(), &left.to_le_bytes(), &pid.to_le_bytes()]);
+            }
         }
     }
 
@@ -349,7 +370,8 @@ impl Reply {
             },
             b'x' => Self::Exceeded { id: rest.u64()?, seen: decode_seen(&mut rest)?.ok_or(WireError::Kind)? },
             b'w' => Self::Swept { id: rest.u64()?, leftovers: rest.u32()? },
-            b'q' => Self::Farewell { unattributed: rest.u32()? },
+            b'k' => Self::Stuck { id: rest.u64()?, pid: rest.i32()?, refused: rest.flag()? },
+            b'q' => Self::Farewell { unattributed: rest.u32()?, left: rest.u32()?, pid: rest.i32()? },
             _ => return Err(WireError::Kind),
         };
         rest.end()?;

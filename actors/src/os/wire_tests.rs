@@ -23,7 +23,7 @@ fn written(id: u64, stdin: bool, argv: &[Vec<u8>], env: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn replies() -> impl Strategy<Value = Reply> {
-    let step = (1..=10_i32).prop_map(|number| Step::from_number(number).expect("1 to 10 are steps"));
+    let step = (1..=11_i32).prop_map(|number| Step::from_number(number).expect("1 to 11 are steps"));
     prop_oneof![
         any::<i32>().prop_map(|errno| Reply::Ready { errno }),
         any::<u64>().prop_map(|id| Reply::Spawned { id }),
@@ -43,7 +43,16 @@ fn replies() -> impl Strategy<Value = Reply> {
             }),
         (any::<u64>(), seen()).prop_map(|(id, seen)| Reply::Exceeded { id, seen }),
         (any::<u64>(), any::<u32>()).prop_map(|(id, leftovers)| Reply::Swept { id, leftovers }),
-        any::<u32>().prop_map(|unattributed| Reply::Farewell { unattributed }),
+        (any::<u64>(), any::<i32>(), any::<bool>()).prop_map(|(id, pid, refused)| Reply::Stuck {
+            id,
+            pid,
+            refused
+        }),
+        (any::<u32>(), any::<u32>(), any::<i32>()).prop_map(|(unattributed, left, pid)| Reply::Farewell {
+            unattributed,
+            left,
+            pid
+        }),
     ]
 }
 
