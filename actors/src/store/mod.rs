@@ -110,6 +110,11 @@ impl Store {
         self.reader.attempts_before()
     }
 
+    /// See [`Reader::peaks`].
+    pub fn peaks(&self) -> Result<HashMap<String, u64>, StoreError> {
+        self.reader.peaks()
+    }
+
     /// See [`Reader::last_run_complete`].
     pub fn last_run_complete(&self) -> Result<bool, StoreError> {
         self.reader.last_run_complete()
@@ -193,7 +198,9 @@ impl Store {
         what: impl Fn(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         match self.write(&what) {
-            Err(error) if error.may_be_tried_again() && schema::checkpoint(&self.reader.conn) => self.write(what),
+            Err(error) if error.may_be_tried_again() && schema::checkpoint(&self.reader.conn) => {
+                self.write(what)
+            }
             other => other,
         }
     }
