@@ -8,6 +8,7 @@ mod axes;
 mod expand;
 mod glob;
 mod ids;
+mod limits;
 mod matching;
 pub(crate) mod preset;
 mod problems;
@@ -84,6 +85,8 @@ pub struct Overrides {
     pub wall: Option<Duration>,
     /// The silence limit.
     pub silence: Option<Duration>,
+    /// The memory limit, in bytes.
+    pub memory: Option<u64>,
     /// The time between Term and Kill.
     pub grace: Option<Duration>,
     /// The time of the whole job.
