@@ -1,12 +1,13 @@
 //! `provisor run`, from what was typed to the exit code.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use provisor_actors::disk;
+use provisor_actors::folder::Folder;
 use provisor_actors::messages::{Ending, Failure as RunFailure};
 use provisor_actors::os::contain::{Contain, Contained};
 use provisor_actors::os::guardian::{self, GuardianHandle, GuardianOptions};
@@ -31,6 +32,7 @@ use tokio::sync::mpsc;
 use crate::cli::{Print, Progress, RunArgs};
 use crate::diagnosis;
 use crate::failure::{Failure, code};
+use crate::lost::{self, Lost};
 use crate::past::{self, Outlook};
 use crate::provenance;
 use crate::session::{self, EVENTS, Parting, Show, Stage};
@@ -61,18 +63,18 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     clear(&dir)?;
     let contain = Contain { containment: lowered.plan.containment, token: dir.token() };
     let contained = guardian.contain(contain).map_err(Failure::Containment)?;
-    dir.note_groups(&contained.groups).map_err(write_failed(dir.path()))?;
-    let mut store = Store::open(dir.path(), &lowered.plan.job)?;
+    dir.note_groups(&contained.groups).map_err(|source| cannot_note(&dir, source))?;
+    let mut store = Store::open_in(dir.folder(), &lowered.plan.job)?;
     let outlook = past::look(&lowered, &store, &dir, args)?;
     let Lowered { plan, text, .. } = lowered;
     let plan = Arc::new(plan);
     let prepared = prepare(&plan, &mut store, &outlook)?;
-    let run_dir = dir.new_run_dir(prepared.run)?;
+    let run_dir = Arc::new(dir.new_run_dir(prepared.run)?);
     let record = provenance::start(&plan, prepared.run, &contained);
-    write(&run_dir.join("spec.ron"), text.as_bytes())?;
-    write_json(&run_dir.join("run.json"), &record)?;
+    write(&run_dir, "spec.ron", text.as_bytes())?;
+    write(&run_dir, "run.json", &pretty(&record))?;
     let show = show(args);
-    greet(show, &plan, &outlook, dir.path());
+    greet(show, &plan, &outlook, &dir);
     let Prepared { todo, reused, .. } = prepared;
     let asked =
         outlook.todo().chain(outlook.reused()).filter_map(|place| Place::try_from(place).ok()).collect();
@@ -84,18 +86,19 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let is_clean = Arc::new(AtomicBool::new(false));
     let launcher = launcher(guardian, contained, Arc::clone(&is_clean));
     let ports = Ports { tee, ..ports(launcher, store, &dir, events) };
-    let state_file = run_dir.join("status.json");
-    let stage = Stage { show, printer, dir: dir.path().to_owned(), state_file };
+    let stage = Stage { show, printer, dir: dir.path().to_owned(), run_dir: Arc::clone(&run_dir) };
     match session::run(job, ports, inbox, stage)? {
         Parting::Left => Ok(code::INTERRUPTED),
         Parting::Ended { ending, mut store, counts, elapsed, interrupted_by, is_printed } => {
             if is_clean.load(Ordering::Acquire) {
-                dir.note_clean().map_err(write_failed(dir.path()))?;
+                dir.note_clean().map_err(|source| cannot_note(&dir, source))?;
             }
             let end = End { ending, counts, elapsed, interrupted_by, is_printed, asked };
-            finish(&mut store, record, &run_dir, &end)?;
+            let lost = lost::conclude(&mut store, &end.ending, end.is_complete(), is_printed);
+            let recorded = write(&run_dir, "run.json", &pretty(&ended(record, &end, lost.as_ref())));
             // The store is closed after the last reader: who may write leaves no file of SQLite's behind.
-            report(args, &dir, &end)
+            let code = report(args, &dir, &end, lost.as_ref());
+            recorded.map(|()| code)
         }
     }
 }
@@ -109,6 +112,13 @@ struct End {
     is_printed: bool,
     /// The places of the queries that were asked for: all of them, but with `--only`.
     asked: HashSet<Place>,
+}
+
+impl End {
+    /// An interruption may leave a row for every query, and yet there is something to take up.
+    fn is_complete(&self) -> bool {
+        self.counts.left() == 0 && self.ending.stopped.is_none() && self.ending.failure.is_none()
+    }
 }
 
 /// What the terminal can take of what was asked for.
@@ -217,6 +227,9 @@ fn launcher(guardian: GuardianHandle, contained: Contained, is_clean: Arc<Atomic
                 if report.unattributed.is_some() && report.left == 0 {
                     is_clean.store(true, Ordering::Release);
                 }
+                if report.left > 0 {
+                    tell(&summary::stays(&report));
+                }
             }),
         })
     })
@@ -248,7 +261,7 @@ fn clear(dir: &RunDir) -> Result<(), Failure> {
         ));
     }
     if left.is_empty() && !is_group_left {
-        return dir.note_cleared().map_err(write_failed(dir.path()));
+        return dir.note_cleared().map_err(|source| cannot_note(dir, source));
     }
     let pids = left.iter().map(|pid| format!(" {pid}")).collect::<String>();
     tell(&format!(
@@ -258,14 +271,29 @@ fn clear(dir: &RunDir) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The lock file cannot tell the next start what to look for.
+fn cannot_note(dir: &RunDir, source: std::io::Error) -> Failure {
+    Failure::Write { path: dir.path().join("lock"), source }
+}
+
 /// What stands and what runs, before it runs.
-fn greet(show: Show, plan: &Plan, outlook: &Outlook, dir: &Path) {
+fn greet(show: Show, plan: &Plan, outlook: &Outlook, dir: &RunDir) {
     if show == Show::Nothing {
         return;
     }
+    let path = dir.path().display();
+    if let Some(weakness) = disk::weakness(dir.folder()) {
+        tell(&format!("warning: {path} {weakness}"));
+    }
+    for rescue in dir.rescues().unwrap_or_default() {
+        tell(&format!(
+            "{} has rows that an earlier run could not keep; what is not in provisor.db is run again, and the file is yours",
+            rescue.display()
+        ));
+    }
     let reused = outlook.reused().count();
     let queries = words::queries(reused + outlook.todo().count());
-    let mut line = format!("{}: {queries}, {} at a time, into {}", plan.job, plan.slots, dir.display());
+    let mut line = format!("{}: {queries}, {} at a time, into {}", plan.job, plan.slots, path);
     if reused > 0 {
         line.push_str(&format!("; {reused} reused from earlier runs"));
         if outlook.judged() > 0 {
@@ -290,18 +318,14 @@ const fn reason(why: Why) -> &'static str {
     }
 }
 
-fn finish(store: &mut Store, mut record: Value, run_dir: &Path, end: &End) -> Result<(), Failure> {
-    // An interruption may leave a row for every query, and yet there is something to take up.
-    let complete = end.counts.left() == 0 && end.ending.stopped.is_none() && end.ending.failure.is_none();
-    // After a failed write the store is not touched again; what is durable stays so.
-    if !matches!(end.ending.failure, Some(RunFailure::Results(_))) {
-        store.end(complete)?;
-    }
+/// The record of a run that has ended.
+fn ended(mut record: Value, end: &End, lost: Option<&Lost>) -> Value {
+    let failure = end.ending.failure.as_ref().map(failure_words);
     record["ended_at"] = provenance::now().into();
-    record["complete"] = complete.into();
+    record["complete"] = (end.is_complete() && lost.is_none()).into();
     record["stopped"] = end.ending.stopped.map(Cause::word).into();
-    record["failure"] = end.ending.failure.as_ref().map(failure_words).into();
-    write_json(&run_dir.join("run.json"), &record)
+    record["failure"] = failure.or_else(|| lost.map(|lost| lost.why.clone())).into();
+    record
 }
 
 fn failure_words(failure: &RunFailure) -> String {
@@ -313,14 +337,36 @@ fn failure_words(failure: &RunFailure) -> String {
 }
 
 /// The table, the closing lines, and what to exit with.
-fn report(args: &RunArgs, dir: &RunDir, end: &End) -> Result<u8, Failure> {
+fn report(args: &RunArgs, dir: &RunDir, end: &End, lost: Option<&Lost>) -> u8 {
     let End { ending, counts, elapsed, interrupted_by, .. } = end;
-    let rows = Store::read(dir.path())?.standing()?;
     if !args.quiet {
         tell(&format!("{} in {}", words::queries(counts.done - counts.reused), words::duration(*elapsed)));
     }
+    // Standard output that has rows which are nowhere else has nothing but these.
+    if !lost.is_some_and(Lost::is_printed) {
+        show_table(dir, end);
+    }
+    if ending.missed_events > 0 {
+        let text =
+            "events were too many to follow, and the progress shown was not exact; the results are complete";
+        tell(&format!("{} {text}", ending.missed_events));
+    }
+    explain(end, lost, args);
+    let code = if lost.is_some() { code::RESULTS } else { exit_code(ending, counts) };
+    if code == code::INTERRUPTED && args.exit_signal && *interrupted_by == Some(Signal::Interrupt) {
+        signals::die_by_sigint();
+    }
+    code
+}
+
+fn show_table(dir: &RunDir, end: &End) {
+    let rows = match Store::read(dir.path()).and_then(|reader| reader.standing()) {
+        Ok(rows) => rows,
+        // Whatever that means for the results was told, or will be by whoever reads them.
+        Err(error) => return tell(&format!("the table cannot be made: {error}")),
+    };
     let asked: Vec<_> = rows.into_iter().filter(|row| end.asked.contains(&row.place)).collect();
-    let text = summary::table(&asked, view::width()) + &summary::closing(counts, dir.path());
+    let text = summary::table(&asked, view::width()) + &summary::closing(&end.counts, dir.path());
     if !end.is_printed {
         let results = dir.path().join("results.csv");
         let text = "standard output did not keep up: not all is printed, and the table is not; see";
@@ -329,25 +375,15 @@ fn report(args: &RunArgs, dir: &RunDir, end: &End) -> Result<u8, Failure> {
         // The results are safe in their files, and a terminal that has gone is no reason to say otherwise.
         tell(&format!("the table could not be printed: {error}"));
     }
-    if ending.missed_events > 0 {
-        let text =
-            "events were too many to follow, and the progress shown was not exact; the results are complete";
-        tell(&format!("{} {text}", ending.missed_events));
-    }
-    explain(ending, counts, args);
-    let code = exit_code(ending, counts);
-    if code == code::INTERRUPTED && args.exit_signal && *interrupted_by == Some(Signal::Interrupt) {
-        signals::die_by_sigint();
-    }
-    Ok(code)
 }
 
-fn explain(ending: &Ending, counts: &Counts, args: &RunArgs) {
+fn explain(end: &End, lost: Option<&Lost>, args: &RunArgs) {
+    let End { ending, counts, .. } = end;
+    if let Some(lost) = lost {
+        tell(&format!("error: {}", lost.text()));
+    }
     match &ending.failure {
-        Some(failure @ RunFailure::Results(_)) => {
-            let words = failure_words(failure);
-            tell(&format!("error: {words}; what is in the table is safe, the rest can be run again"));
-        }
+        Some(RunFailure::Results(_)) => {}
         Some(failure) => tell(&format!("error: {}; run it again to go on", failure_words(failure))),
         None if counts.left() > 0 || ending.stopped.is_some() => {
             let why = match ending.stopped {
@@ -374,15 +410,10 @@ const fn exit_code(ending: &Ending, counts: &Counts) -> u8 {
     }
 }
 
-fn write_failed(path: &Path) -> impl FnOnce(io::Error) -> Failure + use<> {
-    let path = path.to_owned();
-    move |source| Failure::Write { path, source }
+fn write(dir: &Folder, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    dir.replace(name, bytes).map_err(|source| Failure::Write { path: dir.path().join(name), source })
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    rundir::replace(path, bytes).map_err(write_failed(path))
-}
-
-fn write_json(path: &Path, value: &Value) -> Result<(), Failure> {
-    write(path, format!("{value:#}\n").as_bytes())
+fn pretty(value: &Value) -> Vec<u8> {
+    format!("{value:#}\n").into_bytes()
 }

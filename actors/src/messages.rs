@@ -108,6 +108,19 @@ pub struct Durable {
     pub rows: usize,
 }
 
+/// ResultWriter -> Supervisor: rows cannot be put on the disk just now, and it keeps on trying.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Stalled {
+    /// A sentence with the path.
+    pub text: Arc<str>,
+}
+
+/// ResultWriter -> Supervisor: rows can be put on the disk again.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Resumed;
+
 /// ResultWriter -> Supervisor: rows can no longer be put on the disk.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
@@ -141,6 +154,8 @@ pub struct Ending {
     pub stopped: Option<Cause>,
     /// Queries without a row.
     pub unfinished: usize,
+    /// Rows that are not on the disk, as far as is known; none where nothing failed.
+    pub unwritten: Vec<Arc<Row>>,
     /// Events that a slow subscriber has missed.
     pub missed_events: u64,
     /// Why it is not to be trusted, if so.

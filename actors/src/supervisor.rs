@@ -21,8 +21,8 @@ use crate::counter::Counter;
 use crate::logs::{LogSpec, Logs};
 use crate::messages;
 use crate::messages::{
-    Abort, Begin, Down, Drain, Durable, Ending, GuardianDied, Interrupt, Note, Open, Reason, Report, Subject,
-    Write, WriteFailed,
+    Abort, Begin, Down, Drain, Durable, Ending, GuardianDied, Interrupt, Note, Open, Reason, Report, Resumed,
+    Stalled, Subject, Write, WriteFailed,
 };
 use crate::monitor::start_monitored;
 use crate::os::{Launch, LaunchRequest};
@@ -163,6 +163,7 @@ impl Supervisor {
         let ending = Ending {
             stopped: self.desk.stopped(),
             unfinished: self.desk.waiting(),
+            unwritten: self.desk.unwritten().cloned().collect(),
             missed_events: self.missed,
             failure: self.desk.failure().cloned(),
         };
@@ -233,6 +234,22 @@ impl Handler<Durable> for Supervisor {
 
     fn handle(&mut self, Durable { rows }: Durable, ctx: &mut Self::Context) {
         self.feed(Event::Durable { rows }, ctx);
+    }
+}
+
+impl Handler<Stalled> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Stalled { text }: Stalled, ctx: &mut Self::Context) {
+        self.feed(Event::Stalled { text }, ctx);
+    }
+}
+
+impl Handler<Resumed> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Resumed: Resumed, ctx: &mut Self::Context) {
+        self.feed(Event::Resumed, ctx);
     }
 }
 

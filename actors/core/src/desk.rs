@@ -7,8 +7,10 @@
 
 mod words;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cause::{Cause, Outcome};
 use crate::plan::{Logs, Plan, Query};
@@ -19,6 +21,9 @@ use crate::tally::{Change, Class};
 use crate::tick::Tick;
 
 pub use words::{Effect, Event, Failure, News};
+
+/// How long rows that find no room on the disk are kept when nothing runs any more: then they are given up.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The file of an attempt's log, by the query's id and the number of the attempt.
 pub type LogName = Box<dyn Fn(&str, u32) -> String + Send>;
@@ -38,8 +43,14 @@ pub struct Desk {
     papers: Papers,
     roster: Roster,
     live: HashMap<Place, Live>,
+    /// Attempts whose last fact has arrived and whose [`Event::Down`] has not. A query that could not be started just now
+    /// is started again under the same number, and the word of the first must not be taken for that of the second.
+    leaving: HashMap<(Place, u32), u32>,
     /// Rows on their way to the disk, in the order in which they were sent.
     unwritten: VecDeque<Arc<Row>>,
+    stall: Option<Stall>,
+    /// Somebody wants an end of it, or it is given up: nobody waits for the disk any more.
+    is_hurried: bool,
     failure: Option<Failure>,
     /// Nobody writes rows any more: the run does not wait for them.
     cannot_write: bool,
@@ -56,6 +67,13 @@ struct Live {
     has_left: bool,
 }
 
+/// The disk takes no rows just now.
+struct Stall {
+    text: Arc<str>,
+    /// Since when nothing runs that could use the time.
+    idle_since: Option<Tick>,
+}
+
 impl Desk {
     /// A desk for what is on the roster.
     #[must_use]
@@ -64,7 +82,10 @@ impl Desk {
             papers,
             roster,
             live: HashMap::new(),
+            leaving: HashMap::new(),
             unwritten: VecDeque::new(),
+            stall: None,
+            is_hurried: false,
             failure: None,
             cannot_write: false,
             orders: Vec::new(),
@@ -74,13 +95,16 @@ impl Desk {
     /// When it wants an [`Event::Wake`], if nothing else happens before.
     #[must_use]
     pub fn wake_at(&self) -> Option<Tick> {
-        self.roster.wake_at()
+        let patience = self.stall.as_ref().and_then(|stall| stall.idle_since).map(|since| since + PATIENCE);
+        self.roster.wake_at().into_iter().chain(patience).min()
     }
 
     /// The last query is down, and the last row durable or given up.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.roster.is_over() || (self.cannot_write && self.roster.running() == 0)
+        // What follows the rows may find no room when they have.
+        let is_written = self.stall.is_none();
+        (self.roster.is_over() && is_written) || (self.cannot_write && self.roster.running() == 0)
     }
 
     /// What stopped the run before its end, if anything.
@@ -95,6 +119,12 @@ impl Desk {
         self.roster.waiting()
     }
 
+    /// The rows that are not known to be on the disk, in the order in which they were sent there. They are no more than
+    /// what ran while the disk took none.
+    pub fn unwritten(&self) -> impl ExactSizeIterator<Item = &Arc<Row>> {
+        self.unwritten.iter()
+    }
+
     /// Why the run is not to be trusted, if so.
     #[must_use]
     pub const fn failure(&self) -> Option<&Failure> {
@@ -103,6 +133,11 @@ impl Desk {
 
     /// Takes in what happened at `now` and pushes what is to be done, in order.
     pub fn step(&mut self, now: Tick, event: Event, out: &mut Vec<Effect>) {
+        self.take(now, event, out);
+        self.lose_patience(now, out);
+    }
+
+    fn take(&mut self, now: Tick, event: Event, out: &mut Vec<Effect>) {
         match event {
             Event::Wake => self.consult(out, |roster, orders| roster.wake(now, orders)),
             Event::Report { query, attempt, unix_us, log_is_whole, fact } => {
@@ -112,8 +147,10 @@ impl Desk {
                 }
             }
             Event::Down { query, attempt, how } => {
-                // An attempt whose last fact has arrived is not live any more; this one never told its own.
-                if self.live.get(&query).is_some_and(|live| live.attempt == attempt) {
+                let is_lost = !self.has_left(query, attempt)
+                    && self.live.get(&query).is_some_and(|live| live.attempt == attempt);
+                // This one never told its own last fact.
+                if is_lost {
                     self.consult(out, |roster, orders| {
                         roster.finished(now, query, Outcome::lost(how), orders)
                     });
@@ -123,15 +160,25 @@ impl Desk {
                 self.count(rows, out);
                 self.consult(out, |roster, orders| roster.written(now, rows, orders));
             }
-            Event::WriteFailed(failure) => {
-                self.cannot_write = true;
-                self.fail(failure, out);
-            }
+            Event::Stalled { text } => self.stalled(text, out),
+            Event::Resumed => self.resumed(now, out),
+            Event::WriteFailed(failure) => self.give_up_writing(failure, out),
             Event::Interrupt { cause, forced } => {
+                self.is_hurried |= cause == Cause::Cancelled;
                 self.consult(out, |roster, orders| roster.abort(cause, forced, orders));
             }
             Event::Failed(failure) => self.fail(failure, out),
         }
+    }
+
+    /// Whether an attempt that is down has told its last fact before.
+    fn has_left(&mut self, query: Place, attempt: u32) -> bool {
+        let Entry::Occupied(mut leaving) = self.leaving.entry((query, attempt)) else { return false };
+        *leaving.get_mut() -= 1;
+        if *leaving.get() == 0 {
+            leaving.remove();
+        }
+        true
     }
 
     fn reported(
@@ -144,6 +191,9 @@ impl Desk {
     ) {
         let Some(live) = self.live.get_mut(&query) else { return };
         let ended = Effect::Tell(News::Ended { query, attempt });
+        if matches!(fact, Fact::Returned(_) | Fact::Finished(_)) {
+            *self.leaving.entry((query, attempt)).or_default() += 1;
+        }
         match fact {
             Fact::Started => {
                 live.started_us = Some(unix_us);
@@ -246,9 +296,48 @@ impl Desk {
         }
     }
 
+    fn stalled(&mut self, text: Arc<str>, out: &mut Vec<Effect>) {
+        self.roster.hold();
+        if let Some(stall) = &mut self.stall {
+            stall.text = text;
+            return;
+        }
+        self.stall = Some(Stall { text: Arc::clone(&text), idle_since: None });
+        out.push(Effect::Tell(News::Stalled { text }));
+    }
+
+    fn resumed(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        if self.stall.take().is_some() {
+            out.push(Effect::Tell(News::Resumed));
+            self.consult(out, |roster, orders| roster.go_on(now, orders));
+        }
+    }
+
+    /// While something runs, time is not lost by waiting for the disk; afterwards it is, and somebody who has
+    /// interrupted the run does not want to wait at all.
+    fn lose_patience(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        let Some(stall) = &mut self.stall else { return };
+        if self.roster.running() > 0 {
+            stall.idle_since = None;
+            return;
+        }
+        let since = *stall.idle_since.get_or_insert(now);
+        if now >= since + PATIENCE || self.is_hurried {
+            let text = Arc::clone(&stall.text);
+            self.stall = None;
+            self.give_up_writing(Failure::Results(text), out);
+        }
+    }
+
+    fn give_up_writing(&mut self, failure: Failure, out: &mut Vec<Effect>) {
+        self.cannot_write = true;
+        self.fail(failure, out);
+    }
+
     /// The run cannot be trusted any more: end it.
     fn fail(&mut self, failure: Failure, out: &mut Vec<Effect>) {
         self.failure.get_or_insert(failure);
+        self.is_hurried = true;
         self.consult(out, |roster, orders| roster.abort(Cause::Cancelled, false, orders));
     }
 }

@@ -88,7 +88,7 @@ pub struct Bounds {
 #[derive(Debug)]
 pub struct Roster {
     bounds: Bounds,
-    /// How many may run just now: `slots`, or fewer while the system is short of something.
+    /// How many may be at work just now: `slots`, or fewer while the system is short of something.
     ceiling: usize,
     entries: BTreeMap<Place, Entry>,
     waiting: VecDeque<(Place, u32)>,
@@ -100,6 +100,8 @@ pub struct Roster {
     stuck: usize,
     unwritten: usize,
     shortage: Shortage,
+    /// Nothing new starts until further notice.
+    held: bool,
     stopping: Option<Cause>,
 }
 
@@ -130,6 +132,7 @@ impl Roster {
             stuck: 0,
             unwritten: 0,
             shortage: Shortage::default(),
+            held: false,
             stopping: None,
         }
     }
@@ -166,8 +169,8 @@ impl Roster {
         if self.stopping.is_some() {
             return None;
         }
-        let retry = self.delayed.peek().map(|Reverse((due, ..))| *due);
-        let shortage = self.shortage.until.filter(|_| !self.waiting.is_empty());
+        let retry = self.delayed.peek().map(|Reverse((due, ..))| *due).filter(|_| !self.held);
+        let shortage = self.shortage.until.filter(|_| !self.waiting.is_empty() && !self.held);
         self.bounds.deadline.into_iter().chain(retry).chain(shortage).min()
     }
 
@@ -202,7 +205,7 @@ impl Roster {
             let cause = self.stopping.unwrap_or(Cause::Exited);
             self.record(query, attempt, true, Outcome::not_started(why, cause), orders);
         } else {
-            self.ceiling = self.running.len().max(1);
+            self.ceiling = self.at_work().max(1);
             let pause = doubled(SHORTAGE_PAUSE, self.shortage.in_a_row, LONGEST_SHORTAGE_PAUSE);
             self.shortage = Shortage { in_a_row: self.shortage.in_a_row + 1, until: Some(now + pause) };
             self.waiting.push_front((query, attempt));
@@ -237,6 +240,17 @@ impl Roster {
         self.fill(now, orders);
     }
 
+    /// Starts nothing new until it is let go on; what runs runs.
+    pub const fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Goes on after [`hold`](Self::hold).
+    pub fn go_on(&mut self, now: Tick, orders: &mut Vec<Order>) {
+        self.held = false;
+        self.fill(now, orders);
+    }
+
     /// Starts nothing new and ends what runs; said again, it ends it faster.
     pub fn abort(&mut self, cause: Cause, forced: bool, orders: &mut Vec<Order>) {
         self.stopping.get_or_insert(cause);
@@ -244,7 +258,7 @@ impl Roster {
     }
 
     fn fill(&mut self, now: Tick, orders: &mut Vec<Order>) {
-        if self.stopping.is_some() {
+        if self.stopping.is_some() || self.held {
             return;
         }
         while self.delayed.peek().is_some_and(|Reverse((due, ..))| *due <= now) {
@@ -255,7 +269,8 @@ impl Roster {
             return;
         }
         self.shortage.until = None;
-        while self.running.len() - self.leaving.len() + self.stuck < self.ceiling
+        while self.at_work() < self.ceiling
+            && self.at_work() + self.stuck < self.bounds.slots
             && self.unwritten < self.bounds.unwritten
         {
             let Some((query, attempt)) = self.waiting.pop_front() else { break };
@@ -263,6 +278,11 @@ impl Roster {
             let before = self.entries.get(&query).map_or(0, |entry| entry.attempts_before);
             orders.push(Order::Start { query, attempt: before + attempt });
         }
+    }
+
+    /// Those that hold a slot and will give it back.
+    fn at_work(&self) -> usize {
+        self.running.len() - self.leaving.len()
     }
 
     fn record(&mut self, query: Place, attempt: u32, last: bool, outcome: Outcome, orders: &mut Vec<Order>) {

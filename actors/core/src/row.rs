@@ -6,7 +6,7 @@ use crate::cause::Outcome;
 use crate::roster::Place;
 
 /// What the store is told of an attempt; the plan has the rest.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The query's place in the plan.
     pub query: Place,

@@ -26,7 +26,8 @@ pub enum Event {
         /// What it tells.
         fact: Fact,
     },
-    /// Whoever attended to an attempt is no more. Does nothing if its last fact has arrived.
+    /// Whoever attended to an attempt is no more: told once for each attempt, after all its reports. Does nothing if
+    /// its last fact has arrived.
     Down {
         /// Which query.
         query: Place,
@@ -40,6 +41,13 @@ pub enum Event {
         /// How many.
         rows: usize,
     },
+    /// Rows cannot be put on the disk just now; whoever writes them keeps on trying.
+    Stalled {
+        /// A sentence with the path.
+        text: Arc<str>,
+    },
+    /// Rows can be put on the disk again.
+    Resumed,
     /// Rows can be put on the disk no more.
     WriteFailed(Failure),
     /// What runs is to end, and nothing new starts; said again, it ends faster.
@@ -65,7 +73,7 @@ pub enum Failure {
 }
 
 /// Something to be done.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Begin an attempt.
     Start {
@@ -99,7 +107,7 @@ pub enum Effect {
 }
 
 /// What is worth telling to whoever listens.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// A query's process is there.
     Started {
@@ -142,4 +150,11 @@ pub enum News {
         /// A sentence.
         why: Arc<str>,
     },
+    /// Rows cannot be put on the disk just now: nothing new starts.
+    Stalled {
+        /// A sentence with the path.
+        text: Arc<str>,
+    },
+    /// Rows are put on the disk again.
+    Resumed,
 }
