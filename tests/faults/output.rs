@@ -51,7 +51,8 @@ fn row_46_escapes_in_every_view() {
         let rules = r#"rules: [(on: Contains("red"), verdict: "seen", value: Group(0))],"#
             .replace(", value: Group(0)", "");
         desk.write("spec.ron", one("ansi exit 0", rules));
-        let printed = desk.provisor(["run", "spec.ron", "-o", "out", "--print", "grouped"]).output().expect("it runs");
+        let printed =
+            desk.provisor(["run", "spec.ron", "-o", "out", "--print", "grouped"]).output().expect("it runs");
         // Whoever asks for the output gets the bytes; all else is fit to be shown.
         assert!(printed.status.success() && printed.stdout.contains(&0x1b), "{printed:?}");
         assert!(!printed.stderr.contains(&0x1b), "{printed:?}");
