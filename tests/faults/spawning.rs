@@ -95,7 +95,7 @@ fn crowd(queries: usize) -> String {
     format!(
         r#"Job(name: "crowd", slots: {queries}, env: {{"MARK": "fault"}}, matrix: {{"n": 1..={queries}}}, id: "q{{{{ n }}}}",
             command: {})"#,
-        fake("sleep-ms 30 exit 0")
+        fake("sleep-ms 300 exit 0")
     )
 }
 
@@ -243,10 +243,12 @@ fn row_40_an_exec_that_hangs() {
     contained(|desk| {
         let spec = format!(
             r#"Job(name: "hung", slots: 1, env: {{"MARK": "fault"}}, commands: [
-                (id: "a", run: ["sh", "-c", "until test -e go; do sleep 0.01; done"]), (id: "b", run: {})])"#,
+                (id: "a", run: {}), (id: "b", run: {})])"#,
+            fake("touch up await go"),
             fake("exit 0")
         );
         let started = desk.start(&spec, &["--progress", "plain"]);
+        desk.await_file("up");
         let guardian = guardian_of(started.pid());
         let Some(_tracer) = attach(guardian, "execve:delay_enter=3000000") else { return };
         desk.write("go", "");
