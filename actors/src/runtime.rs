@@ -23,7 +23,7 @@ use crate::logs::{Logs, OpenLog, Tee};
 use crate::messages::{Down, Drain, Ending, Event, GuardianDied, Interrupt, Open, Reason, Subject};
 use crate::monitor::{run_monitored, start_monitored};
 use crate::os::{Launch, LocalFuture};
-use crate::result_writer::ResultWriter;
+use crate::result_writer::{Hearer, ResultWriter};
 use crate::row::Commit;
 use crate::supervisor::{Office, Supervisor};
 
@@ -296,8 +296,7 @@ fn open<S: Commit + 'static>(
         counter,
         events,
     };
-    let (durable, failed) = (supervisor.clone().recipient(), supervisor.clone().recipient());
-    let (writer, store_thread) = ResultWriter::new(store, logs, durable, failed)?;
+    let (writer, store_thread) = ResultWriter::new(store, logs, Hearer::new(&supervisor))?;
     let writer = start_monitored(writer, Span::none(), down(&supervisor, Subject::ResultWriter));
     // Nobody is above the supervisor: when it dies its promise to answer dies too, and `join` says so.
     run_monitored(context, Supervisor::new(office, desk), Span::none(), |reason| {

@@ -16,7 +16,7 @@ use crate::os::{
     Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, Output,
     SweepReport,
 };
-use crate::row::{Commit, Row};
+use crate::row::{Commit, Refusal, Row};
 use crate::runtime::{Launcher, LauncherFactory};
 
 /// Something that a scripted child does.
@@ -213,7 +213,7 @@ impl Drop for Actor {
     }
 }
 
-type Hook = dyn Fn() -> Result<(), Arc<str>> + Send + Sync;
+type Hook = dyn Fn() -> Result<(), Refusal> + Send + Sync;
 
 /// A store in memory.
 #[derive(Clone, Default)]
@@ -225,7 +225,7 @@ pub struct Ledger {
 }
 
 impl Commit for Ledger {
-    fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Arc<str>> {
+    fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Refusal> {
         if let Some(before) = &self.before {
             before()?;
         }

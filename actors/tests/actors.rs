@@ -14,6 +14,7 @@ use provisor_actors::monitor::start_monitored;
 use provisor_actors::os::{LaunchError, LaunchRequest, Transience, TreeLimits};
 use provisor_actors::process::{ProcessActor, Surroundings};
 use provisor_actors::runtime::{Ports, Runtime, RuntimeHandle, StartError};
+use provisor_actors::row::Refusal;
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
 use provisor_core::cause::{Cause, End, StopMethod};
 use provisor_core::lines::Reader;
@@ -64,7 +65,7 @@ async fn a_query_counts_as_done_only_when_its_row_is_durable_but_its_slot_is_fre
     let ledger = Ledger {
         before: Some(Arc::new(move || {
             let _ = reached.send(());
-            gate.lock().expect("unpoisoned").recv().map_err(|_| "closed".into())
+            gate.lock().expect("unpoisoned").recv().map_err(|_| Refusal::Final("closed".into()))
         })),
         ..Ledger::default()
     };
@@ -91,14 +92,14 @@ async fn a_query_counts_as_done_only_when_its_row_is_durable_but_its_slot_is_fre
 
 #[tokio::test]
 async fn a_store_that_fails_stops_the_run_and_counts_nothing() {
-    let ledger = Ledger { before: Some(Arc::new(|| Err("the disk is full".into()))), ..Ledger::default() };
+    let ledger = Ledger { before: Some(Arc::new(|| Err(Refusal::Final("the disk is broken".into())))), ..Ledger::default() };
     let theatre = Theatre::new(|request| {
         Ok(if place(request) == 0 { Script::print("a\n") } else { Script::of(vec![Step::Hang]) })
     });
     let runtime = Runtime::start(job(plan(9, 2)), ports(&theatre, &ledger)).await.expect("it starts");
     let counts = runtime.handle().counts();
     let (ending, _) = runtime.join().await.expect("it ends");
-    assert_eq!(ending.failure, Some(Failure::Results("the disk is full".into())));
+    assert_eq!(ending.failure, Some(Failure::Results("the disk is broken".into())));
     assert_eq!(counts.borrow().done, 0);
     assert_eq!(theatre.alive.load(Ordering::SeqCst), 0, "what ran was ended");
 }

@@ -119,7 +119,7 @@ pub(crate) struct PlanArgs {
 pub(crate) enum PlanFormat {
     /// One line a query: its id, then its command as a shell would take it
     Lines,
-    /// An array of objects with id, argv, cwd, limits and expect
+    /// An array of objects with id, argv, cwd, limits, expect and containment
     Json,
 }
 

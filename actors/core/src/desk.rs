@@ -94,7 +94,9 @@ impl Desk {
     /// The last query is down, and the last row durable or given up.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.roster.is_over() || (self.cannot_write && self.roster.running() == 0)
+        // What follows the rows may find no room when they have.
+        let is_written = self.stall.is_none();
+        (self.roster.is_over() && is_written) || (self.cannot_write && self.roster.running() == 0)
     }
 
     /// What stopped the run before its end, if anything.

@@ -162,6 +162,18 @@ fn a_full_disk_is_waited_for_while_something_runs_and_for_a_patience_afterwards(
 }
 
 #[test]
+fn a_run_is_not_over_while_anything_that_follows_its_rows_finds_no_room() {
+    let mut desk = desk(1, 1);
+    tell(&mut desk, Tick::ZERO, finished(0));
+    tell(&mut desk, Tick::ZERO, stalled());
+    tell(&mut desk, Tick::ZERO, Event::Durable { rows: 1 });
+    assert!(!desk.is_over());
+    tell(&mut desk, seconds(1), Event::Resumed);
+    assert!(desk.is_over());
+    assert_eq!((desk.failure(), desk.unwritten().len()), (None, 0));
+}
+
+#[test]
 fn whoever_interrupts_does_not_wait_for_the_disk() {
     let mut desk = desk(2, 1);
     tell(&mut desk, Tick::ZERO, stalled());

@@ -3,9 +3,10 @@
 //!
 //! The words are not those of `wire`: they are said before a [`Link`](super::link) is there. Decoding must never panic.
 
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use provisor_core::containment::{Containment, Level};
 
@@ -33,8 +34,8 @@ pub struct Contained {
     pub level: Level,
     /// Why it is not a stronger level, as far as one was tried or might be expected.
     pub weaker_because: Vec<String>,
-    /// The cgroup of the run, above those of its queries.
-    pub cgroup: Option<PathBuf>,
+    /// The cgroups of the run that there are or may come to be: where the next start looks for what is left of this one.
+    pub groups: Vec<PathBuf>,
 }
 
 /// Why there is no containment as it was asked for.
@@ -80,10 +81,8 @@ pub(super) fn encode_answer(answer: &Answer) -> Vec<u8> {
             let place = Level::ALL.iter().position(|level| *level == contained.level).unwrap_or_default();
             bytes.extend_from_slice(&pid.to_le_bytes());
             bytes.push(u8::try_from(place).unwrap_or_default());
-            let cgroup = contained.cgroup.as_deref().unwrap_or(Path::new(""));
-            put(&mut bytes, cgroup.as_os_str().as_bytes());
-            bytes.push(u8::try_from(contained.weaker_because.len()).unwrap_or(u8::MAX));
-            contained.weaker_because.iter().take(255).for_each(|reason| put(&mut bytes, reason.as_bytes()));
+            put_list(&mut bytes, contained.groups.iter().map(|path| path.as_os_str().as_bytes()));
+            put_list(&mut bytes, contained.weaker_because.iter().map(String::as_bytes));
         }
         Err(why) => put(&mut bytes, why.as_bytes()),
     }
@@ -103,16 +102,23 @@ pub(super) fn decode_answer(bytes: &[u8]) -> Result<Answer, WireError> {
     }
     let pid = rest.i32()?;
     let level = *Level::ALL.get(usize::from(rest.byte()?)).ok_or(WireError::Kind)?;
-    let cgroup = Path::new(std::ffi::OsStr::from_bytes(rest.text()?.to_bytes())).to_owned();
-    let reasons = rest.byte()?;
-    let weaker_because = (0..reasons).map(|_| words(&mut rest)).collect::<Result<_, _>>()?;
+    let count = rest.byte()?;
+    let path = |text: &CStr| PathBuf::from(OsStr::from_bytes(text.to_bytes()));
+    let groups = (0..count).map(|_| rest.text().map(path)).collect::<Result<_, _>>()?;
+    let count = rest.byte()?;
+    let weaker_because = (0..count).map(|_| words(&mut rest)).collect::<Result<_, _>>()?;
     rest.end()?;
-    let cgroup = Some(cgroup).filter(|path| !path.as_os_str().is_empty());
-    Ok(Ok((pid, Contained { level, weaker_because, cgroup })))
+    Ok(Ok((pid, Contained { level, weaker_because, groups })))
 }
 
 fn words(rest: &mut Reader<'_>) -> Result<String, WireError> {
     Ok(rest.text()?.to_string_lossy().into_owned())
+}
+
+/// A count, and so many texts.
+fn put_list<'a>(bytes: &mut Vec<u8>, texts: impl ExactSizeIterator<Item = &'a [u8]>) {
+    bytes.push(u8::try_from(texts.len()).unwrap_or(u8::MAX));
+    texts.take(usize::from(u8::MAX)).for_each(|text| put(bytes, text));
 }
 
 /// A length, and the text with its only NUL.
@@ -143,11 +149,11 @@ mod tests {
         fn an_answer_is_read_as_written(
             pid in any::<i32>(),
             level in prop::sample::select(Level::ALL.to_vec()),
-            cgroup in prop::option::of("/[a-z é/]{1,40}"),
+            groups in prop::collection::vec("/[a-z é/]{1,40}", 0..4),
             reasons in prop::collection::vec("[a-zß ]{0,40}", 0..4),
         ) {
-            let cgroup = cgroup.map(PathBuf::from);
-            let answer = Ok((pid, Contained { level, weaker_because: reasons.clone(), cgroup }));
+            let groups = groups.into_iter().map(PathBuf::from).collect();
+            let answer = Ok((pid, Contained { level, weaker_because: reasons.clone(), groups }));
             prop_assert_eq!(decode_answer(&encode_answer(&answer)), Ok(answer));
             let refusal = Err(reasons.concat());
             prop_assert_eq!(decode_answer(&encode_answer(&refusal)), Ok(refusal));

@@ -146,7 +146,11 @@ fn live(supervisors: OwnedFd, socket: OwnedFd, options: GuardianOptions) -> c_in
     let mut word = Vec::new();
     Reply::Ready { errno }.encode(&mut word);
     let said = Outbox::default().send(socket.as_fd(), &word, Vec::new());
-    let Ok(beginning) = settled.and(said).and_then(|()| first_words(&socket)) else { return 1 };
+    let beginning = match settled.and(said).and_then(|()| first_words(&socket)) {
+        Ok(Some(beginning)) => beginning,
+        Ok(None) => return 0,
+        Err(_) => return 1,
+    };
     let Ok(mut keeper) = Keeper::new(socket, options.open_files.map(Into::into), beginning) else { return 1 };
     // Whatever happens to the loop, the children are not left alone.
     match catch_unwind(AssertUnwindSafe(|| keeper.run())) {

@@ -99,7 +99,7 @@ impl Keeper {
             children: HashMap::new(),
             leaders: Leaders::default(),
             orphans: Orphans::new(),
-            groups: RunGroups::none(),
+            groups: beginning.groups,
             walks: beginning.level != Level::Group,
             sweeps: HashMap::new(),
             doomed: BTreeSet::new(),

@@ -6,8 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-use nix::unistd::{Pid, getsid};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getpid, getsid};
 
 use super::cgroup::Folder;
 use super::tree::{self, Mark, Proc, Reaped};
@@ -286,6 +286,10 @@ impl Orphans {
     /// Kills every child of ours, leaders too; what is below them becomes our child in turn. Returns one of them, and
     /// how many there are.
     pub(super) fn kill_everything(&mut self) -> (Option<i32>, usize) {
+        if getpid() == Pid::from_raw(1) {
+            // All that is in our namespace, in one call, so that nobody can run away by forking.
+            let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+        }
         self.proc.own_children(&mut self.listing);
         for pid in &self.listing {
             let _ = tree::signal_own(*pid, Signal::SIGKILL);

@@ -265,7 +265,8 @@ pub(super) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn pidfd_signal(pidfd: &OwnedFd, signal: Signal) -> io::Result<()> {
+/// Sends a signal to the process that a pidfd means.
+pub(super) fn pidfd_signal(pidfd: &OwnedFd, signal: Signal) -> io::Result<()> {
     // SAFETY: an open pidfd, a number, no siginfo, no flags.
     let result = unsafe {
         let nothing = ptr::null::<libc::siginfo_t>();

@@ -1,11 +1,16 @@
 //! The lock of a run directory: who holds it, and what its file says of that.
 //!
 //! Held by an open descriptor and its duplicates, never by what stands in the file. It must never wait for a live holder.
+//!
+//! What stands in it, a line each: the holder (`PID BIRTH HOST TOKEN`); `left TOKEN`, an earlier holder of which processes
+//! may be left; `group PATH`, a control group of one of them; and at the end of a run that has left nothing, `clean`.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +18,8 @@ use super::RunDirError;
 
 /// The name of its file.
 pub(super) const NAME: &str = "lock";
+/// More of it is not read.
+const MOST_READ: u64 = 64 * 1024;
 /// Between two looks at a lock that a dead run's guardian still holds.
 const POLL: Duration = Duration::from_millis(20);
 /// `status` tests the lock by taking it for a moment: one failure proves nothing.
@@ -47,8 +54,17 @@ pub fn holder(path: &Path) -> Option<u32> {
     }
 }
 
-/// Takes the lock of a directory, making its file where it is missing.
-pub(super) fn take(dir: &Path, waits: Duration) -> Result<File, RunDirError> {
+/// Runs whose end nobody has seen: processes of theirs may be left.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Their tokens.
+    pub tokens: Vec<Box<str>>,
+    /// Their control groups.
+    pub groups: Vec<PathBuf>,
+}
+
+/// Takes the lock of a directory for the run with this token, making its file where it is missing.
+pub(super) fn take(dir: &Path, token: &str, waits: Duration) -> Result<(File, Left), RunDirError> {
     let path = dir.join(NAME);
     let failed = |source| RunDirError::Lock { path: path.clone(), source };
     let give_up_at = Instant::now() + waits.max(LEAST_WAIT);
@@ -56,8 +72,9 @@ pub(super) fn take(dir: &Path, waits: Duration) -> Result<File, RunDirError> {
         let mut lock = open(&path).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) if is_still_there(&lock, &path) => {
-                write_holder(&mut lock).map_err(failed)?;
-                return Ok(lock);
+                let left = read_left(&mut lock);
+                write_holder(&lock, token, &left).map_err(failed)?;
+                return Ok((lock, left));
             }
             Ok(()) => {}
             Err(TryLockError::Error(source)) => return Err(failed(source)),
@@ -87,18 +104,71 @@ fn is_still_there(lock: &File, path: &Path) -> bool {
     }
 }
 
-fn write_holder(lock: &mut File) -> io::Result<()> {
+/// Writes the file anew. What is left is kept in it: this run may die before it has done anything about that.
+pub(super) fn write_holder(mut lock: &File, token: &str, left: &Left) -> io::Result<()> {
     let pid = std::process::id();
     let birth = birth_of(pid).unwrap_or(0);
+    let mut text = format!("{pid} {birth} {} {token}\n", this_host()).into_bytes();
+    for token in &left.tokens {
+        text.extend_from_slice(format!("left {token}\n").as_bytes());
+    }
+    text.extend_from_slice(&group_lines(&left.groups));
     lock.set_len(0)?;
     lock.rewind()?;
-    lock.write_all(format!("{pid} {birth} {}\n", this_host()).as_bytes())
+    lock.write_all(&text)
+}
+
+/// Notes the groups of the run that holds it.
+pub(super) fn add_groups(mut lock: &File, groups: &[PathBuf]) -> io::Result<()> {
+    lock.seek(io::SeekFrom::End(0))?;
+    lock.write_all(&group_lines(groups))
+}
+
+/// Notes that nothing is left of the run that holds it.
+pub(super) fn add_clean(mut lock: &File) -> io::Result<()> {
+    lock.seek(io::SeekFrom::End(0))?;
+    lock.write_all(CLEAN)
+}
+
+const CLEAN: &[u8] = b"clean\n";
+
+fn group_lines(groups: &[PathBuf]) -> Vec<u8> {
+    let paths = groups.iter().map(|path| path.as_os_str().as_bytes());
+    paths.filter(|path| !path.contains(&b'\n')).flat_map(|path| [b"group ", path, b"\n"].concat()).collect()
+}
+
+/// What the last holder has left, as far as it is known.
+fn read_left(lock: &mut File) -> Left {
+    let mut text = Vec::new();
+    if lock.rewind().is_err() || lock.take(MOST_READ).read_to_end(&mut text).is_err() {
+        return Left::default();
+    }
+    let mut lines = text.split(|byte| *byte == b'\n');
+    let holder = lines.next().unwrap_or_default().split(u8::is_ascii_whitespace).nth(3);
+    let is_clean = text.ends_with(CLEAN);
+    let mut left = Left::default();
+    left.tokens.extend(holder.filter(|_| !is_clean).and_then(token));
+    for line in lines {
+        if let Some(word) = line.strip_prefix(b"left ") {
+            left.tokens.extend(token(word));
+        } else if let Some(path) = line.strip_prefix(b"group ") {
+            left.groups.push(OsStr::from_bytes(path).into());
+        }
+    }
+    if left.tokens.is_empty() { Left::default() } else { left }
+}
+
+/// Only what can be one: a file that is damaged is no reason to kill anything.
+fn token(word: &[u8]) -> Option<Box<str>> {
+    let text = std::str::from_utf8(word).ok()?;
+    (text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| text.into())
 }
 
 fn read_holder(lock: &mut File) -> Option<Holder> {
-    let mut text = String::new();
+    let mut text = Vec::new();
     lock.rewind().ok()?;
-    lock.take(1024).read_to_string(&mut text).ok()?;
+    lock.take(1024).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(text.split(|byte| *byte == b'\n').next()?);
     let mut words = text.split_ascii_whitespace();
     let pid = words.next()?.parse().ok()?;
     let birth = words.next()?.parse().ok()?;

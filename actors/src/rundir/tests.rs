@@ -1,4 +1,4 @@
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Component;
 
@@ -14,7 +14,7 @@ fn a_directory_is_made_and_held() {
     let temp = TestDir::new();
     let path = temp.path().join("a/b");
     let dir = RunDir::open(&path, NO_WAIT).unwrap();
-    assert!(dir.logs_dir().is_dir() && dir.runs_dir().is_dir());
+    assert!(path.join(LOGS).is_dir() && path.join(RUNS).is_dir());
     assert_eq!(holder(&path), Some(std::process::id()));
     let refused = RunDir::open(&path, Duration::from_secs(60)).unwrap_err().to_string();
     assert_eq!(refused, format!("{} is in use by provisor with pid {}", path.display(), std::process::id()));
@@ -95,7 +95,7 @@ fn logs_are_created_empty_and_read_back() {
     let dir = RunDir::open(temp.path(), NO_WAIT).unwrap();
     let name = log_name("tls/q1", 2);
     assert!(name.starts_with("logs/tls_q1-") && name.ends_with(".2.log"), "{name}");
-    fs::remove_dir(dir.logs_dir()).unwrap();
+    fs::remove_dir(temp.path().join(LOGS)).unwrap();
     dir.create_log(&name).unwrap().write_all(b"old").unwrap();
     dir.create_log(&name).unwrap().write_all(b"x").unwrap();
     let mut text = String::new();
@@ -112,8 +112,8 @@ fn logs_are_created_empty_and_read_back() {
 fn each_run_has_its_directory() {
     let temp = TestDir::new();
     let dir = RunDir::open(temp.path(), NO_WAIT).unwrap();
-    assert!(dir.new_run_dir(1).unwrap().ends_with("runs/1"));
-    assert!(dir.new_run_dir(1).unwrap().is_dir());
+    assert!(dir.new_run_dir(1).unwrap().path().ends_with("runs/1"));
+    assert!(dir.new_run_dir(1).unwrap().path().is_dir());
     symlink("/tmp", dir.path().join("runs/2")).unwrap();
     assert!(matches!(dir.new_run_dir(2), Err(RunDirError::Symlink { .. })));
 }

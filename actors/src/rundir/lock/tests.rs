@@ -68,3 +68,57 @@ fn a_zombie_is_not_alive() {
     child.wait().unwrap();
     assert!(birth_of(std::process::id()).is_some_and(|birth| birth > 0));
 }
+
+/// Takes the directory as the next run would, and says what the one before has left.
+fn next(dir: &Path) -> (RunDir, Left) {
+    let next = RunDir::open(dir, NO_WAIT).unwrap();
+    let left = next.left().clone();
+    (next, left)
+}
+
+#[test]
+fn a_run_that_did_not_end_well_is_known_to_the_next_until_it_is_cleared() {
+    let temp = TestDir::new();
+    let (first, left) = next(temp.path());
+    assert_eq!(left, Left::default());
+    let groups = vec![PathBuf::from("/sys/fs/cgroup/a b/provisor-x"), PathBuf::from("/sys/fs/cgroup/ü")];
+    first.note_groups(&groups).unwrap();
+    let of_first: Box<str> = first.token().into();
+    drop(first);
+    // The second one dies too, before it has done anything about it.
+    let (second, left) = next(temp.path());
+    assert_eq!(left, Left { tokens: vec![of_first.clone()], groups: groups.clone() });
+    let of_second: Box<str> = second.token().into();
+    assert_ne!(of_first, of_second);
+    drop(second);
+    let (third, left) = next(temp.path());
+    assert_eq!(left, Left { tokens: vec![of_second, of_first], groups });
+    third.note_cleared().unwrap();
+    let of_third: Box<str> = third.token().into();
+    drop(third);
+    let (fourth, left) = next(temp.path());
+    assert_eq!(left.tokens, [of_third]);
+    fourth.note_cleared().unwrap();
+    fourth.note_groups(&[PathBuf::from("/sys/fs/cgroup/x")]).unwrap();
+    fourth.note_clean().unwrap();
+    drop(fourth);
+    assert_eq!(next(temp.path()).1, Left::default());
+}
+
+#[test]
+fn a_lock_file_that_is_damaged_or_old_gives_nothing_to_kill() {
+    let holder = "1 1 elsewhere";
+    for text in [
+        "",
+        "\n",
+        holder,
+        "1 1 elsewhere short\n",
+        "1 1 elsewhere zz23456789abcdef0123456789abcdef\n",
+        "1 1 elsewhere\nleft \nleft x\ngroup /\n",
+        "\0\0\0\0",
+    ] {
+        let temp = TestDir::new();
+        fs::write(temp.path().join(NAME), text).unwrap();
+        assert_eq!(next(temp.path()).1, Left::default(), "{text:?}");
+    }
+}
