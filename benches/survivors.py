@@ -115,7 +115,7 @@ def alive():
                 state = file.read().rsplit(") ", 1)[1][0]
         except OSError:
             continue
-        if state not in "ZX" and words[0] == b"sleep" and int(words[1]) in PARTS if words[1:2] and words[1].isdigit() else False:
+        if state not in "ZX" and words[0] == b"sleep" and words[1].isdigit() and int(words[1]) in PARTS:
             found.append(PARTS[int(words[1])])
     return sorted(found)
 
@@ -210,14 +210,25 @@ def cell(tool, event, folder):
     # The tool has heard of it, and the leader has become what it stays.
     pump(lambda: "leader" in alive() or event == "early stop")
     time.sleep(0.3)
-    before = len(alive())
     strike(event, tool, shell, terminal)
     left = pump(lambda: not exists(shell))
     time.sleep(AFTER_S)
-    result = {"before": before, "survivors": alive(), "tool_left": left}
+    # The tree says that it is up when all of its parts are.
+    result = {"before": len(PARTS), "survivors": alive(), "tool_left": left}
+    result |= provenance(folder)
     if event.endswith("both"):
         result["after_next_start"] = next_start(command, folder)
     return result
+
+
+def provenance(folder):
+    """What provisor itself says of its containment; nothing of another tool."""
+    try:
+        with open(os.path.join(folder, "out/runs/1/run.json")) as file:
+            record = json.load(file)
+    except OSError:
+        return {}
+    return {"containment": record["containment"], "not_guaranteed": record.get("not_guaranteed", "")}
 
 
 def next_start(command, folder):
@@ -287,18 +298,20 @@ def main():
                     continue
                 if "error" in result:
                     print(f"{event:24} {tool:20} {result['error']}")
-                    rows.append([event, tool, found[tool], round, "", "", "", "", result["error"]])
+                    rows.append([event, tool, found[tool], round, "", "", "", "", "", "", result["error"]])
                     continue
                 survivors, later = result["survivors"], result.get("after_next_start")
                 note = "" if result["tool_left"] else f"the tool had not left {LEAVES_IN_S} s after the event"
                 text = f"{len(survivors)} of {result['before']} {'; '.join(survivors)} {note}"
                 print(f"{event:24} {tool:20} {text}" + (f" then {len(later)}" if later is not None else ""), flush=True)
                 rows.append([event, tool, found[tool], round, result["before"], len(survivors), "; ".join(survivors),
-                             "" if later is None else len(later), note])
+                             "" if later is None else len(later), result.get("containment", ""),
+                             result.get("not_guaranteed", ""), note])
         if group:
             # It cannot be removed while anybody is left in it.
             os.rmdir(group)
-    print(keep("survivors", ["event", "tool", "version", "round", "before", "survivors", "which", "after_next_start", "note"], rows))
+    print(keep("survivors", ["event", "tool", "version", "round", "before", "survivors", "which", "after_next_start",
+                             "containment", "not_guaranteed", "note"], rows))
 
 
 if sys.argv[1:2] == ["--cell"]:

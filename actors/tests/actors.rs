@@ -13,8 +13,8 @@ use provisor_actors::messages::{Begin, Event, Failure, Reason, Report};
 use provisor_actors::monitor::start_monitored;
 use provisor_actors::os::{LaunchError, LaunchRequest, Transience, TreeLimits};
 use provisor_actors::process::{ProcessActor, Surroundings};
-use provisor_actors::runtime::{Ports, Runtime, RuntimeHandle, StartError};
 use provisor_actors::row::Refusal;
+use provisor_actors::runtime::{Ports, Runtime, RuntimeHandle, StartError};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
 use provisor_core::cause::{Cause, End, StopMethod};
 use provisor_core::lines::Reader;
@@ -92,7 +92,10 @@ async fn a_query_counts_as_done_only_when_its_row_is_durable_but_its_slot_is_fre
 
 #[tokio::test]
 async fn a_store_that_fails_stops_the_run_and_counts_nothing() {
-    let ledger = Ledger { before: Some(Arc::new(|| Err(Refusal::Final("the disk is broken".into())))), ..Ledger::default() };
+    let ledger = Ledger {
+        before: Some(Arc::new(|| Err(Refusal::Final("the disk is broken".into())))),
+        ..Ledger::default()
+    };
     let theatre = Theatre::new(|request| {
         Ok(if place(request) == 0 { Script::print("a\n") } else { Script::of(vec![Step::Hang]) })
     });

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use crate::common::{Desk, Ran, skip_unless, wait_until};
 
 /// Longer than any of these tests takes on a busy machine, in seconds.
-const LONGEST: &str = "150";
+const LONGEST: &str = "250";
 
 /// Set for the second time: the name of the test that is contained.
 const INSIDE: &str = "PROVISOR_FAULTS_INSIDE";
@@ -86,7 +86,9 @@ fn container() -> Option<Command> {
     };
     let way = (*WAY.get_or_init(|| [ROOT, USER].into_iter().find(works)))?;
     let mut command = Command::new("timeout");
-    command.args(["-s", "KILL", LONGEST, "unshare"]).args(way);
+    // A thousand kills are asked for by hand and take their time.
+    let longest = if std::env::var_os("PROVISOR_KILLS").is_some() { "0" } else { LONGEST };
+    command.args(["-s", "KILL", longest, "unshare"]).args(way);
     Some(command)
 }
 

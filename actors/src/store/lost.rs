@@ -44,7 +44,8 @@ impl Store {
     /// The same into a file of its own in the run directory, which nobody has written before. On return it is on the disk.
     pub fn rescue(&self, rows: &[Arc<Row>]) -> io::Result<PathBuf> {
         let (name, file) = self.create_rescue()?;
-        let written = self.write_lost(rows, &file).and_then(|_| file.sync_all()).and_then(|()| self.dir.sync());
+        let written =
+            self.write_lost(rows, &file).and_then(|_| file.sync_all()).and_then(|()| self.dir.sync());
         if let Err(error) = written {
             let _ = self.dir.remove(&name);
             return Err(error);

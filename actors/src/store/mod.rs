@@ -193,7 +193,9 @@ impl Store {
         what: impl Fn(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         match self.write(&what) {
-            Err(error) if error.may_be_tried_again() && schema::checkpoint(&self.reader.conn) => self.write(what),
+            Err(error) if error.may_be_tried_again() && schema::checkpoint(&self.reader.conn) => {
+                self.write(what)
+            }
             other => other,
         }
     }

@@ -341,8 +341,16 @@ fn a_database_that_is_taken_away_is_noticed_and_all_rows_can_be_rescued() {
         assert_eq!(header, csv(temp.path(), "results.csv").0);
         let told: Vec<_> = rows.iter().map(|row| (&*row[0], &*row[2])).collect();
         assert_eq!(told, [("a", "true"), ("b", "false")], "also what stood in what was taken");
-        assert_eq!(store.rescue(&[]).unwrap(), temp.path().join("rescue-2.csv"), "a file that nobody has written");
-        assert_eq!(fs::read(temp.path().join(taken)).unwrap(), b"", "nothing is written to what is in its place");
+        assert_eq!(
+            store.rescue(&[]).unwrap(),
+            temp.path().join("rescue-2.csv"),
+            "a file that nobody has written"
+        );
+        assert_eq!(
+            fs::read(temp.path().join(taken)).unwrap(),
+            b"",
+            "nothing is written to what is in its place"
+        );
     }
 }
 
