@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test harness prints")]
 
 mod containing;
+mod dying;
 mod ending;
 mod harness;
 mod lacking;
@@ -22,7 +23,10 @@ fn main() -> ExitCode {
     match arguments.first().map(String::as_str) {
         Some("--case") => harness::run_case(&cases(), &arguments[1]),
         Some("--role") => {
-            losing::role(&arguments[1..]);
+            match arguments[1..].split_first() {
+                Some((role, words)) if role == "fleet" => dying::supervise(words),
+                _ => losing::role(&arguments[1..]),
+            }
             ExitCode::SUCCESS
         }
         Some("--measure") => {
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
 fn cases() -> Vec<harness::Case> {
     [
         containing::CASES,
+        dying::CASES,
         starting::CASES,
         lacking::CASES,
         reading::CASES,
