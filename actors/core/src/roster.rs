@@ -88,7 +88,7 @@ pub struct Bounds {
 #[derive(Debug)]
 pub struct Roster {
     bounds: Bounds,
-    /// How many may run just now: `slots`, or fewer while the system is short of something.
+    /// How many may be at work just now: `slots`, or fewer while the system is short of something.
     ceiling: usize,
     entries: BTreeMap<Place, Entry>,
     waiting: VecDeque<(Place, u32)>,
@@ -205,7 +205,7 @@ impl Roster {
             let cause = self.stopping.unwrap_or(Cause::Exited);
             self.record(query, attempt, true, Outcome::not_started(why, cause), orders);
         } else {
-            self.ceiling = self.running.len().max(1);
+            self.ceiling = self.at_work().max(1);
             let pause = doubled(SHORTAGE_PAUSE, self.shortage.in_a_row, LONGEST_SHORTAGE_PAUSE);
             self.shortage = Shortage { in_a_row: self.shortage.in_a_row + 1, until: Some(now + pause) };
             self.waiting.push_front((query, attempt));
@@ -269,7 +269,8 @@ impl Roster {
             return;
         }
         self.shortage.until = None;
-        while self.running.len() - self.leaving.len() + self.stuck < self.ceiling
+        while self.at_work() < self.ceiling
+            && self.at_work() + self.stuck < self.bounds.slots
             && self.unwritten < self.bounds.unwritten
         {
             let Some((query, attempt)) = self.waiting.pop_front() else { break };
@@ -277,6 +278,11 @@ impl Roster {
             let before = self.entries.get(&query).map_or(0, |entry| entry.attempts_before);
             orders.push(Order::Start { query, attempt: before + attempt });
         }
+    }
+
+    /// Those that hold a slot and will give it back.
+    fn at_work(&self) -> usize {
+        self.running.len() - self.leaving.len()
     }
 
     fn record(&mut self, query: Place, attempt: u32, last: bool, outcome: Outcome, orders: &mut Vec<Order>) {

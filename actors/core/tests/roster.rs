@@ -182,6 +182,31 @@ fn a_slot_of_a_process_that_does_not_die_stays_booked_and_ends_the_run_when_it_w
     assert!(roster.is_over(), "no slot is left, so the run does not hang");
 }
 
+/// Found by the simulation: the run stood still for ever.
+#[test]
+fn a_shortage_beside_a_process_that_does_not_die_leaves_a_slot_to_go_on_with() {
+    let mut roster = Roster::new(bounds(3), entries(2, Retry::default()));
+    wake(&mut roster, Tick::ZERO);
+    finish(&mut roster, Tick::ZERO, 0, Outcome::unreaped(Cause::WallLimit));
+    let mut orders = Vec::new();
+    roster.returned(Tick::ZERO, 1, "no processes left".into(), &mut orders);
+    let later = roster.wake_at().expect("a time to try again");
+    assert_eq!(starts(&wake(&mut roster, later)), [(1, 1)]);
+}
+
+/// Found by the simulation, as the one before: this one had given back its slot when it got stuck.
+#[test]
+fn a_tree_that_does_not_die_after_its_leader_leaves_a_slot_to_go_on_with() {
+    let mut roster = Roster::new(bounds(3), entries(2, Retry::default()));
+    wake(&mut roster, Tick::ZERO);
+    let mut orders = Vec::new();
+    roster.left(Tick::ZERO, 0, &mut orders);
+    roster.returned(Tick::ZERO, 1, "no processes left".into(), &mut orders);
+    finish(&mut roster, Tick::ZERO, 0, Outcome::unreaped(Cause::Exited));
+    let later = roster.wake_at().expect("a time to try again");
+    assert_eq!(starts(&wake(&mut roster, later)), [(1, 1)]);
+}
+
 /// What the world does next: which of the running ones is answered, and how.
 #[derive(Clone, Debug)]
 enum Answer {

@@ -26,7 +26,8 @@ pub enum Event {
         /// What it tells.
         fact: Fact,
     },
-    /// Whoever attended to an attempt is no more. Does nothing if its last fact has arrived.
+    /// Whoever attended to an attempt is no more: told once for each attempt, after all its reports. Does nothing if
+    /// its last fact has arrived.
     Down {
         /// Which query.
         query: Place,
