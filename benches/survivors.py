@@ -30,11 +30,13 @@ PARTS = {
     900005: "ignores TERM",
     900000: "leader",
 }
+# A shell has what it starts in the background ignore Ctrl-C; these do not.
 TREE = """#!/bin/sh
-sleep 900001 &
-setsid sleep 900002 <&- >&- 2>&- &
-setsid sleep 900003 &
-( setsid sleep 900004 </dev/null >/dev/null 2>&1 & )
+plain="env --default-signal=INT,QUIT"
+$plain sleep 900001 &
+$plain setsid sleep 900002 <&- >&- 2>&- &
+$plain setsid sleep 900003 &
+( $plain setsid sleep 900004 </dev/null >/dev/null 2>&1 & )
 ( trap '' TERM INT HUP; exec sleep 900005 ) &
 until [ "$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -o 'sleep 90000[1-5]' | sort -u | wc -l)" = 5 ]; do sleep 0.05; done
 echo found
