@@ -101,22 +101,22 @@ fn crowd(queries: usize) -> String {
 
 #[test]
 fn row_32_the_system_has_no_process_left() {
-    limited(40, |desk| {
-        let ran = run(desk, &crowd(120), &[]).with_code(0);
-        assert_fewer(desk, &ran, 120);
+    limited(64, |desk| {
+        let ran = run(desk, &crowd(300), &[]).with_code(0);
+        assert_fewer(desk, &ran, 300);
     });
 }
 
 #[test]
 fn row_33_there_is_no_descriptor_left() {
     contained(|desk| {
-        desk.write("spec.ron", crowd(120));
+        desk.write("spec.ron", crowd(300));
         let mut command = Command::new("sh");
         let provisor = env!("CARGO_BIN_EXE_provisor");
-        command.args(["-c", &format!("ulimit -n 64; exec {provisor} run spec.ron -o out")]);
+        command.args(["-c", &format!("ulimit -n 256; exec {provisor} run spec.ron -o out")]);
         let ran = desk.finish(here(command, desk)).with_code(0);
         assert_eq!(others(), [""; 0]);
-        assert_fewer(desk, &ran, 120);
+        assert_fewer(desk, &ran, 300);
     });
 }
 
