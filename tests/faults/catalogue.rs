@@ -78,6 +78,6 @@ fn every_test_of_this_suite_is_of_a_row_on_the_page() {
 
 #[test]
 fn a_test_that_is_not_there_is_noticed() {
-    let text = "#[test]\nfn there() {}\nfn helper() {}\n";
+    let text = "#[test]\nfn there() {\n}\nfn helper() {}\n";
     assert!(has_test(text, "there") && !has_test(text, "helper") && !has_test(text, "gone"));
 }

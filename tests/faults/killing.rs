@@ -110,7 +110,7 @@ fn row_09_a_tree_of_five_hundred() {
 
 #[test]
 fn row_10_hoppers() {
-    limited(400, |desk| {
+    limited(150, |desk| {
         let spec = one("child 8 hop 1000000 then hang", SOON);
         at_each_level(desk, &spec, |row| assert_eq!(row["cause"], "wall-limit", "{row:?}"));
     });
@@ -118,7 +118,7 @@ fn row_10_hoppers() {
 
 #[test]
 fn row_11_a_fork_bomb() {
-    limited(400, |desk| {
+    limited(150, |desk| {
         let spec = format!(
             r#"Job(name: "bomb", slots: 2, commands: [(id: "q", run: {}, limits: (wall: "2s", grace: "300ms")),
                 (id: "other", run: {})])"#,
@@ -174,14 +174,16 @@ fn row_21_the_dead_are_reaped_while_the_run_goes_on() {
 #[test]
 fn row_14_a_child_that_may_not_be_killed() {
     contained(|desk| {
-        // The guardian alone is forbidden to kill: as when a child has become another user's.
+        // The guardian alone is forbidden to kill: as when a child has become another user's. (A cgroup is killed by
+        // writing to a file.)
         let spec = format!(
             r#"Job(name: "eperm", slots: 1, limits: (wall: "300ms", grace: "100ms"), env: {{"MARK": "fault"}}, commands: [
                 (id: "a", run: {}), (id: "z", run: ["sh", "-c", "until test -e traced; do sleep 0.01; done"], limits: (wall: "1h"))])"#,
             fake("await traced hang")
         )
         .replace("slots: 1", "slots: 2");
-        let started = desk.start(&spec, &[]);
+        let started = desk.start(&spec, &["--containment", "sweep"]);
+        wait_until("both are at work", || alive_with("MARK=fault").len() >= 2);
         let guardian = guardian_of(started.pid());
         let Some(tracer) = attach(guardian, "kill,pidfd_send_signal:error=EPERM") else { return };
         desk.write("traced", "");
@@ -198,8 +200,8 @@ fn row_14_a_child_that_may_not_be_killed() {
 fn row_18_children_do_not_die_with_a_thread() {
     contained(|desk| {
         let started = desk.start(&one("await go exit 0", ""), &[]);
-        let guardian = guardian_of(started.pid());
         wait_until("it is at work", || alive_with("MARK=fault").len() == 1);
+        let guardian = guardian_of(started.pid());
         let child = alive_with("MARK=fault")[0];
         let threads = fs::read_dir(format!("/proc/{guardian}/task")).expect("its threads").count();
         assert_eq!(threads, 1, "the one thread that makes children lives as long as the guardian");

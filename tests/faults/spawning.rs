@@ -95,7 +95,7 @@ fn crowd(queries: usize) -> String {
     format!(
         r#"Job(name: "crowd", slots: {queries}, env: {{"MARK": "fault"}}, matrix: {{"n": 1..={queries}}}, id: "q{{{{ n }}}}",
             command: {})"#,
-        fake("sleep-ms 300 exit 0")
+        fake("sleep-ms 1000 exit 0")
     )
 }
 
@@ -138,8 +138,8 @@ fn with_faulty_guardian(desk: &Desk, inject: &str) -> Option<crate::common::Ran>
     let spec = spec
         .replace("(id: \"q0\"", &format!("(id: \"second\", run: {}), (id: \"q0\"", fake("await go exit 0")));
     let started = desk.start(&spec, &[]);
-    let guardian = guardian_of(started.pid());
     wait_until("two are at work", || alive_with("MARK=fault").len() == 2);
+    let guardian = guardian_of(started.pid());
     let _tracer = attach(guardian, inject)?;
     desk.write("go", "");
     let ran = started.wait();

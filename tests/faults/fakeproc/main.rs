@@ -45,7 +45,11 @@ fn act<'a>(word: &str, rest: Rest<'a>) -> Next<'a> {
         "ignore-term" => harm::ignore("TERM INT HUP", rest),
         "ignore-chld" => harm::ignore("CHLD", rest),
         "stop-self" => harm::kill_self("STOP"),
-        "segv" => harm::kill_self("SEGV"),
+        "segv" => {
+            // Rust's own handler takes the first one for no fault and makes the next one deadly.
+            harm::kill_self("SEGV");
+            harm::kill_self("SEGV");
+        }
         "read-tty" => harm::read_terminal(),
         "setsid" => harm::new_session(),
         "daemonize" => {
