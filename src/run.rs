@@ -227,6 +227,9 @@ fn launcher(guardian: GuardianHandle, contained: Contained, is_clean: Arc<Atomic
                 if report.unattributed.is_some() && report.left == 0 {
                     is_clean.store(true, Ordering::Release);
                 }
+                if report.left > 0 {
+                    tell(&summary::stays(&report));
+                }
             }),
         })
     })

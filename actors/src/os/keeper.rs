@@ -74,6 +74,8 @@ pub(super) struct Keeper {
     killed: VecDeque<(Instant, u64)>,
     round_wait: Duration,
     looks: Looks,
+    /// Something has ended since the last look: there may be zombies.
+    has_ended_unlooked: bool,
     /// All children stand still, also those that are born now.
     paused: bool,
     outbox: Outbox,
@@ -92,13 +94,17 @@ impl Keeper {
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, SOCKET))?;
+        let mut orphans = Orphans::new();
+        if let Some(token) = &beginning.token {
+            orphans.set_token(token);
+        }
         Ok(Self {
             socket,
             epoll,
             spawner: Spawner::new(open_files)?,
             children: HashMap::new(),
             leaders: Leaders::default(),
-            orphans: Orphans::new(),
+            orphans,
             groups: beginning.groups,
             walks: beginning.level != Level::Group,
             sweeps: HashMap::new(),
@@ -106,6 +112,7 @@ impl Keeper {
             killed: VecDeque::new(),
             round_wait: ending::ROUND,
             looks: Looks::new(Instant::now()),
+            has_ended_unlooked: false,
             paused: false,
             outbox: Outbox::default(),
             awaits_room: false,
@@ -138,7 +145,7 @@ impl Keeper {
     }
 
     fn timeout(&self) -> EpollTimeout {
-        let idle = self.children.is_empty() && self.orphans.is_empty();
+        let idle = self.children.is_empty() && self.orphans.is_empty() && !self.has_ended_unlooked;
         let longest = self.next_round().or_else(|| (!idle).then_some(LOOK_EVERY));
         longest.map_or(EpollTimeout::NONE, |longest| {
             // Rounded up: a wait that is cut off is followed by one of nothing.

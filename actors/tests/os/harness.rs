@@ -167,17 +167,27 @@ pub(crate) fn with_rig_over<F: Future<Output = ()>>(
     work: impl FnOnce(std::rc::Rc<Rig>) -> F,
 ) -> CloseReport {
     let guardian = handle.pid();
+    let report = with_rig_that_may_stay(handle, base, work);
+    assert!(state_of(guardian).is_none(), "the guardian is reaped");
+    report
+}
+
+/// The same, where something may live on that cannot be killed, and the guardian with it.
+pub(crate) fn with_rig_that_may_stay<F: Future<Output = ()>>(
+    handle: GuardianHandle,
+    base: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+    work: impl FnOnce(std::rc::Rc<Rig>) -> F,
+) -> CloseReport {
+    let guardian = handle.pid();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let local = tokio::task::LocalSet::new();
-    let report = local.block_on(&runtime, async move {
+    local.block_on(&runtime, async move {
         let (launcher, driver) = LocalLauncher::new(handle, base);
         tokio::spawn(driver);
         let rig = std::rc::Rc::new(Rig { launcher: launcher.clone(), guardian, count: Cell::new(0) });
         work(rig).await;
         launcher.close().await
-    });
-    assert!(state_of(guardian).is_none(), "the guardian is reaped");
-    report
+    })
 }
 
 impl Rig {

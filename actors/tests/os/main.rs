@@ -15,6 +15,8 @@ mod losing;
 mod measuring;
 mod reading;
 mod starting;
+mod stuck;
+mod trees;
 
 use std::process::ExitCode;
 
@@ -46,6 +48,8 @@ fn cases() -> Vec<harness::Case> {
         reading::CASES,
         ending::CASES,
         losing::CASES,
+        trees::CASES,
+        stuck::CASES,
         measuring::CASES,
     ]
     .concat()
