@@ -21,6 +21,8 @@ pub struct Plan {
     pub slots: usize,
     /// When this has passed since the start, what runs is ended with cause `deadline`.
     pub total: Option<Duration>,
+    /// What all queries that run together are expected to need at most, in bytes.
+    pub memory_budget: Option<u64>,
     /// Which finished queries of an earlier run stand.
     pub reuse: Reuse,
     /// What its processes are held together by.
@@ -188,6 +190,8 @@ pub enum RetryOn {
     WallLimit,
     /// It was silent for too long.
     Silent,
+    /// It was killed for its memory: it is tried again alone, with twice its limit.
+    MemoryLimit,
     /// Its actor died.
     Lost,
 }
