@@ -111,8 +111,15 @@ async fn by_guardian(launcher: &LocalLauncher, count: usize) {
             let launcher = launcher.clone();
             let share = count / AT_A_TIME + usize::from(worker < count % AT_A_TIME);
             tokio::task::spawn_local(async move {
+                let mut sweeps = Vec::new();
                 for _ in 0..share {
-                    finish(start(&launcher, &["/bin/true"]).await).await;
+                    let mut launched = start(&launcher, &["/bin/true"]).await;
+                    exit(&mut launched).await;
+                    // As in a run: the next one starts while this one's tree is swept.
+                    sweeps.push(tokio::task::spawn_local(launched.child.sweep()));
+                }
+                for sweep in sweeps {
+                    sweep.await.expect("no panic").expect("a sweep");
                 }
             })
         })
@@ -134,11 +141,9 @@ async fn start(launcher: &LocalLauncher, argv: &[&str]) -> Launched {
 }
 
 /// Returns the memory that it is said to have had at most, in KiB.
-async fn finish(mut launched: Launched) -> u64 {
+async fn exit(launched: &mut Launched) -> u64 {
     while poll_fn(|context| launched.output.as_mut().poll_next(context)).await.is_some() {}
-    let report = launched.exit.await.expect("an exit");
-    launched.child.sweep().await.expect("a sweep");
-    report.usage.max_rss_kib
+    (&mut launched.exit).await.expect("an exit").usage.max_rss_kib
 }
 
 /// The standard library's, which is posix_spawn: as many at a time, the oldest of which is waited for.
@@ -163,7 +168,7 @@ fn by_loop(count: usize) {
 async fn memory(launcher: &LocalLauncher, extent: &Extent, table: &mut Table) {
     // Every page is written to: only then it is there.
     let ballast: Vec<u8> = (0..extent.ballast).map(|byte| byte.to_le_bytes()[0] | 1).collect();
-    let ours = finish(start(launcher, &["/bin/true"]).await).await;
+    let ours = exit(&mut start(launcher, &["/bin/true"]).await).await;
     assert!(ballast.iter().step_by(4096).all(|byte| *byte > 0), "it is still there");
     table.memory(extent.ballast >> 20, ours);
     assert!(ours < 20_000, "a small child is said to have had {ours} KiB");

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::evidence::Seen;
 use super::guardian::GuardianHandle;
+use super::outside;
 use super::packet::{Inbox, Outbox, Packet};
 use super::tree;
 use super::watched::watched;
@@ -75,6 +76,7 @@ pub struct CloseReport {
 
 /// The link, shared by everything that talks to the guardian.
 pub(super) struct Link {
+    guardian: Pid,
     socket: Arc<OwnedFd>,
     state: Mutex<State>,
     fate: watch::Sender<Fate>,
@@ -115,6 +117,7 @@ impl Link {
             farewell: None,
         };
         let link = Arc::new(Self {
+            guardian: pid,
             socket: Arc::new(socket),
             state: Mutex::new(state),
             fate: watch::Sender::new(Fate::Alive),
@@ -216,10 +219,12 @@ impl Link {
             // It was heard at the start.
             Reply::Ready { .. } => {}
             Reply::Stuck { id, pid, refused } => {
+                let pid = outside::number(pid, self.guardian.as_raw());
                 state.stuck.insert(id, Stuck { pid, refused });
             }
             Reply::Farewell { unattributed, left, pid } => {
-                let report = CloseReport { unattributed: Some(unattributed), left, one_of_them: pid };
+                let one_of_them = outside::number(pid, self.guardian.as_raw());
+                let report = CloseReport { unattributed: Some(unattributed), left, one_of_them };
                 state.farewell = Some(report);
                 drop(state);
                 if left > 0 {

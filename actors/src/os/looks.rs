@@ -1,7 +1,7 @@
 //! When the guardian may look through all its children again.
 //!
 //! Pure. A look costs as much as there are children, and there is a reason for one at every exit: so who looked for a
-//! while does not look again for some ten times as long. That bounds the share of the guardian's time whatever the number of
+//! while does not look again for twenty times as long. That bounds the share of the guardian's time whatever the number of
 //! children is, and everybody who waits for a look gets the same one. While a look costs next to nothing it is not waited for.
 
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// A look up to here is not worth waiting for another.
 const CHEAP: Duration = Duration::from_micros(30);
 /// So many times as long as a look took, there is no other.
-const SHARE: u32 = 10;
+const SHARE: u32 = 20;
 
 /// The looks up to now.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +25,9 @@ impl Looks {
         Self { begun: now, ended: now, cost: Duration::ZERO }
     }
 
-    /// One was taken.
-    pub(super) fn took(&mut self, begun: Instant, ended: Instant) {
-        // A look that was interrupted by something else seems dearer than it is; the next will tell.
-        *self = Self { begun, ended, cost: ended.saturating_duration_since(begun) };
+    /// One was taken, and cost so much.
+    pub(super) fn took(&mut self, begun: Instant, ended: Instant, cost: Duration) {
+        *self = Self { begun, ended, cost };
     }
 
     /// When the last one began: what was so before is known.
@@ -62,7 +61,7 @@ mod tests {
         assert_eq!(looks.wait(now), Duration::ZERO, "the first");
         for millis in [5, 1, 20, 3] {
             let cost = Duration::from_millis(millis);
-            looks.took(now, now + cost);
+            looks.took(now, now + cost, cost);
             assert_eq!(looks.last(), now);
             spent += cost;
             now += cost;
@@ -70,8 +69,8 @@ mod tests {
             now += looks.wait(now);
             assert_eq!(looks.wait(now), Duration::ZERO);
         }
-        assert!(spent * 11 <= now - start, "{spent:?} of {:?}", now - start);
-        looks.took(now, now + CHEAP);
+        assert!(spent * 21 <= now - start, "{spent:?} of {:?}", now - start);
+        looks.took(now, now + CHEAP, CHEAP);
         assert!(looks.are_cheap() && looks.wait(now + CHEAP) == Duration::ZERO, "next to nothing");
     }
 }

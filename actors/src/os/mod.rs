@@ -19,6 +19,7 @@ mod meter;
 mod namespace;
 pub mod orphans;
 mod output;
+mod outside;
 mod packet;
 mod program;
 pub mod remains;

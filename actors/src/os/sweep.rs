@@ -219,8 +219,17 @@ impl Orphans {
         self.kill(&self.of(id), &mut |_| {});
     }
 
-    /// Kills the orphans of a query, and what is below them. True: there were none, as of the last look, and none was
-    /// seen whose owner could not be told.
+    /// Whether any were seen whose owner could not be told.
+    pub(super) fn has_veiled(&self) -> bool {
+        !self.veiled.is_empty()
+    }
+
+    /// Whether a query has any, as of the last look.
+    pub(super) fn has(&self, id: u64) -> bool {
+        self.owned.contains_key(&id) && !self.of(id).is_empty()
+    }
+
+    /// Kills the orphans of a query, and what is below them. True: there were none, as of the last look.
     pub(super) fn kill_of(&mut self, id: u64, sweep: &mut Sweep) -> bool {
         let orphans = self.of(id);
         let mut victims = Vec::new();
@@ -228,7 +237,7 @@ impl Orphans {
         sweep.refused = sweep.refused.or(refused);
         self.victim_of.extend(victims.iter().map(|victim| (*victim, id)));
         sweep.victims.extend(victims);
-        orphans.is_empty() && self.veiled.is_empty()
+        orphans.is_empty()
     }
 
     /// Once each. Returns one that may not be killed by us.

@@ -12,6 +12,7 @@ use nix::sys::epoll::{EpollEvent, EpollFlags};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use super::super::meter::cpu_time;
 use super::super::sweep::Sweep;
 use super::super::tree;
 use super::super::wire::Reply;
@@ -168,20 +169,23 @@ impl Keeper {
         self.tell_of_killed(now);
     }
 
-    /// Without a group a sweep is a matter of looking. With one, a look comes on top of it while it costs nothing.
+    /// Without a group a sweep is a matter of looking. With one, a look comes on top of it while it costs nothing, or if
+    /// something is known that is not in it.
     fn wants_look(&self, id: u64, sweep: &Sweep) -> bool {
-        let has_group = self.children.get(&id).is_some_and(|child| child.groups.unified().is_some());
-        self.walks && !sweep.told && (!has_group || self.looks.are_cheap())
+        let has_group = || self.children.get(&id).is_some_and(|child| child.groups.unified().is_some());
+        let is_worth_it = || self.looks.are_cheap() || !has_group() || self.orphans.has(id);
+        self.walks && !sweep.told && is_worth_it()
     }
 
     fn look(&mut self) {
-        let begun = Instant::now();
+        let (begun, spent) = (Instant::now(), cpu_time());
         if self.walks {
             self.orphans.look(&self.leaders);
         } else {
             self.orphans.reap_dead(&self.leaders);
         }
-        self.looks.took(begun, Instant::now());
+        // Time of our own: on a busy machine, others' turns may be longer than any look.
+        self.looks.took(begun, Instant::now(), cpu_time().saturating_sub(spent));
         self.has_ended_unlooked = false;
     }
 
@@ -193,10 +197,10 @@ impl Keeper {
             let Some(child) = self.children.get(id) else { continue };
             let folder = child.groups.unified();
             let group_is_empty = folder.is_none_or(|folder| sweep.kill_group(folder));
-            let must_look = self.walks && (folder.is_none() || looks_are_cheap);
             let orphans_are_gone = !self.walks || self.orphans.kill_of(*id, sweep);
-            let was_looked_for = !must_look || self.looks.last() >= sweep.begun;
-            if group_is_empty && was_looked_for && (orphans_are_gone || !must_look) {
+            let must_look = self.walks && (folder.is_none() || looks_are_cheap);
+            let was_looked_for = self.looks.last() >= sweep.begun && !self.orphans.has_veiled();
+            if group_is_empty && orphans_are_gone && (was_looked_for || !must_look) {
                 done.push(*id);
             } else if !sweep.told && (sweep.was_refused() || sweep.begun.elapsed() >= PATIENCE) {
                 sweep.told = true;

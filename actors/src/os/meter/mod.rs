@@ -236,7 +236,7 @@ fn count_kills() -> Option<u64> {
 }
 
 /// The CPU time of this thread: what it waited for a CPU, or for a lock, costs nobody anything.
-fn cpu_time() -> Duration {
+pub(super) fn cpu_time() -> Duration {
     let Ok(usage) = getrusage(UsageWho::RUSAGE_THREAD) else { return Duration::ZERO };
     let micros = |time: nix::sys::time::TimeVal| {
         u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or_default()
