@@ -20,6 +20,7 @@ use provisor_core::plan::Logs;
 use provisor_core::reuse::Why;
 use provisor_core::roster::Place;
 use provisor_core::tally::{Class, Counts};
+use provisor_core::text::harmless_json;
 use provisor_core::{Cause, Plan};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -333,5 +334,5 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 fn write_json(path: &Path, value: &Value) -> Result<(), Failure> {
-    write(path, format!("{value:#}\n").as_bytes())
+    write(path, harmless_json(&format!("{value:#}\n")).as_bytes())
 }
