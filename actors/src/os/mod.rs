@@ -14,6 +14,8 @@ mod packet;
 mod program;
 pub mod signals;
 mod spawn;
+#[cfg(feature = "testing")]
+pub mod strange;
 mod sweep;
 pub mod terminal;
 mod tree;
