@@ -13,7 +13,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use provisor_actors::runtime::{Job, Ports, Runtime};
 use provisor_actors::testing::{Ledger, Script, Theatre};
 use provisor_core::Plan;
-use provisor_core::plan::{Command, Judging, Limits, Logs, Query, Reuse, Stdin};
+use provisor_core::plan::{Command, Containment, Judging, Limits, Logs, Query, Reuse, Stdin};
 use provisor_core::roster::Place;
 use provisor_core::verdict::Preset;
 
@@ -100,5 +100,13 @@ fn plan(slots: usize) -> Plan {
         record: false,
     };
     let queries = (0..slots).map(query).collect();
-    Plan { job: "null".into(), slots, total: None, reuse: Reuse::Never, axes: Vec::new(), queries }
+    Plan {
+        job: "null".into(),
+        slots,
+        total: None,
+        reuse: Reuse::Never,
+        containment: Containment::Auto,
+        axes: Vec::new(),
+        queries,
+    }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use provisor_actors::os::contain::ContainError;
 use provisor_actors::rundir::RunDirError;
 use provisor_actors::runtime::{RuntimeDied, StartError};
 use provisor_actors::store::StoreError;
@@ -73,6 +74,9 @@ pub(crate) enum Failure {
     /// The guardian could not be started.
     #[error("the guardian process could not be started")]
     Guardian(#[source] std::io::Error),
+    /// The children cannot be held together as it was asked for.
+    #[error("`containment` cannot be had as it was asked for; `Auto` takes the strongest that there is")]
+    Containment(#[source] ContainError),
     /// The runtime could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -104,7 +108,8 @@ impl Failure {
             Self::Store(error) if is_usage(error) => code::USAGE,
             Self::Store(_) | Self::Write { .. } | Self::System { .. } => code::RESULTS,
             Self::Start(StartError::Rule { .. }) => code::USAGE,
-            Self::Guardian(_) | Self::Start(_) | Self::Died(_) => code::BUG,
+            Self::Containment(ContainError::Impossible(_)) => code::USAGE,
+            Self::Containment(_) | Self::Guardian(_) | Self::Start(_) | Self::Died(_) => code::BUG,
         }
     }
 

@@ -6,6 +6,7 @@
 mod cli;
 mod diagnosis;
 mod failure;
+mod lost;
 mod manual;
 mod past;
 mod play;

@@ -72,7 +72,11 @@ impl Progress {
                 self.learn(row);
             }
             Event::Stopping { cause: Cause::Deadline | Cause::Cancelled, .. } => self.is_ending = true,
-            Event::Returned { .. } | Event::Verdict { .. } | Event::Stopping { .. } => {}
+            Event::Returned { .. }
+            | Event::Verdict { .. }
+            | Event::Stopping { .. }
+            | Event::Stalled { .. }
+            | Event::Resumed => {}
         }
     }
 

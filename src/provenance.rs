@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Zoned;
 use provisor_actors::fingerprint::{self, Hasher};
+use provisor_actors::os::contain::Contained;
 use provisor_core::Plan;
 use provisor_core::verdict::Preset;
 use serde_json::{Value, json};
@@ -16,7 +17,8 @@ use serde_json::{Value, json};
 const VERSION_IN: Duration = Duration::from_secs(2);
 
 /// What is written at the start; how it ended is added when the run is over.
-pub(crate) fn start(plan: &Plan, run: u64, containment: &str, guarantees: &str) -> Value {
+pub(crate) fn start(plan: &Plan, run: u64, contained: &Contained) -> Value {
+    let Contained { level, weaker_because, .. } = contained;
     json!({
         "format": 1,
         "run": run,
@@ -30,8 +32,11 @@ pub(crate) fn start(plan: &Plan, run: u64, containment: &str, guarantees: &str) 
         "failure": null,
         "queries": plan.queries.len(),
         "slots": plan.slots,
-        "containment": containment,
-        "guarantees": guarantees,
+        "containment": level.word(),
+        "containment_asked": plan.containment.word(),
+        "weaker_because": weaker_because,
+        "guarantees": level.promise(),
+        "not_guaranteed": level.exception(),
         "host": host(),
         "tools": tools(plan),
     })

@@ -1,21 +1,26 @@
 //! `provisor run`, from what was typed to the exit code.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use provisor_actors::disk;
+use provisor_actors::folder::Folder;
 use provisor_actors::messages::{Ending, Failure as RunFailure};
+use provisor_actors::os::contain::{Contain, Contained};
 use provisor_actors::os::guardian::{self, GuardianHandle, GuardianOptions};
 use provisor_actors::os::listen::Signal;
 use provisor_actors::os::local::LocalLauncher;
 use provisor_actors::os::orphans::{self, Orphans};
+use provisor_actors::os::remains::{self, Remains};
 use provisor_actors::os::signals;
-use provisor_actors::rundir::{self, RunDir};
+use provisor_actors::rundir::{self, Left, RunDir};
 use provisor_actors::runtime::{Job, Launcher, LauncherFactory, Ports};
 use provisor_actors::store::{Opening, Store};
 use provisor_config::Lowered;
+use provisor_core::containment::Level;
 use provisor_core::plan::Logs;
 use provisor_core::reuse::Why;
 use provisor_core::roster::Place;
@@ -28,6 +33,7 @@ use tokio::sync::mpsc;
 use crate::cli::{Print, Progress, RunArgs};
 use crate::diagnosis;
 use crate::failure::{Failure, code};
+use crate::lost::{self, Lost};
 use crate::past::{self, Outlook};
 use crate::provenance;
 use crate::session::{self, EVENTS, Parting, Show, Stage};
@@ -41,16 +47,13 @@ use crate::view::{self, summary, tell, words};
 const GUARDIAN_FINISHES_IN: Duration = Duration::from_secs(5);
 /// How long the supervisor goes after what a dead guardian has left.
 const ORPHANS_DIE_IN: Duration = Duration::from_secs(2);
-/// What children are contained in, and what that promises.
-const CONTAINMENT: &str = "sweep";
-const GUARANTEES: &str = "a query's process group is killed, then every descendant that the leader had while it lived, \
-    and every orphan that carries the query's cookie in its environment; an orphan without the cookie is killed at the \
-    end of the run; work handed to a daemon of the system is out of reach";
+/// How long a new run goes after what a dead one has left.
+const REMAINS_DIE_IN: Duration = Duration::from_secs(5);
 
 /// Runs the job.
 pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     // The first thing of all: the guardian is a fork of this process, and the smaller that is, the smaller it stays.
-    let guardian = start_guardian()?;
+    let mut guardian = start_guardian()?;
     diagnosis::start(args.verbose, args.log_file.as_deref())?;
     let lowered = settings::load(&args.spec)?;
     settings::warn(&lowered, &args.spec.spec);
@@ -58,36 +61,45 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let dir = Arc::new(RunDir::open(run_directory(args), GUARDIAN_FINISHES_IN)?);
     let lock = dir.lock_file().try_clone().map_err(Failure::Guardian)?;
     guardian.hold(lock.into()).map_err(Failure::Guardian)?;
-    let mut store = Store::open(dir.path(), &lowered.plan.job)?;
+    clear(&dir)?;
+    let contain = Contain { containment: lowered.plan.containment, token: dir.token() };
+    let contained = guardian.contain(contain).map_err(Failure::Containment)?;
+    dir.note_groups(&contained.groups).map_err(|source| cannot_note(&dir, source))?;
+    let mut store = Store::open_in(dir.folder(), &lowered.plan.job)?;
     let outlook = past::look(&lowered, &store, &dir, args)?;
     let Lowered { plan, text, .. } = lowered;
     let plan = Arc::new(plan);
     let prepared = prepare(&plan, &mut store, &outlook)?;
-    let run_dir = dir.new_run_dir(prepared.run)?;
-    let record = provenance::start(&plan, prepared.run, CONTAINMENT, GUARANTEES);
-    write(&run_dir.join("spec.ron"), text.as_bytes())?;
-    write_json(&run_dir.join("run.json"), &record)?;
+    let run_dir = Arc::new(dir.new_run_dir(prepared.run)?);
+    let record = provenance::start(&plan, prepared.run, &contained);
+    write(&run_dir, "spec.ron", text.as_bytes())?;
+    write(&run_dir, "run.json", &pretty(&record))?;
     let show = show(args);
-    greet(show, &plan, &outlook, dir.path());
-    let Prepared { todo, reused, run } = prepared;
+    greet(show, &plan, &outlook, &dir);
+    let Prepared { todo, reused, .. } = prepared;
     let asked =
         outlook.todo().chain(outlook.reused()).filter_map(|place| Place::try_from(place).ok()).collect();
-    let token = format!("{}.{run}", std::process::id()).into();
-    let job = Job { plan: Arc::clone(&plan), todo, reused, token };
+    let job = Job { plan: Arc::clone(&plan), todo, reused, token: dir.token().into() };
     let (events, inbox) = mpsc::channel(EVENTS);
     let printer = printer(args.print, dir.path())?;
     let tee = printer.as_ref().and_then(Tagged::for_lines);
     let store = Groups { store, printer: printer.clone(), plan };
-    let ports = Ports { tee, ..ports(guardian, store, &dir, events) };
-    let state_file = run_dir.join("status.json");
-    let stage = Stage { show, printer, dir: dir.path().to_owned(), state_file };
+    let is_clean = Arc::new(AtomicBool::new(false));
+    let launcher = launcher(guardian, contained, Arc::clone(&is_clean));
+    let ports = Ports { tee, ..ports(launcher, store, &dir, events) };
+    let stage = Stage { show, printer, dir: dir.path().to_owned(), run_dir: Arc::clone(&run_dir) };
     match session::run(job, ports, inbox, stage)? {
         Parting::Left => Ok(code::INTERRUPTED),
         Parting::Ended { ending, mut store, counts, elapsed, interrupted_by, is_printed } => {
+            if is_clean.load(Ordering::Acquire) {
+                dir.note_clean().map_err(|source| cannot_note(&dir, source))?;
+            }
             let end = End { ending, counts, elapsed, interrupted_by, is_printed, asked };
-            finish(&mut store, record, &run_dir, &end)?;
+            let lost = lost::conclude(&mut store, &end.ending, end.is_complete(), is_printed);
+            let recorded = write(&run_dir, "run.json", &pretty(&ended(record, &end, lost.as_ref())));
             // The store is closed after the last reader: who may write leaves no file of SQLite's behind.
-            report(args, &dir, &end)
+            let code = report(args, &dir, &end, lost.as_ref());
+            recorded.map(|()| code)
         }
     }
 }
@@ -101,6 +113,13 @@ struct End {
     is_printed: bool,
     /// The places of the queries that were asked for: all of them, but with `--only`.
     asked: HashSet<Place>,
+}
+
+impl End {
+    /// An interruption may leave a row for every query, and yet there is something to take up.
+    fn is_complete(&self) -> bool {
+        self.counts.left() == 0 && self.ending.stopped.is_none() && self.ending.failure.is_none()
+    }
 }
 
 /// What the terminal can take of what was asked for.
@@ -171,14 +190,14 @@ fn prepare(plan: &Arc<Plan>, store: &mut Store, outlook: &Outlook) -> Result<Pre
 }
 
 fn ports(
-    guardian: GuardianHandle,
+    launcher: LauncherFactory,
     store: Groups<Store>,
     dir: &Arc<RunDir>,
     events: mpsc::Sender<provisor_actors::messages::Event>,
 ) -> Ports<Groups<Store>> {
     let logs = Arc::clone(dir);
     Ports {
-        launcher: launcher(guardian),
+        launcher,
         store,
         open_log: Box::new(move |name| logs.create_log(name)),
         log_name: Box::new(rundir::log_name),
@@ -187,35 +206,92 @@ fn ports(
     }
 }
 
-fn launcher(guardian: GuardianHandle) -> LauncherFactory {
+/// `is_clean` becomes true when everything that was started is known to be dead.
+fn launcher(guardian: GuardianHandle, contained: Contained, is_clean: Arc<AtomicBool>) -> LauncherFactory {
     Box::new(move || {
         let (launch, driver) = LocalLauncher::new(guardian, std::env::vars_os());
         tokio::task::spawn_local(driver);
         let gone = launch.guardian_gone();
         let closing = launch.clone();
+        let containment = contained.level.word().into();
+        let is_cleared = Arc::clone(&is_clean);
         Ok(Launcher {
             launch: Arc::new(launch),
-            containment: CONTAINMENT.into(),
+            containment,
             gone: Box::pin(async move {
                 gone.await;
-                orphans::kill_orphans(Orphans::All, ORPHANS_DIE_IN);
+                is_cleared.store(take_over(&contained), Ordering::Release);
             }),
             close: Box::pin(async move {
                 let report = closing.close().await;
                 tracing::debug!(?report, "the guardian has left");
+                if report.unattributed.is_some() && report.left == 0 {
+                    is_clean.store(true, Ordering::Release);
+                }
             }),
         })
     })
 }
 
+/// The guardian is dead: what it has left is killed. True: nothing is left.
+fn take_over(contained: &Contained) -> bool {
+    // First, for it is done in no time and leaves less to look for.
+    let no_group = remains::kill_groups(&contained.groups, ORPHANS_DIE_IN);
+    if contained.level == Level::Group {
+        return false;
+    }
+    let (killed, no_orphan) = orphans::kill_orphans(Orphans::All, ORPHANS_DIE_IN);
+    tracing::debug!(killed, no_group, no_orphan, "the guardian has died");
+    no_group && no_orphan
+}
+
+/// Kills what earlier runs here have left whose supervisor and guardian died together.
+fn clear(dir: &RunDir) -> Result<(), Failure> {
+    let Left { tokens, groups } = dir.left();
+    if tokens.is_empty() {
+        return Ok(());
+    }
+    let Remains { killed, left, is_group_left } = remains::kill_remains(tokens, groups, REMAINS_DIE_IN);
+    if killed > 0 {
+        tell(&format!(
+            "an earlier run in {} was killed: {killed} of its processes were left, and are dead now",
+            dir.path().display()
+        ));
+    }
+    if left.is_empty() && !is_group_left {
+        return dir.note_cleared().map_err(|source| cannot_note(dir, source));
+    }
+    let pids = left.iter().map(|pid| format!(" {pid}")).collect::<String>();
+    tell(&format!(
+        "warning: not all that an earlier run in {} left could be killed:{pids}",
+        dir.path().display()
+    ));
+    Ok(())
+}
+
+/// The lock file cannot tell the next start what to look for.
+fn cannot_note(dir: &RunDir, source: std::io::Error) -> Failure {
+    Failure::Write { path: dir.path().join("lock"), source }
+}
+
 /// What stands and what runs, before it runs.
-fn greet(show: Show, plan: &Plan, outlook: &Outlook, dir: &Path) {
+fn greet(show: Show, plan: &Plan, outlook: &Outlook, dir: &RunDir) {
     if show == Show::Nothing {
         return;
     }
+    let path = dir.path().display();
+    if let Some(weakness) = disk::weakness(dir.folder()) {
+        tell(&format!("warning: {path} {weakness}"));
+    }
+    for rescue in dir.rescues().unwrap_or_default() {
+        tell(&format!(
+            "{} has rows that an earlier run could not keep; what is not in provisor.db is run again, and the file is yours",
+            rescue.display()
+        ));
+    }
     let reused = outlook.reused().count();
     let queries = words::queries(reused + outlook.todo().count());
-    let mut line = format!("{}: {queries}, {} at a time, into {}", plan.job, plan.slots, dir.display());
+    let mut line = format!("{}: {queries}, {} at a time, into {}", plan.job, plan.slots, path);
     if reused > 0 {
         line.push_str(&format!("; {reused} reused from earlier runs"));
         if outlook.judged() > 0 {
@@ -240,18 +316,14 @@ const fn reason(why: Why) -> &'static str {
     }
 }
 
-fn finish(store: &mut Store, mut record: Value, run_dir: &Path, end: &End) -> Result<(), Failure> {
-    // An interruption may leave a row for every query, and yet there is something to take up.
-    let complete = end.counts.left() == 0 && end.ending.stopped.is_none() && end.ending.failure.is_none();
-    // After a failed write the store is not touched again; what is durable stays so.
-    if !matches!(end.ending.failure, Some(RunFailure::Results(_))) {
-        store.end(complete)?;
-    }
+/// The record of a run that has ended.
+fn ended(mut record: Value, end: &End, lost: Option<&Lost>) -> Value {
+    let failure = end.ending.failure.as_ref().map(failure_words);
     record["ended_at"] = provenance::now().into();
-    record["complete"] = complete.into();
+    record["complete"] = (end.is_complete() && lost.is_none()).into();
     record["stopped"] = end.ending.stopped.map(Cause::word).into();
-    record["failure"] = end.ending.failure.as_ref().map(failure_words).into();
-    write_json(&run_dir.join("run.json"), &record)
+    record["failure"] = failure.or_else(|| lost.map(|lost| lost.why.clone())).into();
+    record
 }
 
 fn failure_words(failure: &RunFailure) -> String {
@@ -263,14 +335,36 @@ fn failure_words(failure: &RunFailure) -> String {
 }
 
 /// The table, the closing lines, and what to exit with.
-fn report(args: &RunArgs, dir: &RunDir, end: &End) -> Result<u8, Failure> {
+fn report(args: &RunArgs, dir: &RunDir, end: &End, lost: Option<&Lost>) -> u8 {
     let End { ending, counts, elapsed, interrupted_by, .. } = end;
-    let rows = Store::read(dir.path())?.standing()?;
     if !args.quiet {
         tell(&format!("{} in {}", words::queries(counts.done - counts.reused), words::duration(*elapsed)));
     }
+    // Standard output that has rows which are nowhere else has nothing but these.
+    if !lost.is_some_and(Lost::is_printed) {
+        show_table(dir, end);
+    }
+    if ending.missed_events > 0 {
+        let text =
+            "events were too many to follow, and the progress shown was not exact; the results are complete";
+        tell(&format!("{} {text}", ending.missed_events));
+    }
+    explain(end, lost, args);
+    let code = if lost.is_some() { code::RESULTS } else { exit_code(ending, counts) };
+    if code == code::INTERRUPTED && args.exit_signal && *interrupted_by == Some(Signal::Interrupt) {
+        signals::die_by_sigint();
+    }
+    code
+}
+
+fn show_table(dir: &RunDir, end: &End) {
+    let rows = match Store::read(dir.path()).and_then(|reader| reader.standing()) {
+        Ok(rows) => rows,
+        // Whatever that means for the results was told, or will be by whoever reads them.
+        Err(error) => return tell(&format!("the table cannot be made: {error}")),
+    };
     let asked: Vec<_> = rows.into_iter().filter(|row| end.asked.contains(&row.place)).collect();
-    let text = summary::table(&asked, view::width()) + &summary::closing(counts, dir.path());
+    let text = summary::table(&asked, view::width()) + &summary::closing(&end.counts, dir.path());
     if !end.is_printed {
         let results = dir.path().join("results.csv");
         let text = "standard output did not keep up: not all is printed, and the table is not; see";
@@ -279,25 +373,15 @@ fn report(args: &RunArgs, dir: &RunDir, end: &End) -> Result<u8, Failure> {
         // The results are safe in their files, and a terminal that has gone is no reason to say otherwise.
         tell(&format!("the table could not be printed: {error}"));
     }
-    if ending.missed_events > 0 {
-        let text =
-            "events were too many to follow, and the progress shown was not exact; the results are complete";
-        tell(&format!("{} {text}", ending.missed_events));
-    }
-    explain(ending, counts, args);
-    let code = exit_code(ending, counts);
-    if code == code::INTERRUPTED && args.exit_signal && *interrupted_by == Some(Signal::Interrupt) {
-        signals::die_by_sigint();
-    }
-    Ok(code)
 }
 
-fn explain(ending: &Ending, counts: &Counts, args: &RunArgs) {
+fn explain(end: &End, lost: Option<&Lost>, args: &RunArgs) {
+    let End { ending, counts, .. } = end;
+    if let Some(lost) = lost {
+        tell(&format!("error: {}", lost.text()));
+    }
     match &ending.failure {
-        Some(failure @ RunFailure::Results(_)) => {
-            let words = failure_words(failure);
-            tell(&format!("error: {words}; what is in the table is safe, the rest can be run again"));
-        }
+        Some(RunFailure::Results(_)) => {}
         Some(failure) => tell(&format!("error: {}; run it again to go on", failure_words(failure))),
         None if counts.left() > 0 || ending.stopped.is_some() => {
             let why = match ending.stopped {
@@ -324,15 +408,10 @@ const fn exit_code(ending: &Ending, counts: &Counts) -> u8 {
     }
 }
 
-fn write_failed(path: &Path) -> impl FnOnce(io::Error) -> Failure + use<> {
-    let path = path.to_owned();
-    move |source| Failure::Write { path, source }
+fn write(dir: &Folder, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    dir.replace(name, bytes).map_err(|source| Failure::Write { path: dir.path().join(name), source })
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    rundir::replace(path, bytes).map_err(write_failed(path))
-}
-
-fn write_json(path: &Path, value: &Value) -> Result<(), Failure> {
-    write(path, harmless_json(&format!("{value:#}\n")).as_bytes())
+fn pretty(value: &Value) -> Vec<u8> {
+    harmless_json(&format!("{value:#}\n")).into_owned().into_bytes()
 }

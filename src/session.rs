@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use provisor_actors::folder::Folder;
 use provisor_actors::messages::{Ending, Event};
 use provisor_actors::os::listen::{Signal, Signals};
 use provisor_actors::os::signals;
@@ -77,8 +79,8 @@ pub(crate) struct Stage {
     pub(crate) printer: Option<Printer>,
     /// The run directory.
     pub(crate) dir: PathBuf,
-    /// The state for `status`.
-    pub(crate) state_file: PathBuf,
+    /// The run's own directory in it, for the state for `status`.
+    pub(crate) run_dir: Arc<Folder>,
 }
 
 /// Runs the job to its end.
@@ -93,8 +95,8 @@ pub(crate) fn run(
     let runtime = runtime.map_err(system("the system's event queue"))?;
     runtime.block_on(async {
         let signals = Signals::listen().map_err(system("the system's signals"))?;
-        let Stage { show, printer, dir, state_file } = stage;
-        let scribe = Scribe::start(state_file).map_err(system("the system's threads"))?;
+        let Stage { show, printer, dir, run_dir } = stage;
+        let scribe = Scribe::start(run_dir).map_err(system("the system's threads"))?;
         screen::open((show == Show::Bar).then_some(dir)).map_err(system("the system's threads"))?;
         let progress = Progress::new(&job);
         let runtime = Runtime::start(job, ports).await.inspect_err(|_| {
@@ -235,6 +237,12 @@ impl Session {
                 let id = &self.progress.query(query).id;
                 tracing::warn!(query = %id, %why, "short of something: fewer at once for a while");
             }
+            Event::Stalled { text } => {
+                tell(&format!(
+                    "{text}; nothing new starts until there is room, and no result is lost meanwhile"
+                ));
+            }
+            Event::Resumed => tell("the results are written again, and the run goes on"),
             _ => {}
         }
     }

@@ -29,6 +29,7 @@ fn overrides(args: &SpecArgs) -> Result<Overrides, Failure> {
         silence: limit("--silence", args.silence.as_deref())?,
         grace: duration("--grace", args.grace.as_deref())?,
         total: limit("--deadline", args.deadline.as_deref())?,
+        containment: args.containment,
         set: args.set.clone(),
         only: args.only.clone(),
         record: args.record,

@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use provisor_actors::folder::Folder;
 use provisor_actors::rundir;
 use provisor_actors::store::{RunRow, Snapshot, Standing, Store};
 use provisor_core::tally::Counts;
@@ -16,6 +18,9 @@ use serde::{Deserialize, Serialize};
 use crate::cli::StatusArgs;
 use crate::failure::{Failure, code};
 use crate::view::{self, summary};
+
+/// The file of a run's state, in its directory.
+const STATE: &str = "status.json";
 
 /// A query at work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,27 +46,27 @@ struct State {
 }
 
 /// Writes the state of a run, all of it or nothing.
-fn write(path: &Path, counts: &Counts, running: &[Running]) -> io::Result<()> {
+fn write(dir: &Folder, counts: &Counts, running: &[Running]) -> io::Result<()> {
     let state = State {
         pid: std::process::id(),
         at_ms: now_ms(),
         todo: counts.total - counts.reused,
         running: running.to_vec(),
     };
-    rundir::replace(path, &serde_json::to_vec(&state)?)
+    dir.replace(STATE, &serde_json::to_vec(&state)?)
 }
 
 /// Writes states from a thread of its own: a disk that stands still holds up nobody else. The thread ends with this.
 pub(crate) struct Scribe(SyncSender<(Counts, Vec<Running>)>);
 
 impl Scribe {
-    /// Starts the thread for the state of a run in this file.
+    /// Starts the thread for the state of a run in its directory.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub(crate) fn start(path: PathBuf) -> io::Result<Self> {
+    pub(crate) fn start(dir: Arc<Folder>) -> io::Result<Self> {
         Self::with(move |counts, running| {
-            if let Err(error) = write(&path, counts, running) {
+            if let Err(error) = write(&dir, counts, running) {
                 tracing::debug!(%error, "the state for `status` cannot be written");
             }
         })

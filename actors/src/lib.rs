@@ -5,7 +5,9 @@
 pub mod alarm;
 pub mod clock;
 pub mod counter;
+pub mod disk;
 pub mod fingerprint;
+pub mod folder;
 pub mod logs;
 pub mod messages;
 pub mod monitor;

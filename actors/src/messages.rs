@@ -8,8 +8,12 @@ use actix::{Addr, Message};
 use provisor_core::process::Fact;
 use provisor_core::roster::Place;
 use provisor_core::tally::Change;
-use provisor_core::{Cause, StopMethod, Tick};
+use provisor_core::{Cause, Tick};
 use tokio::sync::oneshot;
+
+pub use provisor_core::desk::Failure;
+/// Supervisor -> subscribers, by `try_send` on a bounded channel: whoever is slow misses some, and the run goes on.
+pub use provisor_core::desk::News as Event;
 
 use crate::result_writer::ResultWriter;
 use crate::row::Row;
@@ -104,6 +108,19 @@ pub struct Durable {
     pub rows: usize,
 }
 
+/// ResultWriter -> Supervisor: rows cannot be put on the disk just now, and it keeps on trying.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Stalled {
+    /// A sentence with the path.
+    pub text: Arc<str>,
+}
+
+/// ResultWriter -> Supervisor: rows can be put on the disk again.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Resumed;
+
 /// ResultWriter -> Supervisor: rows can no longer be put on the disk.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
@@ -137,67 +154,12 @@ pub struct Ending {
     pub stopped: Option<Cause>,
     /// Queries without a row.
     pub unfinished: usize,
+    /// Rows that are not on the disk, as far as is known; none where nothing failed.
+    pub unwritten: Vec<Arc<Row>>,
     /// Events that a slow subscriber has missed.
     pub missed_events: u64,
     /// Why it is not to be trusted, if so.
     pub failure: Option<Failure>,
-}
-
-/// What must never happen, and did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// Results could not be written.
-    Results(Arc<str>),
-    /// The guardian died.
-    Guardian,
-    /// An actor that holds the run together died.
-    Bug(Arc<str>),
-}
-
-/// Supervisor -> subscribers, by `try_send` on a bounded channel: whoever is slow misses some, and the run goes on.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// A query's process is there.
-    Started {
-        /// Which query.
-        query: Place,
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// Result lines were read.
-    Verdict {
-        /// Which query.
-        query: Place,
-        /// The word of the last one.
-        verdict: Arc<str>,
-        /// How many there were at once.
-        of: usize,
-    },
-    /// An attempt is over; its row is on its way.
-    Ended {
-        /// Which query.
-        query: Place,
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// The end of a query has begun.
-    Stopping {
-        /// Which query.
-        query: Place,
-        /// Why.
-        cause: Cause,
-        /// By what.
-        method: StopMethod,
-    },
-    /// An attempt is over and its row is durable.
-    Done(Arc<Row>),
-    /// The system was short of something, and the query waits again.
-    Returned {
-        /// Which query.
-        query: Place,
-        /// A sentence.
-        why: Arc<str>,
-    },
 }
 
 /// Runtime -> Supervisor: here is your writer; begin.

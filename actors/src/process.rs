@@ -13,6 +13,7 @@ use actix::{
 };
 use futures_util::StreamExt;
 use provisor_core::Tick;
+use provisor_core::cause::Excess;
 use provisor_core::lines::Reader;
 use provisor_core::process::{Departure, Effect, Event, Fact, Phase, Process};
 use provisor_core::record;
@@ -143,16 +144,20 @@ impl ProcessActor {
     }
 
     fn launched(&mut self, launched: Result<Launched, LaunchError>, ctx: &mut Context<Self>) {
-        let Launched { child, output, exit } = match launched {
+        let Launched { child, output, exit, exceeded } = match launched {
             Ok(launched) => launched,
             Err(LaunchError { transience, text }) => {
-                let transient = transience != Transience::Permanent;
+                // Whoever makes processes has waited for a program that was being written.
+                let transient = transience == Transience::Exhausted;
                 return self.feed(Event::SpawnFailed { transient, text }, ctx);
             }
         };
         self.child = Some(child);
         self.output = Some(ctx.add_stream(self.logged(output)));
         ctx.spawn(exit.into_actor(self).map(|exit, actor, ctx| actor.exited(exit, ctx)));
+        if let Some(exceeded) = exceeded {
+            ctx.add_stream(exceeded);
+        }
         // Its time counts from when it was asked for: the answer of a short one may come together with its exit.
         self.feed_at(self.since, Event::Spawned, ctx);
     }
@@ -262,6 +267,15 @@ impl StreamHandler<Output> for ProcessActor {
     }
 
     /// The end of the output is not the end of the process: actix's default would stop here.
+    fn finished(&mut self, _: &mut Self::Context) {}
+}
+
+impl StreamHandler<Excess> for ProcessActor {
+    fn handle(&mut self, excess: Excess, ctx: &mut Self::Context) {
+        self.feed(Event::Exceeded(excess), ctx);
+    }
+
+    /// As with the output.
     fn finished(&mut self, _: &mut Self::Context) {}
 }
 

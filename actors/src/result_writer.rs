@@ -1,19 +1,22 @@
 //! The ResultWriter: owns the way to the result files. Rows go to a thread of its own that commits them in groups
 //! (commit when idle, gather while busy), and it tells the Supervisor when they are durable.
+//!
+//! Where there is no room the thread keeps what it has and tries again, for as long as somebody wants the rows; a disk that
+//! fails is never tried again. It holds no more than what was sent to it, and decides nothing about what is run.
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, AsyncContext, Context, Handler, Recipient, StreamHandler};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Recipient, StreamHandler};
 use futures_util::stream::poll_fn;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::logs::Logs;
-use crate::messages::{Durable, Write, WriteFailed};
-use crate::row::{Commit, Row};
+use crate::messages::{Durable, Resumed, Stalled, Write, WriteFailed};
+use crate::row::{Commit, Refusal, Row};
 
 /// Rows in one transaction at most: a bound on memory and on how long a commit may take.
 const GROUP: usize = 512;
@@ -21,15 +24,60 @@ const GROUP: usize = 512;
 /// The time between two commits at least, unless a group was full: then more rows are waiting already.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// What the thread answers for each group.
-type Ack = Result<usize, Arc<str>>;
+/// The time between two attempts while there is no room.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// What the thread tells.
+enum Ack {
+    Durable(usize),
+    Stalled(Arc<str>),
+    Resumed,
+    Failed(Arc<str>),
+}
+
+/// Who hears how it stands with the rows.
+pub struct Hearer {
+    durable: Recipient<Durable>,
+    stalled: Recipient<Stalled>,
+    resumed: Recipient<Resumed>,
+    failed: Recipient<WriteFailed>,
+}
+
+impl Hearer {
+    /// One who hears everything.
+    pub fn new<A>(actor: &Addr<A>) -> Self
+    where
+        A: Actor<Context = Context<A>>
+            + Handler<Durable>
+            + Handler<Stalled>
+            + Handler<Resumed>
+            + Handler<WriteFailed>,
+    {
+        Self {
+            durable: actor.clone().recipient(),
+            stalled: actor.clone().recipient(),
+            resumed: actor.clone().recipient(),
+            failed: actor.clone().recipient(),
+        }
+    }
+
+    fn tell(&self, ack: Ack) {
+        match ack {
+            Ack::Durable(rows) => self.durable.do_send(Durable { rows }),
+            Ack::Stalled(text) => self.stalled.do_send(Stalled { text }),
+            Ack::Resumed => self.resumed.do_send(Resumed),
+            Ack::Failed(text) => self.failed.do_send(WriteFailed { text }),
+        }
+    }
+}
 
 /// The actor.
 pub struct ResultWriter {
     rows: Sender<Arc<Row>>,
     acks: Option<UnboundedReceiver<Ack>>,
-    durable: Recipient<Durable>,
-    failed: Recipient<WriteFailed>,
+    hearer: Hearer,
+    /// The thread has said that it writes no more.
+    has_failed: bool,
 }
 
 impl ResultWriter {
@@ -40,50 +88,117 @@ impl ResultWriter {
     pub fn new<S: Commit + 'static>(
         store: S,
         logs: Logs,
-        durable: Recipient<Durable>,
-        failed: Recipient<WriteFailed>,
+        hearer: Hearer,
     ) -> std::io::Result<(Self, JoinHandle<S>)> {
         let (rows, inbox) = channel();
         let (outbox, acks) = unbounded_channel();
-        let thread = std::thread::Builder::new()
-            .name("provisor-db".into())
-            .spawn(move || commit_groups(store, &inbox, &logs, &outbox))?;
-        Ok((Self { rows, acks: Some(acks), durable, failed }, thread))
+        let clerk = Clerk {
+            store,
+            logs,
+            inbox,
+            outbox,
+            rows: Vec::new(),
+            broken: HashSet::new(),
+            last_commit: None,
+            stalled: None,
+        };
+        let thread = std::thread::Builder::new().name("provisor-db".into()).spawn(move || clerk.serve())?;
+        Ok((Self { rows, acks: Some(acks), hearer, has_failed: false }, thread))
     }
 }
 
-/// Commits when idle and gathers while busy: a row that comes alone is on the disk at once, and of many that come in a
-/// row each waits for [`GATHER`] at most.
-fn commit_groups<S: Commit>(
-    mut store: S,
-    inbox: &Receiver<Arc<Row>>,
-    logs: &Logs,
-    outbox: &UnboundedSender<Ack>,
-) -> S {
-    let mut last_commit = None::<Instant>;
-    let mut broken = HashSet::new();
-    while let Ok(first) = inbox.recv() {
-        let since_last = last_commit.map_or(GATHER, |at| at.elapsed());
+/// The thread's side.
+struct Clerk<S> {
+    store: S,
+    logs: Logs,
+    inbox: Receiver<Arc<Row>>,
+    outbox: UnboundedSender<Ack>,
+    /// Rows that are not durable, in their order.
+    rows: Vec<Arc<Row>>,
+    /// Logs that are not whole, of rows that may be on their way.
+    broken: HashSet<Arc<str>>,
+    /// Unless its group was full.
+    last_commit: Option<Instant>,
+    /// There was no room, and this was told.
+    stalled: Option<Arc<str>>,
+}
+
+impl<S: Commit> Clerk<S> {
+    fn serve(mut self) -> S {
+        while self.gather() {
+            if let Err(Refusal::Final(text)) = self.put_all() {
+                self.tell(Ack::Failed(text));
+                break;
+            }
+        }
+        self.store
+    }
+
+    /// Nobody may listen any more: what is there is written all the same.
+    fn tell(&self, ack: Ack) {
+        let _ = self.outbox.send(ack);
+    }
+
+    /// Waits for something to do. Commits when idle and gathers while busy: a row that comes alone is on the disk at once,
+    /// and of many that come in a row each waits for [`GATHER`] at most. False when nothing more comes.
+    fn gather(&mut self) -> bool {
+        let first = match self.stalled.is_some() {
+            true => self.inbox.recv_timeout(TRY_AGAIN),
+            false => self.inbox.recv().map_err(RecvTimeoutError::from),
+        };
+        match first {
+            Ok(row) => self.rows.push(row),
+            // It is time to try again what is there.
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+        let since_last = self.last_commit.map_or(GATHER, |at| at.elapsed());
         std::thread::sleep(GATHER.saturating_sub(since_last));
-        let mut group = vec![first];
-        group.extend(inbox.try_iter().take(GROUP - 1));
+        while self.rows.len() < GROUP || self.stalled.is_some() {
+            let Ok(row) = self.inbox.try_recv() else { break };
+            self.rows.push(row);
+        }
         // A durable row must never name a log that is still on its way to the file, nor call one whole that is not.
-        broken.extend(logs.barrier());
-        for row in &mut group {
-            if row.log.as_ref().is_some_and(|log| broken.remove(log)) {
+        self.broken.extend(self.logs.barrier());
+        for row in &mut self.rows {
+            if row.log.as_ref().is_some_and(|log| self.broken.remove(log)) {
                 Arc::make_mut(row).log_is_whole = false;
             }
         }
-        let ack = store.commit(&group).map(|()| group.len());
-        last_commit = (group.len() < GROUP).then(Instant::now);
-        let failed = ack.is_err();
-        // Nobody may listen any more: what is there is written all the same.
-        let _ = outbox.send(ack);
-        if failed {
-            break;
-        }
+        true
     }
-    store
+
+    /// Puts on the disk all that is there, and keeps what finds no room.
+    fn put_all(&mut self) -> Result<(), Refusal> {
+        loop {
+            let rows = self.rows.len().min(GROUP);
+            let put = if rows > 0 { self.store.commit(&self.rows[..rows]) } else { Ok(()) };
+            let is_durable = put.is_ok();
+            let all = put.and_then(|()| self.store.catch_up());
+            // Before it is told what is durable: nobody is to take the run for over while something is missing.
+            if let Err(Refusal::NoRoom(text)) = &all
+                && self.stalled.as_ref() != Some(text)
+            {
+                self.stalled = Some(Arc::clone(text));
+                self.tell(Ack::Stalled(Arc::clone(text)));
+            }
+            if is_durable && rows > 0 {
+                self.rows.drain(..rows);
+                self.tell(Ack::Durable(rows));
+                self.last_commit = (rows < GROUP).then(Instant::now);
+            }
+            match all {
+                Err(Refusal::NoRoom(_)) => return Ok(()),
+                Err(failed) => return Err(failed),
+                Ok(()) if self.rows.is_empty() => break,
+                Ok(()) => {}
+            }
+        }
+        if self.stalled.take().is_some() {
+            self.tell(Ack::Resumed);
+        }
+        Ok(())
+    }
 }
 
 impl Actor for ResultWriter {
@@ -107,14 +222,15 @@ impl Handler<Write> for ResultWriter {
 
 impl StreamHandler<Ack> for ResultWriter {
     fn handle(&mut self, ack: Ack, _: &mut Self::Context) {
-        match ack {
-            Ok(rows) => self.durable.do_send(Durable { rows }),
-            Err(text) => self.failed.do_send(WriteFailed { text }),
-        }
+        self.has_failed |= matches!(ack, Ack::Failed(_));
+        self.hearer.tell(ack);
     }
 
     /// The thread is gone while rows may still come: after a failure that was told already, or by a panic.
     fn finished(&mut self, _: &mut Self::Context) {
-        self.failed.do_send(WriteFailed { text: "the thread that writes the results has died".into() });
+        if self.has_failed {
+            return;
+        }
+        self.hearer.tell(Ack::Failed("the thread that writes the results has died".into()));
     }
 }

@@ -1,36 +1,41 @@
-//! One attempt as it is written down.
+//! One attempt as it is written down, and who writes it.
 
 use std::sync::Arc;
 
-use provisor_core::Outcome;
-use provisor_core::roster::Place;
-
-/// What the store is told of an attempt; the plan has the rest.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// The query's place in the plan.
-    pub query: Place,
-    /// Which attempt, counted from 1 over all runs.
-    pub attempt: u32,
-    /// The query's row: no further attempt follows in this run.
-    pub last: bool,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// When its process was there, in microseconds since 1970.
-    pub started_us: Option<i64>,
-    /// Its log, relative to the run directory.
-    pub log: Option<Arc<str>>,
-    /// The log holds every byte and tells the streams apart: the attempt can be judged again.
-    pub log_is_whole: bool,
-    /// The containment it ran in.
-    pub containment: Arc<str>,
-}
+pub use provisor_core::row::Row;
 
 /// Puts rows on the disk. The real one is `store::Store`.
 pub trait Commit: Send {
-    /// Makes these rows durable, all or none, in this order. A failure is final: nothing is tried again.
+    /// Makes these rows durable, all or none, in this order.
     ///
     /// # Errors
-    /// A sentence with the path.
-    fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Arc<str>>;
+    /// Whether the same rows may be offered again, and a sentence with the path.
+    fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Refusal>;
+
+    /// Lets what follows the rows (tables for people) hold what is durable, where it does not yet.
+    ///
+    /// # Errors
+    /// As above; the rows themselves are safe.
+    fn catch_up(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+/// Why rows are not on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no room. Nothing of them is there, and they may be offered again.
+    NoRoom(Arc<str>),
+    /// Nothing more is written: what is on the disk is in doubt.
+    Final(Arc<str>),
+}
+
+impl Refusal {
+    /// The sentence.
+    #[must_use]
+    pub const fn text(&self) -> &Arc<str> {
+        match self {
+            Self::NoRoom(text) | Self::Final(text) => text,
+        }
+    }
 }

@@ -1,25 +1,34 @@
 //! The run directory: who holds it, and the names and opening of the files in it.
 //!
 //! A directory is held by a lock on the file `lock`, shared with the guardian by inheritance of the descriptor: a free
-//! lock means that nothing of the old run lives. Nothing here is ever opened through a symlink, and no name that is made
-//! from an id leads out of the directory. What stands in the files is no concern of this module.
+//! lock means that nothing of the old run lives. It is opened once, and everything in it from there, never through a
+//! symlink: whatever is put in its place while a run is on, nothing is written there. No name that is made from an id
+//! leads out of it. What stands in the files is no concern of this module.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+mod lock;
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
-const LOCK: &str = "lock";
+use crate::disk;
+use crate::folder::{self, Folder, Identity};
+use crate::os::token;
+
+pub use lock::{Holder, Left, holder};
+
 const LOGS: &str = "logs";
 const RUNS: &str = "runs";
 /// What is a directory in a run directory, and what is a file.
 const FOLDERS: [&str; 2] = [LOGS, RUNS];
 const FILES: [&str; 7] = [
-    LOCK,
+    lock::NAME,
     "provisor.db",
     "provisor.db-wal",
     "provisor.db-shm",
@@ -27,10 +36,8 @@ const FILES: [&str; 7] = [
     "results.csv",
     "verdicts.csv",
 ];
-/// Between two looks at a lock that a dead run's guardian still holds.
-const POLL: Duration = Duration::from_millis(20);
-/// `status` tests the lock by taking it for a moment: one failure proves nothing.
-const LEAST_WAIT: Duration = Duration::from_millis(60);
+/// How the names of the files begin in which rows are rescued.
+pub(crate) const RESCUE: &str = "rescue-";
 /// Bytes of an id in the name of a log.
 const NAME_CUT: usize = 80;
 
@@ -58,6 +65,12 @@ pub enum RunDirError {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// Something else was put in its place just now.
+    #[error("{path} changed its place while it was opened: run again when nobody moves it")]
+    Moved {
+        /// The directory.
+        path: PathBuf,
     },
     /// One of its files is a symlink.
     #[error("{path} is a symlink, and provisor writes through none: remove it")]
@@ -97,20 +110,6 @@ pub enum RunDirError {
     },
 }
 
-/// Writes a file anew: all of it or nothing, and never through a symlink, for a rename replaces the link itself.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let fresh = path.with_file_name(name);
-    match fs::remove_file(&fresh) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).open(&fresh)?;
-    file.write_all(bytes)?;
-    fs::rename(fresh, path)
-}
-
 /// The directory of the last run in this run directory.
 #[must_use]
 pub fn last_run_dir(path: &Path) -> Option<PathBuf> {
@@ -119,29 +118,13 @@ pub fn last_run_dir(path: &Path) -> Option<PathBuf> {
     Some(path.join("runs").join(last.to_string()))
 }
 
-/// Who holds a run directory, as its lock file says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// The supervisor's process id.
-    pub pid: u32,
-    /// When that process was started, in clock ticks since the machine was: tells it from a later one of its number.
-    birth: u64,
-    /// On which machine.
-    host: Box<str>,
-}
-
-impl std::fmt::Display for Holder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "pid {}", self.pid)?;
-        if self.host == this_host() { Ok(()) } else { write!(f, " on {}", self.host) }
-    }
-}
-
 /// A run directory that is ours for as long as this, or a duplicate of its lock's descriptor, is there.
 #[derive(Debug)]
 pub struct RunDir {
-    path: PathBuf,
+    folder: Arc<Folder>,
     lock: File,
+    token: Box<str>,
+    left: Left,
 }
 
 impl RunDir {
@@ -150,20 +133,32 @@ impl RunDir {
     pub fn open(path: impl Into<PathBuf>, waits: Duration) -> Result<Self, RunDirError> {
         let path = path.into();
         make_directory(&path)?;
-        check_kinds(&path)?;
-        probe(&path).map_err(|source| RunDirError::NotWritable { path: path.clone(), source })?;
-        let lock = take_lock(&path, waits.max(LEAST_WAIT))?;
-        let dir = Self { path, lock };
-        for name in FOLDERS {
-            make_directory(&dir.path.join(name))?;
+        let folder = Folder::open(&path);
+        let folder = folder.map_err(|source| RunDirError::Create { path: path.clone(), source })?;
+        check_kinds(&folder)?;
+        disk::probe(&folder).map_err(|source| RunDirError::NotWritable { path: path.clone(), source })?;
+        let failed = |source| RunDirError::Lock { path: path.join(lock::NAME), source };
+        let token = token::fresh().map_err(failed)?;
+        let (lock, left) = lock::take(&path, &token, waits)?;
+        // The lock is taken by the path: it must be the one in the directory that is held from here on.
+        if !Identity::of(&lock).is_ok_and(|identity| folder.holds(lock::NAME, identity)) {
+            return Err(RunDirError::Moved { path });
         }
+        let dir = Self { folder: Arc::new(folder), lock, token, left };
+        FOLDERS.iter().try_for_each(|name| dir.make_folder(&dir.folder, name).map(drop))?;
         Ok(dir)
     }
 
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.folder.path()
+    }
+
+    /// The directory itself, whatever becomes of its path.
+    #[must_use]
+    pub const fn folder(&self) -> &Arc<Folder> {
+        &self.folder
     }
 
     /// The lock's file; whoever holds a duplicate of its descriptor holds the directory.
@@ -172,41 +167,58 @@ impl RunDir {
         &self.lock
     }
 
-    /// Where the children's output is kept.
+    /// Names this run, and no other one anywhere.
     #[must_use]
-    pub fn logs_dir(&self) -> PathBuf {
-        self.path.join(LOGS)
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
-    /// Where each run has a directory of its own.
+    /// Earlier runs here of which processes may be left: they are to be killed before anything is started.
     #[must_use]
-    pub fn runs_dir(&self) -> PathBuf {
-        self.path.join(RUNS)
+    pub const fn left(&self) -> &Left {
+        &self.left
+    }
+
+    /// Notes that nothing of the earlier runs is left.
+    pub fn note_cleared(&self) -> io::Result<()> {
+        lock::write_holder(&self.lock, &self.token, &Left::default())
+    }
+
+    /// Notes the control groups of this run, so that the next one finds what is left in them.
+    pub fn note_groups(&self, groups: &[PathBuf]) -> io::Result<()> {
+        lock::add_groups(&self.lock, groups)
+    }
+
+    /// Notes that nothing is left of this run.
+    pub fn note_clean(&self) -> io::Result<()> {
+        lock::add_clean(&self.lock)
     }
 
     /// Makes the directory of the run of this number.
-    pub fn new_run_dir(&self, run: u64) -> Result<PathBuf, RunDirError> {
-        let path = self.runs_dir().join(run.to_string());
-        check_kind(&path, Kind::Folder)?;
-        make_directory(&path)?;
-        Ok(path)
+    pub fn new_run_dir(&self, run: u64) -> Result<Folder, RunDirError> {
+        let runs = self.make_folder(&self.folder, RUNS)?;
+        self.make_folder(&runs, &run.to_string())
+    }
+
+    fn make_folder(&self, folder: &Folder, name: &str) -> Result<Folder, RunDirError> {
+        check_kind(folder, name, Kind::Folder)?;
+        let failed = |source| RunDirError::Create { path: folder.path().join(name), source };
+        folder.make_folder(name).map_err(failed)
     }
 
     /// Creates the log of this name (from [`log_name`]), empty. Where there is one already, it and the timing beside it are
     /// of an attempt of which no more is known, and must not be taken for this one's.
     pub fn create_log(&self, name: &str) -> io::Result<File> {
-        let path = self.log_path(name)?;
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).custom_flags(libc::O_NOFOLLOW);
-        match options.open(&path) {
+        let file = file_of_log(name)?;
+        let logs = match self.folder.folder(LOGS) {
             // Somebody tidied up while we run.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(self.logs_dir())?;
-                options.open(&path)
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.folder.make_folder(LOGS)?,
+            other => other?,
+        };
+        match logs.create_new(file) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                remove_timing_of(&path)?;
-                options.create_new(false).create(true).truncate(true).open(&path)
+                logs.remove(&timing_of(file))?;
+                logs.create_anew(file)
             }
             other => other,
         }
@@ -214,33 +226,39 @@ impl RunDir {
 
     /// Opens the log of this name for reading.
     pub fn open_log(&self, name: &str) -> io::Result<File> {
-        read_log(&self.path, name)
+        self.folder.folder(LOGS)?.read(file_of_log(name)?)
     }
 
-    fn log_path(&self, name: &str) -> io::Result<PathBuf> {
-        log_path(&self.path, name)
+    /// The files of rows that earlier runs could not keep elsewhere.
+    pub fn rescues(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(self.path())?.flatten().map(|entry| entry.file_name());
+        let is_one = |name: &OsString| {
+            name.to_str().is_some_and(|name| name.starts_with(RESCUE) && name.ends_with(".csv"))
+        };
+        let mut paths: Vec<_> = entries.filter(is_one).map(|name| self.path().join(name)).collect();
+        paths.sort();
+        Ok(paths)
     }
 }
 
-fn log_path(dir: &Path, name: &str) -> io::Result<PathBuf> {
-    let file = name.strip_prefix("logs/").unwrap_or("");
-    if file.is_empty() || file == "." || file == ".." || file.contains(['/', '\0']) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the name of a log"));
+/// The file in the directory of the logs.
+fn file_of_log(name: &str) -> io::Result<&str> {
+    match name.strip_prefix("logs/").unwrap_or("") {
+        "" | "." | ".." => Err(io::Error::new(io::ErrorKind::InvalidInput, "not the name of a log")),
+        file if file.contains(['/', '\0']) => file_of_log(""),
+        file => Ok(file),
     }
-    Ok(dir.join(name))
 }
 
-fn remove_timing_of(log: &Path) -> io::Result<()> {
-    match fs::remove_file(log.with_extension("timing")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+fn timing_of(log: &str) -> String {
+    format!("{}.timing", log.rsplit_once('.').map_or(log, |(stem, _)| stem))
 }
 
 /// Opens the log of this name in a run directory that may be another's; never through a symlink, and without waiting.
 pub fn read_log(dir: &Path, name: &str) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(log_path(dir, name)?)
+    let path = dir.join(LOGS).join(file_of_log(name)?);
+    options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
 }
 
 /// The name of an attempt's log, relative to the run directory: readable, and unique by a hash of the whole id.
@@ -251,17 +269,6 @@ pub fn log_name(id: &str, attempt: u32) -> String {
     let shown = cleaned.trim_start_matches('.');
     let hash = blake3::hash(id.as_bytes()).to_hex();
     format!("{LOGS}/{shown}-{}.{attempt}.log", &hash[..12])
-}
-
-/// The pid of the provisor that holds this run directory, if one does: alive, or dead with its guardian still at work.
-/// Disturbs nobody.
-#[must_use]
-pub fn holder(path: &Path) -> Option<u32> {
-    let mut lock = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path.join(LOCK)).ok()?;
-    match lock.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => read_holder(&mut lock).map(|holder| holder.pid),
-        _ => None,
-    }
 }
 
 fn make_directory(path: &Path) -> Result<(), RunDirError> {
@@ -276,119 +283,27 @@ fn make_directory(path: &Path) -> Result<(), RunDirError> {
     })
 }
 
+fn check_kinds(dir: &Folder) -> Result<(), RunDirError> {
+    FILES.iter().try_for_each(|name| check_kind(dir, name, Kind::File))?;
+    FOLDERS.iter().try_for_each(|name| check_kind(dir, name, Kind::Folder))
+}
+
 #[derive(Clone, Copy)]
 enum Kind {
     File,
     Folder,
 }
 
-fn check_kinds(dir: &Path) -> Result<(), RunDirError> {
-    FILES.iter().try_for_each(|name| check_kind(&dir.join(name), Kind::File))?;
-    FOLDERS.iter().try_for_each(|name| check_kind(&dir.join(name), Kind::Folder))
-}
-
-fn check_kind(path: &Path, kind: Kind) -> Result<(), RunDirError> {
-    // What is not there, or cannot be looked at, is told by the attempt to make or open it.
-    let Ok(there) = fs::symlink_metadata(path) else { return Ok(()) };
-    let (fits, wanted) = match kind {
-        Kind::File => (there.is_file(), "file"),
-        Kind::Folder => (there.is_dir(), "directory"),
-    };
-    match fits {
-        true => Ok(()),
-        false if there.is_symlink() => Err(RunDirError::Symlink { path: path.to_owned() }),
-        false => Err(RunDirError::WrongKind { path: path.to_owned(), wanted }),
+fn check_kind(dir: &Folder, name: &str, wanted: Kind) -> Result<(), RunDirError> {
+    // What cannot be looked at is told by the attempt to make or open it.
+    let Ok(Some(there)) = dir.kind(name) else { return Ok(()) };
+    let path = dir.path().join(name);
+    match (there, wanted) {
+        (folder::Kind::File(_), Kind::File) | (folder::Kind::Folder, Kind::Folder) => Ok(()),
+        (folder::Kind::Symlink, _) => Err(RunDirError::Symlink { path }),
+        (_, Kind::File) => Err(RunDirError::WrongKind { path, wanted: "file" }),
+        (_, Kind::Folder) => Err(RunDirError::WrongKind { path, wanted: "directory" }),
     }
-}
-
-/// Writes a byte: better told now than when the first result is there.
-fn probe(dir: &Path) -> io::Result<()> {
-    let path = dir.join(format!(".probe-{}", std::process::id()));
-    let mut options = OpenOptions::new();
-    let mut file =
-        options.write(true).create(true).truncate(true).custom_flags(libc::O_NOFOLLOW).open(&path)?;
-    let written = file.write_all(b"\n").and_then(|()| file.sync_all());
-    fs::remove_file(&path)?;
-    written
-}
-
-fn take_lock(dir: &Path, waits: Duration) -> Result<File, RunDirError> {
-    let path = dir.join(LOCK);
-    let failed = |source| RunDirError::Lock { path: path.clone(), source };
-    let give_up_at = Instant::now() + waits;
-    loop {
-        let mut lock = open_lock(&path).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) if is_still_there(&lock, &path) => {
-                write_holder(&mut lock).map_err(failed)?;
-                return Ok(lock);
-            }
-            Ok(()) => {}
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-            Err(TryLockError::WouldBlock) => match read_holder(&mut lock) {
-                Some(holder) if is_alive(&holder) => {
-                    return Err(RunDirError::InUse { path: dir.to_owned(), holder });
-                }
-                _ if Instant::now() >= give_up_at => {
-                    return Err(RunDirError::StillHeld { path: dir.to_owned() });
-                }
-                _ => thread::sleep(POLL),
-            },
-        }
-    }
-}
-
-fn open_lock(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW).open(path)
-}
-
-/// Somebody may have removed the file between its opening and its locking: such a lock is worth nothing.
-fn is_still_there(lock: &File, path: &Path) -> bool {
-    match (lock.metadata(), fs::symlink_metadata(path)) {
-        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
-        _ => false,
-    }
-}
-
-fn write_holder(lock: &mut File) -> io::Result<()> {
-    let pid = std::process::id();
-    let birth = birth_of(pid).unwrap_or(0);
-    lock.set_len(0)?;
-    lock.rewind()?;
-    lock.write_all(format!("{pid} {birth} {}\n", this_host()).as_bytes())
-}
-
-fn read_holder(lock: &mut File) -> Option<Holder> {
-    let mut text = String::new();
-    lock.rewind().ok()?;
-    lock.take(1024).read_to_string(&mut text).ok()?;
-    let mut words = text.split_ascii_whitespace();
-    let pid = words.next()?.parse().ok()?;
-    let birth = words.next()?.parse().ok()?;
-    Some(Holder { pid, birth, host: words.next()?.into() })
-}
-
-/// A process of another machine counts as alive: nothing can be known of it, and the lock is held.
-fn is_alive(holder: &Holder) -> bool {
-    holder.host != this_host() || birth_of(holder.pid) == Some(holder.birth)
-}
-
-/// When a live process was started; a zombie is none.
-fn birth_of(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything, spaces and parentheses too.
-    let mut after_name = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
-    let state = after_name.next()?;
-    if matches!(state, "Z" | "X" | "x") {
-        return None;
-    }
-    after_name.nth(18)?.parse().ok()
-}
-
-fn this_host() -> Box<str> {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    if name.trim().is_empty() { "localhost".into() } else { name.trim().into() }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use actix::{Addr, AsyncContext, Context};
+use provisor_core::desk::{Desk, LogName, Papers};
 use provisor_core::plan::Judging;
 use provisor_core::roster::{Bounds, Entry, Place, Roster};
 use provisor_core::rules::{Judge, RuleError};
@@ -22,9 +23,9 @@ use crate::logs::{Logs, OpenLog, Tee};
 use crate::messages::{Down, Drain, Ending, Event, GuardianDied, Interrupt, Open, Reason, Subject};
 use crate::monitor::{run_monitored, start_monitored};
 use crate::os::{Launch, LocalFuture};
-use crate::result_writer::ResultWriter;
+use crate::result_writer::{Hearer, ResultWriter};
 use crate::row::Commit;
-use crate::supervisor::{LogName, Office, Supervisor};
+use crate::supervisor::{Office, Supervisor};
 
 /// Rows that may wait for the disk before nothing new is started.
 const UNWRITTEN: usize = 4096;
@@ -279,28 +280,26 @@ fn open<S: Commit + 'static>(
     let clock = RunClock::start();
     let total = todo.len() + reused.len();
     let roster = roster(&plan, todo);
+    let desk = Desk::new(Papers { plan: Arc::clone(&plan), containment, log_name }, roster);
     let (counter, counts) = Counter::new(Counts::new(total, reused));
     // The monitors report to the supervisor, and the supervisor sends to the counter: the address comes first.
-    let desk = Context::<Supervisor>::new();
-    let supervisor = desk.address();
+    let context = Context::<Supervisor>::new();
+    let supervisor = context.address();
     let counter = start_monitored(counter, Span::none(), down(&supervisor, Subject::Counter));
     let office = Office {
         plan,
         judges,
         token,
-        containment,
         launch: Arc::clone(&launch),
         logs: logs.clone(),
-        log_name,
         clock: clock.clone(),
         counter,
         events,
     };
-    let (durable, failed) = (supervisor.clone().recipient(), supervisor.clone().recipient());
-    let (writer, store_thread) = ResultWriter::new(store, logs, durable, failed)?;
+    let (writer, store_thread) = ResultWriter::new(store, logs, Hearer::new(&supervisor))?;
     let writer = start_monitored(writer, Span::none(), down(&supervisor, Subject::ResultWriter));
     // Nobody is above the supervisor: when it dies its promise to answer dies too, and `join` says so.
-    run_monitored(desk, Supervisor::new(office, roster), Span::none(), |reason| {
+    run_monitored(context, Supervisor::new(office, desk), Span::none(), |reason| {
         tracing::debug!(?reason, "the supervisor is down")
     });
     supervisor.do_send(Open(writer));

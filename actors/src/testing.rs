@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::poll_fn;
-use provisor_core::cause::{Exit, StopMethod, Usage};
+use provisor_core::cause::{Excess, Exit, StopMethod, Usage};
 use provisor_core::rules::Stream;
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,7 +16,7 @@ use crate::os::{
     Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, Output,
     SweepReport,
 };
-use crate::row::{Commit, Row};
+use crate::row::{Commit, Refusal, Row};
 use crate::runtime::{Launcher, LauncherFactory};
 
 /// Something that a scripted child does.
@@ -26,6 +26,8 @@ pub enum Step {
     Wait(Duration),
     /// It prints.
     Print(Stream, &'static str),
+    /// It is seen above a limit.
+    Exceed(Excess),
     /// Whoever reads it panics.
     PanicReader(&'static str),
     /// It waits for ever.
@@ -110,10 +112,11 @@ impl Theatre {
         self.most.fetch_max(alive, Ordering::SeqCst);
         let (output, mut inbox) = mpsc::unbounded_channel();
         let (exit, left) = oneshot::channel();
+        let (exceed, mut seen) = mpsc::unbounded_channel();
         let (stop, stopped) = mpsc::unbounded_channel();
         let ignores_term = script.ignores_term;
         let life = Life(Arc::clone(&self.alive));
-        tokio::task::spawn_local(play(script, stopped, output, exit, life));
+        tokio::task::spawn_local(play(script, stopped, output, exceed, exit, life));
         let output = poll_fn(move |cx| {
             inbox.poll_recv(cx).map(|cue| {
                 cue.map(|cue| match cue {
@@ -125,6 +128,7 @@ impl Theatre {
         Launched {
             child: Box::new(Actor { theatre: self, stop, ignores_term }),
             output: Box::pin(output),
+            exceeded: Some(Box::pin(poll_fn(move |cx| seen.poll_recv(cx)))),
             exit: Box::pin(async move { left.await.map_err(|_| GuardianGone) }),
         }
     }
@@ -148,6 +152,7 @@ async fn play(
     script: Script,
     mut stopped: mpsc::UnboundedReceiver<i32>,
     output: mpsc::UnboundedSender<Cue>,
+    exceed: mpsc::UnboundedSender<Excess>,
     exit: oneshot::Sender<ExitReport>,
     life: Life,
 ) {
@@ -161,6 +166,7 @@ async fn play(
                     let _ =
                         output.send(Cue::Output(Output::Chunk(stream, Bytes::from_static(text.as_bytes()))));
                 }
+                Some(Step::Exceed(excess)) => drop(exceed.send(excess)),
                 Some(Step::PanicReader(text)) => drop(output.send(Cue::Panic(text))),
                 Some(Step::Hang) => std::future::pending().await,
             }
@@ -207,7 +213,7 @@ impl Drop for Actor {
     }
 }
 
-type Hook = dyn Fn() -> Result<(), Arc<str>> + Send + Sync;
+type Hook = dyn Fn() -> Result<(), Refusal> + Send + Sync;
 
 /// A store in memory.
 #[derive(Clone, Default)]
@@ -219,7 +225,7 @@ pub struct Ledger {
 }
 
 impl Commit for Ledger {
-    fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Arc<str>> {
+    fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Refusal> {
         if let Some(before) = &self.before {
             before()?;
         }

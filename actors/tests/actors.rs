@@ -11,8 +11,9 @@ use provisor_actors::clock::RunClock;
 use provisor_actors::logs::{LogSpec, Logs};
 use provisor_actors::messages::{Begin, Event, Failure, Reason, Report};
 use provisor_actors::monitor::start_monitored;
-use provisor_actors::os::{LaunchError, LaunchRequest, Transience};
+use provisor_actors::os::{LaunchError, LaunchRequest, Transience, TreeLimits};
 use provisor_actors::process::{ProcessActor, Surroundings};
+use provisor_actors::row::Refusal;
 use provisor_actors::runtime::{Ports, Runtime, RuntimeHandle, StartError};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
 use provisor_core::cause::{Cause, End, StopMethod};
@@ -64,7 +65,7 @@ async fn a_query_counts_as_done_only_when_its_row_is_durable_but_its_slot_is_fre
     let ledger = Ledger {
         before: Some(Arc::new(move || {
             let _ = reached.send(());
-            gate.lock().expect("unpoisoned").recv().map_err(|_| "closed".into())
+            gate.lock().expect("unpoisoned").recv().map_err(|_| Refusal::Final("closed".into()))
         })),
         ..Ledger::default()
     };
@@ -91,14 +92,17 @@ async fn a_query_counts_as_done_only_when_its_row_is_durable_but_its_slot_is_fre
 
 #[tokio::test]
 async fn a_store_that_fails_stops_the_run_and_counts_nothing() {
-    let ledger = Ledger { before: Some(Arc::new(|| Err("the disk is full".into()))), ..Ledger::default() };
+    let ledger = Ledger {
+        before: Some(Arc::new(|| Err(Refusal::Final("the disk is broken".into())))),
+        ..Ledger::default()
+    };
     let theatre = Theatre::new(|request| {
         Ok(if place(request) == 0 { Script::print("a\n") } else { Script::of(vec![Step::Hang]) })
     });
     let runtime = Runtime::start(job(plan(9, 2)), ports(&theatre, &ledger)).await.expect("it starts");
     let counts = runtime.handle().counts();
     let (ending, _) = runtime.join().await.expect("it ends");
-    assert_eq!(ending.failure, Some(Failure::Results("the disk is full".into())));
+    assert_eq!(ending.failure, Some(Failure::Results("the disk is broken".into())));
     assert_eq!(counts.borrow().done, 0);
     assert_eq!(theatre.alive.load(Ordering::SeqCst), 0, "what ran was ended");
 }
@@ -191,11 +195,13 @@ async fn a_query_that_could_not_start_just_now_is_started_later() {
 async fn what_cannot_start_is_a_row_and_the_run_goes_on() {
     let theatre = Theatre::new(|request| match place(request) {
         0 => Err(LaunchError { transience: Transience::Permanent, text: "there is no such program".into() }),
+        // The launcher has tried that again and again; nothing here does.
+        1 => Err(LaunchError { transience: Transience::Busy, text: "it is still being written".into() }),
         _ => Ok(Script::print("hello\n")),
     });
     let ledger = Ledger::default();
-    run(plan(2, 1), &theatre, &ledger).await;
-    assert_eq!(causes(&ledger), ["not-started", "exited"]);
+    run(plan(3, 1), &theatre, &ledger).await;
+    assert_eq!(causes(&ledger), ["not-started", "not-started", "exited"]);
 }
 
 #[tokio::test]
@@ -302,7 +308,8 @@ async fn life_of_one(reports: Arc<Mutex<Vec<Report>>>) {
     let judge = Arc::new(Judge::compile(&query.judging).expect("it compiles"));
     let machine = Process::new(Reader::new(judge), query.limits, Patience::default());
     let log = Arc::new(LogSpec { id: "none".into(), name: "none".into(), keep: query.logs, record: false });
-    let request = LaunchRequest { cookie: "test/0/1".into(), command: query.command };
+    let request =
+        LaunchRequest { cookie: "test/0/1".into(), command: query.command, limits: TreeLimits::default() };
     let (over, ended) = tokio::sync::oneshot::channel();
     let actor = ProcessActor::new((0, 1), request, log, machine, around);
     let address = start_monitored(actor, tracing::Span::none(), |reason| drop(over.send(reason)));

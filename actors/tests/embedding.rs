@@ -19,7 +19,10 @@ fn it_runs_from_every_tokio_context_and_leaves_nothing_behind() {
     let one = || async {
         let (theatre, ledger) = (Theatre::new(|_| Ok(Script::print("hello\n"))), Ledger::default());
         let ending = run(plan(20, 4), &theatre, &ledger).await;
-        assert_eq!(ending, Ending { stopped: None, unfinished: 0, missed_events: 0, failure: None });
+        assert_eq!(
+            ending,
+            Ending { stopped: None, unfinished: 0, unwritten: Vec::new(), missed_events: 0, failure: None }
+        );
         assert_eq!(rows(&ledger).len(), 20);
         assert_eq!(theatre.alive.load(Ordering::SeqCst), 0);
         assert!(theatre.most.load(Ordering::SeqCst) <= 4, "no more than there are slots");

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use minijinja::Value;
 use provisor_core::Plan;
-use provisor_core::plan::{Query, Reuse};
+use provisor_core::plan::{Containment, Query, Reuse};
 use provisor_core::rules::Rule;
 use provisor_core::text::is_clean;
 use provisor_core::tool::Tool;
@@ -88,6 +88,8 @@ pub struct Overrides {
     pub grace: Option<Duration>,
     /// The time of the whole job.
     pub total: Option<Duration>,
+    /// What its processes are held together by.
+    pub containment: Option<Containment>,
     /// Variables with their values.
     pub set: Vec<(String, String)>,
     /// Patterns on ids: those that match one stay.
@@ -179,6 +181,7 @@ impl<'e> Lowering<'e> {
             slots,
             total,
             reuse: self.job.reuse.unwrap_or_else(|| default_reuse(&queries)),
+            containment: self.around.overrides.containment.or(self.job.containment).unwrap_or_default(),
             axes: self.axes.to_vec(),
             queries,
         };

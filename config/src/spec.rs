@@ -5,7 +5,7 @@
 
 mod values;
 
-use provisor_core::plan::{RetryOn, Reuse};
+use provisor_core::plan::{Containment, RetryOn, Reuse};
 use provisor_core::tool::{AddsUp, Role};
 use provisor_core::verdict::Counts;
 use serde::Deserialize;
@@ -106,14 +106,14 @@ with_settings! {
         keep_last: Option<Later>,
         group: Option<Later>,
         memory_budget: Option<Later>,
-        containment: Option<Later>,
+        pub(crate) containment: Option<Containment>,
         launcher: Option<Later>,
     }
 }
 
 impl Job {
     /// The forms of a whole job that are promised and not there.
-    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 10] {
+    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 9] {
         [
             ("passes", self.passes),
             ("race", self.race),
@@ -123,14 +123,13 @@ impl Job {
             ("keep_last", self.keep_last),
             ("group", self.group),
             ("memory_budget", self.memory_budget),
-            ("containment", self.containment),
             ("launcher", self.launcher),
         ]
     }
 }
 
 /// Field names that are known only to be refused: no error message should propose them.
-pub(crate) const LATER: [&str; 14] = [
+pub(crate) const LATER: [&str; 13] = [
     "passes",
     "race",
     "every",
@@ -139,7 +138,6 @@ pub(crate) const LATER: [&str; 14] = [
     "keep_last",
     "group",
     "memory_budget",
-    "containment",
     "launcher",
     "after",
     "after_failure",

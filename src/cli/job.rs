@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
+use provisor_core::plan::Containment;
 
 /// A spec and what the command line puts over it.
 #[derive(Debug, Args)]
@@ -34,6 +36,9 @@ pub(crate) struct SpecArgs {
     /// Most memory for a query; not enforced yet, and refused
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
+    /// What holds the processes of a query together [default: the spec's, else auto]
+    #[arg(long, value_name = "LEVEL", value_parser = containment())]
+    pub(crate) containment: Option<Containment>,
     /// Write the timing of all output beside the logs
     #[arg(long)]
     pub(crate) record: bool,
@@ -114,8 +119,14 @@ pub(crate) struct PlanArgs {
 pub(crate) enum PlanFormat {
     /// One line a query: its id, then its command as a shell would take it
     Lines,
-    /// An array of objects with id, argv, cwd, limits and expect
+    /// An array of objects with id, argv, cwd, limits, expect and containment
     Json,
+}
+
+/// The words of the levels.
+fn containment() -> impl TypedValueParser<Value = Containment> {
+    PossibleValuesParser::new(Containment::ALL.map(Containment::word))
+        .map(|word| Containment::ALL.into_iter().find(|one| one.word() == word).unwrap_or_default())
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {

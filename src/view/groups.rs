@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use provisor_actors::row::{Commit, Row};
+use provisor_actors::row::{Commit, Refusal, Row};
 use provisor_core::Plan;
 
 use super::printer::Printer;
@@ -17,7 +17,7 @@ pub(crate) struct Groups<S> {
 }
 
 impl<S: Commit> Commit for Groups<S> {
-    fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Arc<str>> {
+    fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Refusal> {
         self.store.commit(rows)?;
         if let Some(printer) = &self.printer {
             for row in rows {
@@ -25,6 +25,10 @@ impl<S: Commit> Commit for Groups<S> {
             }
         }
         Ok(())
+    }
+
+    fn catch_up(&mut self) -> Result<(), Refusal> {
+        self.store.catch_up()
     }
 }
 
@@ -58,8 +62,8 @@ mod tests {
     struct Until(usize);
 
     impl Commit for Until {
-        fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Arc<str>> {
-            self.0 = self.0.checked_sub(rows.len()).ok_or("full")?;
+        fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Refusal> {
+            self.0 = self.0.checked_sub(rows.len()).ok_or_else(|| Refusal::Final("full".into()))?;
             Ok(())
         }
     }

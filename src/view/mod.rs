@@ -25,11 +25,16 @@ use provisor_core::text::visible;
 
 /// Writes to standard output. A reader that has gone away (`| head`) is no error: there is nobody left to tell.
 pub(crate) fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
+    match print_all(text) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
+}
+
+/// The same for what must reach somebody.
+pub(crate) fn print_all(text: impl AsRef<[u8]>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_ref()).and_then(|()| out.flush())
 }
 
 /// Writes a line to standard error. It may name paths, arguments and whatever else somebody thought of: here is what keeps

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use provisor_config::Lowered;
 use provisor_core::Query;
+use provisor_core::plan::Containment;
 use provisor_core::text::{harmless_json, is_clean, is_special};
 use serde_json::{Value, json};
 
@@ -50,11 +51,12 @@ fn quoted(arg: &str) -> Cow<'_, str> {
 /// An array of objects.
 #[must_use]
 pub(crate) fn json(job: &Lowered) -> String {
-    let queries: Vec<Value> = job.chosen_queries().map(query_json).collect();
+    let queries: Vec<Value> =
+        job.chosen_queries().map(|query| query_json(query, job.plan.containment)).collect();
     harmless_json(&format!("{:#}\n", Value::Array(queries))).into_owned()
 }
 
-fn query_json(query: &Query) -> Value {
+fn query_json(query: &Query, containment: Containment) -> Value {
     let seconds = |limit: Option<std::time::Duration>| limit.map(|limit| limit.as_secs_f64());
     json!({
         "id": query.id,
@@ -66,6 +68,7 @@ fn query_json(query: &Query) -> Value {
             "grace_s": query.limits.grace.as_secs_f64(),
         },
         "expect": query.expect,
+        "containment": containment.word(),
     })
 }
 

@@ -43,6 +43,12 @@ pub(crate) fn queries(n: usize) -> String {
     if n == 1 { "1 query".into() } else { format!("{n} queries") }
 }
 
+/// `1 row`, `2 rows`.
+#[must_use]
+pub(crate) fn rows(n: usize) -> String {
+    if n == 1 { "1 row".into() } else { format!("{n} rows") }
+}
+
 /// How it ended, for people: `exited`, `exit code 2`, `SIGSEGV`, `wall-limit, killed`.
 #[must_use]
 pub(crate) fn ending(outcome: &Outcome) -> String {

@@ -121,6 +121,15 @@ pub struct Usage {
     pub max_rss_kib: u64,
 }
 
+/// A limit that was reached and what shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Excess {
+    /// The limit.
+    pub cause: Cause,
+    /// A sentence: what was seen, and by which means.
+    pub evidence: Arc<str>,
+}
+
 /// What became of the process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum End {
@@ -141,6 +150,8 @@ pub struct Outcome {
     pub end: End,
     /// Why.
     pub cause: Cause,
+    /// What shows it, where the cause is a limit that was seen from outside: a sentence.
+    pub evidence: Option<Arc<str>>,
     /// What provisor did to it, if anything.
     pub method: Option<StopMethod>,
     /// From its start to its exit.
@@ -178,6 +189,7 @@ impl Outcome {
         Self {
             end,
             cause,
+            evidence: None,
             method: None,
             wall: Duration::ZERO,
             usage: Usage::default(),

@@ -5,7 +5,10 @@
 //! effects. This package must never name a runtime, a process, a file, a clock, randomness, a logger or RON; its
 //! `clippy.toml` bans what Cargo cannot.
 
+pub mod amount;
 pub mod cause;
+pub mod containment;
+pub mod desk;
 pub mod eta;
 pub mod lines;
 pub mod plan;
@@ -15,6 +18,7 @@ pub mod record;
 pub mod replay;
 pub mod reuse;
 pub mod roster;
+pub mod row;
 pub mod rules;
 pub mod tally;
 pub mod text;

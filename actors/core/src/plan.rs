@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::containment::Containment;
 use crate::rules::Rule;
 use crate::verdict::Preset;
 
@@ -22,6 +23,8 @@ pub struct Plan {
     pub total: Option<Duration>,
     /// Which finished queries of an earlier run stand.
     pub reuse: Reuse,
+    /// What its processes are held together by.
+    pub containment: Containment,
     /// The names of the axes, in the order of the spec; each becomes a column `axis.NAME`.
     pub axes: Vec<Arc<str>>,
     /// In the order in which they start.
@@ -117,6 +120,14 @@ pub struct Limits {
     pub wall: Option<Duration>,
     /// Longest time without a byte of output.
     pub silence: Option<Duration>,
+    /// Most CPU time, of its whole tree.
+    pub cpu: Option<Duration>,
+    /// Most memory in bytes, of its whole tree.
+    pub memory: Option<u64>,
+    /// Most bytes of output, of both streams together.
+    pub output: Option<u64>,
+    /// Most processes at a time, its leader among them.
+    pub processes: Option<u32>,
     /// Time between Term and Kill.
     pub grace: Duration,
 }
@@ -128,7 +139,15 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { wall: None, silence: None, grace: Self::DEFAULT_GRACE }
+        Self {
+            wall: None,
+            silence: None,
+            cpu: None,
+            memory: None,
+            output: None,
+            processes: None,
+            grace: Self::DEFAULT_GRACE,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ mod words;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cause::{Cause, End, Outcome, StopMethod};
+use crate::cause::{Cause, End, Excess, Exit, Outcome, StopMethod, Usage};
 use crate::plan::Limits;
 use crate::rules::Stream;
 use crate::tick::Tick;
@@ -25,6 +25,8 @@ pub struct Process<E> {
     ear: E,
     limits: Limits,
     patience: Patience,
+    /// What shows the first cause, where something has to.
+    evidence: Option<Arc<str>>,
 }
 
 /// What is true in each phase, and only that.
@@ -78,14 +80,15 @@ impl Live {
 struct Gone {
     cause: Cause,
     method: Option<StopMethod>,
-    departure: Departure,
+    exit: Exit,
+    usage: Usage,
     wall: Duration,
 }
 
 impl<E: Ear> Process<E> {
     /// An attempt that has not begun.
     pub const fn new(ear: E, limits: Limits, patience: Patience) -> Self {
-        Self { state: State::Idle, ear, limits, patience }
+        Self { state: State::Idle, ear, limits, patience, evidence: None }
     }
 
     /// The listener inside.
@@ -128,6 +131,7 @@ impl<E: Ear> Process<E> {
             Event::SpawnFailed { transient, text } => self.spawn_failed(transient, text, out),
             Event::Chunk(stream, bytes) => self.chunk(now, stream, bytes, out),
             Event::Eof(stream) => self.eof(now, stream, out),
+            Event::Exceeded(excess) => self.exceeded(now, excess, out),
             Event::Exited(departure) => self.exited(now, departure, out),
             Event::Swept { leftovers } => self.swept(now, leftovers, out),
             Event::Vanished(how) => self.vanished(now, how, out),
@@ -221,6 +225,17 @@ impl<E: Ear> Process<E> {
         }
     }
 
+    /// Memory and processes are taken back at once: within a grace they may take the machine down.
+    fn exceeded(&mut self, now: Tick, excess: Excess, out: &mut Vec<Effect>) {
+        let forced = matches!(excess.cause, Cause::MemoryLimit | Cause::ProcessLimit);
+        if matches!(self.state, State::Running { .. }) {
+            self.evidence = Some(excess.evidence);
+        }
+        if matches!(self.state, State::Running { .. } | State::Stopping { .. }) {
+            self.abort(now, Abort { cause: excess.cause, forced }, out);
+        }
+    }
+
     /// Both streams have ended: whoever waited for that goes on.
     fn drained(&mut self, now: Tick, out: &mut Vec<Effect>) {
         match self.state {
@@ -239,12 +254,26 @@ impl<E: Ear> Process<E> {
             State::Killing { live, cause, .. } => (live, cause, Some(StopMethod::Kill)),
             _ => return,
         };
-        let cause = refine(cause, departure.refined);
-        let gone = Gone { cause, method, departure, wall: now - live.since };
+        let Departure { exit, usage, refined } = departure;
+        let cause = self.refine(cause, refined);
+        let gone = Gone { cause, method, exit, usage, wall: now - live.since };
         if live.is_open() {
             self.state = State::Draining { live, gone, drain_until: now + self.patience.drain };
         } else {
             self.sweep(now, live, gone, false, out);
+        }
+    }
+
+    /// The system's own kills are known only at the exit, and only they may change a cause.
+    fn refine(&mut self, cause: Cause, refined: Option<Excess>) -> Cause {
+        match refined {
+            Some(Excess { cause: limit @ (Cause::MemoryLimit | Cause::CpuLimit), evidence })
+                if cause == Cause::Exited =>
+            {
+                self.evidence = Some(evidence);
+                limit
+            }
+            _ => cause,
         }
     }
 
@@ -321,11 +350,11 @@ impl<E: Ear> Process<E> {
     }
 
     fn reaped(&mut self, gone: Gone, leaked: bool, leftovers: u32, out: &mut Vec<Effect>) {
-        let Gone { cause, method, departure: Departure { exit, usage, .. }, wall } = gone;
+        let Gone { cause, method, exit, usage, wall } = gone;
         self.close_pipes(out);
         let judgement = self.ear.judge(cause, Some(exit));
-        let end = End::Reaped(exit);
-        self.finish(Outcome { end, cause, method, wall, usage, leaked, leftovers, judgement }, out);
+        let (end, evidence) = (End::Reaped(exit), self.evidence.take());
+        self.finish(Outcome { end, cause, evidence, method, wall, usage, leaked, leftovers, judgement }, out);
     }
 
     fn unreaped(
@@ -338,7 +367,8 @@ impl<E: Ear> Process<E> {
     ) {
         self.close_pipes(out);
         let judgement = self.ear.judge(cause, None);
-        let outcome = Outcome { method, wall: now - live.since, judgement, ..Outcome::unreaped(cause) };
+        let (wall, evidence) = (now - live.since, self.evidence.take());
+        let outcome = Outcome { method, evidence, wall, judgement, ..Outcome::unreaped(cause) };
         self.finish(outcome, out);
     }
 
@@ -382,13 +412,5 @@ fn first_limit(wall_at: Option<Tick>, silence_at: Option<Tick>) -> Cause {
         (Some(wall), Some(silence)) if silence < wall => Cause::Silent,
         (None, Some(_)) => Cause::Silent,
         _ => Cause::WallLimit,
-    }
-}
-
-/// The kernel's own kills are known only at the exit, and only they may change a cause.
-fn refine(cause: Cause, refined: Option<Cause>) -> Cause {
-    match refined {
-        Some(Cause::MemoryLimit | Cause::CpuLimit) if cause == Cause::Exited => refined.unwrap_or(cause),
-        _ => cause,
     }
 }

@@ -147,11 +147,12 @@ pub fn of_step(event: &Event<'_>, effects: &[Effect]) -> impl Iterator<Item = Ha
         Event::Chunk(stream, bytes) => Some(Happening::Read(*stream, bytes.len() as u64)),
         Event::Eof(stream) => Some(Happening::Read(*stream, 0)),
         Event::Exited(departure) => {
-            Some(Happening::Left { exit: departure.exit, refined: departure.refined })
+            let refined = departure.refined.as_ref().map(|excess| excess.cause);
+            Some(Happening::Left { exit: departure.exit, refined })
         }
         Event::Swept { leftovers } => Some(Happening::Swept(*leftovers)),
         Event::Vanished(_) => Some(Happening::Lost),
-        // A limit or the grace is told by the stop that it led to.
+        // A limit (of the tree, too) or the grace is told by the stop that it led to.
         Event::Wake if stop.is_none() && !effects.is_empty() => Some(Happening::Overdue),
         _ => None,
     };

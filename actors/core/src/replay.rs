@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cause::{Cause, Exit, Outcome, StopMethod, Usage};
+use crate::cause::{Cause, Excess, Exit, Outcome, StopMethod, Usage};
 use crate::lines::Reader;
 use crate::plan::Limits;
 use crate::process::{Departure, Ear, Effect, Event, Fact, Patience, Phase, Process};
@@ -249,6 +249,7 @@ impl<'a> Player<'a> {
             }
             Happening::Stopping { method, cause } => self.stop(at, method, cause),
             Happening::Left { exit, refined } => {
+                let refined = refined.map(|cause| Excess { cause, evidence: RECORDED.into() });
                 let departure = Departure { exit, usage: Usage::default(), refined };
                 self.step(at, Event::Exited(departure));
             }
@@ -351,6 +352,9 @@ impl<'a> Player<'a> {
 
 /// A recorded stop that comes no later than this after a limit is the stop by that limit.
 const LATENESS: Duration = Duration::from_millis(20);
+
+/// What was seen of a limit is not in a recording, only that it was reached.
+const RECORDED: &str = "as recorded";
 
 const BROKE_OFF: &str = "the recording ends before the process does";
 

@@ -100,6 +100,8 @@ pub struct Roster {
     stuck: usize,
     unwritten: usize,
     shortage: Shortage,
+    /// Nothing new starts until further notice.
+    held: bool,
     stopping: Option<Cause>,
 }
 
@@ -130,6 +132,7 @@ impl Roster {
             stuck: 0,
             unwritten: 0,
             shortage: Shortage::default(),
+            held: false,
             stopping: None,
         }
     }
@@ -166,8 +169,8 @@ impl Roster {
         if self.stopping.is_some() {
             return None;
         }
-        let retry = self.delayed.peek().map(|Reverse((due, ..))| *due);
-        let shortage = self.shortage.until.filter(|_| !self.waiting.is_empty());
+        let retry = self.delayed.peek().map(|Reverse((due, ..))| *due).filter(|_| !self.held);
+        let shortage = self.shortage.until.filter(|_| !self.waiting.is_empty() && !self.held);
         self.bounds.deadline.into_iter().chain(retry).chain(shortage).min()
     }
 
@@ -237,6 +240,17 @@ impl Roster {
         self.fill(now, orders);
     }
 
+    /// Starts nothing new until it is let go on; what runs runs.
+    pub const fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Goes on after [`hold`](Self::hold).
+    pub fn go_on(&mut self, now: Tick, orders: &mut Vec<Order>) {
+        self.held = false;
+        self.fill(now, orders);
+    }
+
     /// Starts nothing new and ends what runs; said again, it ends it faster.
     pub fn abort(&mut self, cause: Cause, forced: bool, orders: &mut Vec<Order>) {
         self.stopping.get_or_insert(cause);
@@ -244,7 +258,7 @@ impl Roster {
     }
 
     fn fill(&mut self, now: Tick, orders: &mut Vec<Order>) {
-        if self.stopping.is_some() {
+        if self.stopping.is_some() || self.held {
             return;
         }
         while self.delayed.peek().is_some_and(|Reverse((due, ..))| *due <= now) {

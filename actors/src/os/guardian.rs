@@ -13,12 +13,13 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{ForkResult, Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
+use provisor_core::containment::Level;
 
+use super::begin::{await_packet, first_words};
+use super::contain::{self, Contain, ContainError, Contained};
 use super::keeper::Keeper;
 use super::packet::{self, Inbox, Outbox};
 use super::signals::OpenFiles;
@@ -42,6 +43,8 @@ pub struct GuardianHandle {
     pub(super) pid: Pid,
     pub(super) pidfd: OwnedFd,
     pub(super) socket: OwnedFd,
+    /// It has been told what is to hold the children together.
+    is_contained: bool,
 }
 
 impl GuardianHandle {
@@ -51,12 +54,49 @@ impl GuardianHandle {
         self.pid.as_raw().unsigned_abs()
     }
 
+    /// Tells it what is to hold the children together, and what came of that. To be called once, before there is a
+    /// launcher; a guardian that is told nothing does as at [`Level::Sweep`]. May give the guardian another process.
+    ///
+    /// # Errors
+    /// If that is impossible here, or the guardian is gone: then it is of no further use.
+    pub fn contain(&mut self, ask: Contain<'_>) -> Result<Contained, ContainError> {
+        if std::mem::replace(&mut self.is_contained, true) {
+            return Err(io::Error::other("it has been told already").into());
+        }
+        self.send(&ask.encode(), Vec::new())?;
+        await_packet(&self.socket)?;
+        let mut inbox = Inbox::new(contain::LONGEST);
+        let answer = contain::decode_answer(inbox.receive(self.socket.as_fd())?.bytes);
+        let answer = answer.map_err(|_| io::Error::other("the guardian died at its start"))?;
+        let (pid, contained) = answer.map_err(ContainError::Impossible)?;
+        if pid != 0 {
+            self.follow(Pid::from_raw(pid))?;
+        }
+        if contained.level == Level::Group {
+            // What leaves its group is nobody's.
+            prctl::set_child_subreaper(false).map_err(io::Error::from)?;
+        }
+        Ok(contained)
+    }
+
+    /// The guardian goes on as another process, its own child until now. Its first one leaves, and the other becomes ours.
+    fn follow(&mut self, pid: Pid) -> io::Result<()> {
+        tree::reap_now(self.pid);
+        self.pid = pid;
+        self.pidfd = tree::pidfd_open(pid.as_raw())?;
+        Ok(())
+    }
+
     /// Has it hold a descriptor open until it leaves: a duplicate of the run's lock, so that a free lock means that
     /// nothing of the old run lives. (A lock by `flock` belongs to all duplicates: it is free when the last is closed,
     /// or when *any* is unlocked. So never unlock, only close.)
     pub fn hold(&self, descriptor: OwnedFd) -> io::Result<()> {
+        self.send(&Request::Hold.encode_small(), vec![descriptor])
+    }
+
+    fn send(&self, bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<()> {
         let mut outbox = Outbox::default();
-        outbox.send(self.socket.as_fd(), &Request::Hold.encode_small(), vec![descriptor])?;
+        outbox.send(self.socket.as_fd(), bytes, fds)?;
         if outbox.is_empty() { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
 }
@@ -76,7 +116,8 @@ pub fn start(options: GuardianOptions) -> io::Result<GuardianHandle> {
         ForkResult::Parent { child } => {
             drop(theirs);
             await_ready(&ours)?;
-            Ok(GuardianHandle { pid: child, pidfd: tree::pidfd_open(child.as_raw())?, socket: ours })
+            let pidfd = tree::pidfd_open(child.as_raw())?;
+            Ok(GuardianHandle { pid: child, pidfd, socket: ours, is_contained: false })
         }
         ForkResult::Child => {
             let code = catch_unwind(AssertUnwindSafe(|| live(ours, theirs, options))).unwrap_or(101);
@@ -88,12 +129,7 @@ pub fn start(options: GuardianOptions) -> io::Result<GuardianHandle> {
 
 /// Waits for the guardian's first word.
 fn await_ready(socket: &OwnedFd) -> io::Result<()> {
-    let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
-    while let Err(errno) = poll(&mut polled, PollTimeout::NONE) {
-        if errno != Errno::EINTR {
-            return Err(errno.into());
-        }
-    }
+    await_packet(socket)?;
     let mut inbox = Inbox::new(64);
     match Reply::decode(inbox.receive(socket.as_fd())?.bytes) {
         Ok(Reply::Ready { errno: 0 }) => Ok(()),
@@ -105,18 +141,17 @@ fn await_ready(socket: &OwnedFd) -> io::Result<()> {
 /// The whole life of the guardian process. Returns its exit code.
 fn live(supervisors: OwnedFd, socket: OwnedFd, options: GuardianOptions) -> c_int {
     drop(supervisors);
-    let mut keeper = match settle(&socket) {
-        Ok(()) => match Keeper::new(socket, options.open_files.map(Into::into)) {
-            Ok(keeper) => keeper,
-            Err(_) => return 1,
-        },
-        Err(error) => {
-            let mut word = Vec::new();
-            Reply::Ready { errno: error.raw_os_error().unwrap_or(libc::EIO) }.encode(&mut word);
-            let _ = Outbox::default().send(socket.as_fd(), &word, Vec::new());
-            return 1;
-        }
+    let settled = settle(&socket);
+    let errno = settled.as_ref().err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
+    let mut word = Vec::new();
+    Reply::Ready { errno }.encode(&mut word);
+    let said = Outbox::default().send(socket.as_fd(), &word, Vec::new());
+    let beginning = match settled.and(said).and_then(|()| first_words(&socket)) {
+        Ok(Some(beginning)) => beginning,
+        Ok(None) => return 0,
+        Err(_) => return 1,
     };
+    let Ok(mut keeper) = Keeper::new(socket, options.open_files.map(Into::into), beginning) else { return 1 };
     // Whatever happens to the loop, the children are not left alone.
     match catch_unwind(AssertUnwindSafe(|| keeper.run())) {
         Ok(()) => 0,

@@ -1,9 +1,13 @@
-//! The guardian's loop: requests in, children watched, replies out.
+//! The guardian's loop: requests in, children watched, replies out. How children end is in `ending`, how the guardian
+//! itself does in `last`.
 //!
 //! It runs in the guardian process only. It must never block (but for the exec of a child, which it has to wait for),
 //! never read a child's output, and never fall over because of a request.
 
-use std::collections::HashMap;
+mod ending;
+mod last;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,22 +15,24 @@ use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use provisor_core::containment::Level;
 
+use super::begin::Beginning;
+use super::cgroup::{QueryGroups, RunGroups};
+use super::looks::Looks;
 use super::packet::{Inbox, Outbox, Packet};
 use super::spawn::{Born, Failed, Spawner};
 use super::sweep::{Leaders, Orphans, Sweep};
-use super::tree::{self, Reaped};
+use super::tree;
 use super::wire::{LARGEST, PACKET, Reply, Request, Spawn, Step};
 
 /// What epoll says for the socket; children have their ids, from 1 on.
 const SOCKET: u64 = 0;
-/// How often orphans are looked for while nothing else makes us look: their zombies are reaped then.
+/// How often orphans are looked for while nothing else makes us look: their zombies are reaped then. And how often we
+/// look after what does not die.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Between the rounds of a sweep whose processes take their time to die.
-const ROUND: Duration = Duration::from_millis(1);
-const SLOWEST_ROUND: Duration = Duration::from_millis(50);
 
 /// A child that has not been reaped.
 struct Kept {
@@ -34,6 +40,7 @@ struct Kept {
     cookie: Box<[u8]>,
     /// There until the exit has been seen.
     pidfd: Option<OwnedFd>,
+    groups: QueryGroups,
     ending: Ending,
 }
 
@@ -56,9 +63,17 @@ pub(super) struct Keeper {
     children: HashMap<u64, Kept>,
     leaders: Leaders,
     orphans: Orphans,
+    /// What was made of control groups for this run.
+    groups: RunGroups,
+    /// Whether trees are followed beyond the groups of their leaders.
+    walks: bool,
     sweeps: HashMap<u64, Sweep>,
+    /// Leaders whose group stands still; they are killed upon the next look.
+    doomed: BTreeSet<u64>,
+    /// Leaders that were killed and have not been seen to exit, and when.
+    killed: VecDeque<(Instant, u64)>,
     round_wait: Duration,
-    looked: Instant,
+    looks: Looks,
     /// All children stand still, also those that are born now.
     paused: bool,
     outbox: Outbox,
@@ -70,7 +85,11 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Ready to work.
-    pub(super) fn new(socket: OwnedFd, open_files: Option<libc::rlimit>) -> io::Result<Self> {
+    pub(super) fn new(
+        socket: OwnedFd,
+        open_files: Option<libc::rlimit>,
+        beginning: Beginning,
+    ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, SOCKET))?;
         Ok(Self {
@@ -80,27 +99,30 @@ impl Keeper {
             children: HashMap::new(),
             leaders: Leaders::default(),
             orphans: Orphans::new(),
+            groups: beginning.groups,
+            walks: beginning.level != Level::Group,
             sweeps: HashMap::new(),
-            round_wait: ROUND,
-            looked: Instant::now(),
+            doomed: BTreeSet::new(),
+            killed: VecDeque::new(),
+            round_wait: ending::ROUND,
+            looks: Looks::new(Instant::now()),
             paused: false,
             outbox: Outbox::default(),
             awaits_room: false,
             scratch: Vec::new(),
-            held: Vec::new(),
+            held: beginning.held,
         })
     }
 
     /// Serves until the supervisor is gone; then nothing that it started is left.
     pub(super) fn run(&mut self) {
-        let _ = self.reply(Reply::Ready { errno: 0 }, Vec::new());
         let mut inbox = Inbox::new(PACKET);
         let mut events = [EpollEvent::empty(); 64];
         let mut connected = true;
         while connected {
             let ready = self.epoll.wait(&mut events, self.timeout()).unwrap_or(0);
             if ready == 0 {
-                self.round_wait = (self.round_wait * 2).min(SLOWEST_ROUND);
+                self.slow_down();
             }
             for event in &events[..ready] {
                 match event.data() {
@@ -109,8 +131,7 @@ impl Keeper {
                     id => self.on_exit(id),
                 }
             }
-            self.sweep_round();
-            self.look_now_and_then();
+            self.end_round();
             connected &= self.wish_for_room().is_ok();
         }
         self.end_everything();
@@ -123,14 +144,13 @@ impl Keeper {
     }
 
     fn timeout(&self) -> EpollTimeout {
-        let longest = if !self.sweeps.is_empty() {
-            self.round_wait
-        } else if self.children.is_empty() && self.orphans.is_empty() {
-            return EpollTimeout::NONE;
-        } else {
-            LOOK_EVERY
-        };
-        EpollTimeout::try_from(longest).unwrap_or(EpollTimeout::ZERO)
+        let idle = self.children.is_empty() && self.orphans.is_empty();
+        let longest = self.next_round().or_else(|| (!idle).then_some(LOOK_EVERY));
+        longest.map_or(EpollTimeout::NONE, |longest| {
+            // Rounded up: a wait that is cut off is followed by one of nothing.
+            let millis = longest.as_nanos().div_ceil(1_000_000);
+            EpollTimeout::try_from(millis.min(60_000)).unwrap_or(EpollTimeout::ZERO)
+        })
     }
 
     /// False: the supervisor is gone.
@@ -192,9 +212,17 @@ impl Keeper {
         if id == SOCKET || self.children.contains_key(&id) || request.stdin != stdin.is_some() {
             return self.refuse(id, Step::Request, libc::EINVAL);
         }
-        let born = self.spawner.spawn(request, stdin.as_ref());
+        let limits = request.limits;
+        let groups = match self.groups.admit(id, limits.memory, limits.processes) {
+            Ok(groups) => groups,
+            Err(error) => return self.refuse(id, Step::Group, error.raw_os_error().unwrap_or(libc::EIO)),
+        };
+        let born = self.spawner.spawn(request, stdin.as_ref(), &groups);
         match born.and_then(|born| self.watch(id, born)) {
-            Err(Failed { step, errno }) => self.refuse(id, step, errno),
+            Err(Failed { step, errno }) => {
+                let _ = groups.remove();
+                self.refuse(id, step, errno)
+            }
             Ok(born) => {
                 if self.paused {
                     // Not before its exec, for which we wait: it would never come. So it runs for a moment, and what
@@ -204,7 +232,8 @@ impl Keeper {
                 let cookie: Box<[u8]> = request.cookie.to_bytes().into();
                 self.leaders.insert(id, born.pid, &cookie);
                 let pidfd = Some(born.pidfd);
-                self.children.insert(id, Kept { pid: born.pid, cookie, pidfd, ending: Ending::Open });
+                let kept = Kept { pid: born.pid, cookie, pidfd, groups, ending: Ending::Open };
+                self.children.insert(id, kept);
                 self.reply(Reply::Spawned { id }, vec![born.stdout, born.stderr])
             }
         }
@@ -217,7 +246,7 @@ impl Keeper {
         match self.epoll.add(&born.pidfd, event) {
             Ok(()) => Ok(born),
             Err(errno) => {
-                tree::signal_own(born.pid.as_raw(), Signal::SIGKILL);
+                let _ = tree::signal_own(born.pid.as_raw(), Signal::SIGKILL);
                 tree::reap_now(born.pid);
                 Err(Failed { step: Step::Watch, errno: errno as i32 })
             }
@@ -233,120 +262,6 @@ impl Keeper {
         self.outbox.send(self.socket.as_fd(), &self.scratch, fds)
     }
 
-    /// After the exit this does nothing: what is left then is the sweep's.
-    fn signal(&mut self, id: u64, to_kill: bool) {
-        let Some(child) = self.children.get(&id).filter(|child| child.pidfd.is_some()) else { return };
-        let leader = child.pid;
-        if !to_kill {
-            let _ = killpg(leader, Signal::SIGTERM);
-            // A stopped process would sleep on its SIGTERM. While all are paused it shall: it takes it up when they
-            // go on. SIGKILL needs no such help.
-            if !self.paused {
-                let _ = killpg(leader, Signal::SIGCONT);
-            }
-            return;
-        }
-        // Its group stands still first: else it would see its own children die, and might leave with a code of its
-        // own (a shell does, with 137) or start others before its turn has come.
-        let _ = killpg(leader, Signal::SIGSTOP);
-        // Those of its tree that are our children already: they did not outlive it, so they are not counted.
-        self.look();
-        self.orphans.kill_of(id, &mut Sweep::default());
-        self.orphans.signal_below(leader, Signal::SIGKILL);
-        // The leader of a session cannot leave its group.
-        let _ = killpg(leader, Signal::SIGKILL);
-    }
-
-    fn pause(&mut self, stopped: bool) {
-        self.paused = stopped;
-        let signal = if stopped { Signal::SIGSTOP } else { Signal::SIGCONT };
-        for child in self.children.values().filter(|child| child.pidfd.is_some()) {
-            self.signal_tree(child.pid, signal);
-        }
-        self.orphans.signal_all(signal);
-    }
-
-    fn signal_tree(&self, leader: Pid, signal: Signal) {
-        let _ = killpg(leader, signal);
-        self.orphans.signal_below(leader, signal);
-    }
-
-    /// A pidfd has something to say.
-    fn on_exit(&mut self, id: u64) {
-        let Some(child) = self.children.get_mut(&id) else { return };
-        let Some(pidfd) = &child.pidfd else { return };
-        let Some(peek) = tree::peek(child.pid) else {
-            let mut event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, id);
-            let _ = self.epoll.modify(pidfd, &mut event);
-            return;
-        };
-        child.pidfd = None;
-        let ending = child.ending;
-        if ending != Ending::Forgotten {
-            let tree::Peek { signalled, status, cpu_us, max_rss_kib } = peek;
-            // That the supervisor is gone shows at the socket too.
-            let _ = self.reply(Reply::Exited { id, signalled, status, cpu_us, max_rss_kib }, Vec::new());
-        }
-        if ending != Ending::Open {
-            self.begin_sweep(id);
-        }
-    }
-
-    /// What is to follow the exit, which may have been already.
-    fn end(&mut self, id: u64, ending: Ending) {
-        let Some(child) = self.children.get_mut(&id) else { return };
-        child.ending = ending;
-        if child.pidfd.is_none() {
-            self.begin_sweep(id);
-        }
-    }
-
-    fn begin_sweep(&mut self, id: u64) {
-        self.sweeps.entry(id).or_default();
-        self.round_wait = ROUND;
-    }
-
-    /// One round for every sweep that is going on, upon one look at the children. The next is due at the next turn of
-    /// the loop, after `round_wait` at the latest.
-    fn sweep_round(&mut self) {
-        if self.sweeps.is_empty() {
-            return;
-        }
-        self.look();
-        let mut done = Vec::new();
-        for (id, sweep) in &mut self.sweeps {
-            if self.orphans.kill_of(*id, sweep) {
-                done.push((*id, sweep.leftovers()));
-            }
-        }
-        for (id, leftovers) in done {
-            self.finish_sweep(id, leftovers);
-        }
-    }
-
-    fn finish_sweep(&mut self, id: u64, leftovers: u32) {
-        self.sweeps.remove(&id);
-        let Some(child) = self.children.remove(&id) else { return };
-        // Nothing should be in it any more. While the zombie is there, the number means this group and no other.
-        let _ = killpg(child.pid, Signal::SIGKILL);
-        self.leaders.remove(child.pid, &child.cookie);
-        tree::reap(child.pid.as_raw());
-        if child.ending == Ending::Swept {
-            let _ = self.reply(Reply::Swept { id, leftovers }, Vec::new());
-        }
-    }
-
-    fn look(&mut self) {
-        self.looked = Instant::now();
-        self.orphans.look(&self.leaders, self.sweeps.iter().map(|(id, sweep)| (*id, sweep)));
-    }
-
-    fn look_now_and_then(&mut self) {
-        if self.looked.elapsed() >= LOOK_EVERY {
-            self.look();
-        }
-    }
-
     /// Asks epoll for room in the socket while something waits for it, and only then.
     fn wish_for_room(&mut self) -> io::Result<()> {
         let wished = !self.outbox.is_empty();
@@ -356,29 +271,6 @@ impl Keeper {
             self.epoll.modify(&self.socket, &mut EpollEvent::new(flags, SOCKET))?;
         }
         Ok(())
-    }
-
-    /// Kills until there is no child: every descendant's chain of orphans ends here, so that this is the proof that
-    /// nothing is left. What cannot be killed is waited for: as long as it lives, the run's lock is held.
-    pub(super) fn end_everything(&mut self) {
-        let mut wait = ROUND / 4;
-        self.look();
-        let unattributed = self.orphans.unattributed();
-        loop {
-            self.orphans.kill_everything();
-            loop {
-                match tree::reap(-1) {
-                    Reaped::One(_) => wait = ROUND / 4,
-                    Reaped::Lives => break,
-                    Reaped::NoChild => {
-                        let _ = self.reply(Reply::Farewell { unattributed }, Vec::new());
-                        return;
-                    }
-                }
-            }
-            std::thread::sleep(wait);
-            wait = (wait * 2).min(SLOWEST_ROUND);
-        }
     }
 }
 
@@ -394,5 +286,4 @@ fn read_large(memory: OwnedFd, length: u64) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-#[path = "keeper_tests.rs"]
 mod tests;

@@ -15,8 +15,9 @@ use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd::Pid;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
+use super::evidence::Seen;
 use super::guardian::GuardianHandle;
 use super::packet::{Inbox, Outbox, Packet};
 use super::tree;
@@ -33,6 +34,7 @@ pub(super) struct RawExit {
     pub(super) status: i32,
     pub(super) cpu_us: u64,
     pub(super) max_rss_kib: u64,
+    pub(super) refined: Option<Seen>,
 }
 
 /// Who waits for news of a child.
@@ -41,6 +43,8 @@ pub(super) struct Slot {
     pub(super) spawned: Option<oneshot::Sender<SpawnAnswer>>,
     pub(super) exited: Option<oneshot::Sender<RawExit>>,
     pub(super) swept: Option<oneshot::Sender<u32>>,
+    /// Hears of more than one thing, and of none after the exit.
+    pub(super) exceeded: Option<mpsc::UnboundedSender<Seen>>,
 }
 
 /// What became of the guardian.
@@ -50,8 +54,23 @@ pub(super) enum Fate {
     Alive,
     /// Its socket has ended: it answers no more.
     Gone,
-    /// Its process has ended; before, it said how many processes it had found that belonged to nobody, if it did.
-    Ended(Option<u32>),
+    /// It waits for what does not die, and answers no more.
+    Stays(CloseReport),
+    /// Its process has ended; before, it said what it had found, if it did.
+    Ended(Option<CloseReport>),
+}
+
+/// How a guardian left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CloseReport {
+    /// Processes that were found alive and belonged to no query, killed at the end; none: the guardian did not say,
+    /// for it had died before.
+    pub unattributed: Option<u32>,
+    /// Processes that were killed and have not died. The guardian waits for them; until they are gone it lives, and
+    /// holds what it was given to hold.
+    pub left: u32,
+    /// The number of one of those, 0 where there is none.
+    pub one_of_them: i32,
 }
 
 /// The link, shared by everything that talks to the guardian.
@@ -68,20 +87,32 @@ struct State {
     sleeping: Option<Waker>,
     last_id: u64,
     gone: bool,
-    unattributed: Option<u32>,
+    /// What is known of children that were killed and have not died.
+    stuck: HashMap<u64, Stuck>,
+    farewell: Option<CloseReport>,
+}
+
+/// A process that was killed and does not die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stuck {
+    /// Its number, 0 where it cannot be told.
+    pub(super) pid: i32,
+    /// The guardian has not the right to kill it.
+    pub(super) refused: bool,
 }
 
 impl Link {
     /// The link, and what carries its replies.
     pub(super) fn new(guardian: GuardianHandle) -> (Arc<Self>, Driver) {
-        let GuardianHandle { pid, pidfd, socket } = guardian;
+        let GuardianHandle { pid, pidfd, socket, .. } = guardian;
         let state = State {
             slots: HashMap::new(),
             outbox: Outbox::default(),
             sleeping: None,
             last_id: 0,
             gone: false,
-            unattributed: None,
+            stuck: HashMap::new(),
+            farewell: None,
         };
         let link = Arc::new(Self {
             socket: Arc::new(socket),
@@ -124,7 +155,13 @@ impl Link {
     pub(super) fn forget(&self, id: u64) {
         let mut state = self.lock();
         state.slots.remove(&id);
+        state.stuck.remove(&id);
         self.send_locked(&mut state, &Request::Forget { id }.encode_small(), Vec::new());
+    }
+
+    /// What does not die of a child, if that was said of it.
+    pub(super) fn stuck(&self, id: u64) -> Option<Stuck> {
+        self.lock().stuck.get(&id).copied()
     }
 
     /// Sends a request that has no answer.
@@ -161,17 +198,34 @@ impl Link {
                 let spawned = state.slots.remove(&id).and_then(|slot| slot.spawned);
                 spawned.map(|spawned| spawned.send(Err((step, errno))));
             }
-            Reply::Exited { id, signalled, status, cpu_us, max_rss_kib } => {
-                let exited = state.slots.get_mut(&id).and_then(|slot| slot.exited.take());
-                exited.map(|exited| exited.send(RawExit { signalled, status, cpu_us, max_rss_kib }));
+            Reply::Exited { id, signalled, status, cpu_us, max_rss_kib, refined } => {
+                let Some(slot) = state.slots.get_mut(&id) else { return };
+                slot.exceeded = None;
+                let exit = RawExit { signalled, status, cpu_us, max_rss_kib, refined };
+                slot.exited.take().map(|exited| exited.send(exit));
+            }
+            Reply::Exceeded { id, seen } => {
+                let exceeded = state.slots.get(&id).and_then(|slot| slot.exceeded.as_ref());
+                exceeded.map(|exceeded| exceeded.send(seen));
             }
             Reply::Swept { id, leftovers } => {
+                state.stuck.remove(&id);
                 let swept = state.slots.remove(&id).and_then(|slot| slot.swept);
                 swept.map(|swept| swept.send(leftovers));
             }
             // It was heard at the start.
             Reply::Ready { .. } => {}
-            Reply::Farewell { unattributed } => state.unattributed = Some(unattributed),
+            Reply::Stuck { id, pid, refused } => {
+                state.stuck.insert(id, Stuck { pid, refused });
+            }
+            Reply::Farewell { unattributed, left, pid } => {
+                let report = CloseReport { unattributed: Some(unattributed), left, one_of_them: pid };
+                state.farewell = Some(report);
+                drop(state);
+                if left > 0 {
+                    self.fate.send_replace(Fate::Stays(report));
+                }
+            }
         }
     }
 
@@ -257,8 +311,8 @@ async fn drive(link: Arc<Link>, pid: Pid, pidfd: OwnedFd) {
         let _ = pidfd.readable().await;
         tree::reap(pid.as_raw());
     }
-    let unattributed = link.lock().unattributed;
-    link.fate.send_replace(Fate::Ended(unattributed));
+    let farewell = link.lock().farewell;
+    link.fate.send_replace(Fate::Ended(farewell));
 }
 
 /// Ready when the socket has ended.

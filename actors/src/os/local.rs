@@ -14,22 +14,25 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_core::Stream;
+use futures_util::stream::poll_fn;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use provisor_core::cause::{Exit, StopMethod, Usage};
+use provisor_core::cause::{Excess, Exit, StopMethod, Usage};
 use provisor_core::plan::{Command, Environment, Inherit, Stdin};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
+use super::evidence::{self, Seen};
 use super::guardian::GuardianHandle;
-pub use super::link::Driver;
-use super::link::{Fate, Link, RawExit, Slot};
+pub use super::link::{CloseReport, Driver};
+use super::link::{Fate, Link, RawExit, Slot, Stuck};
 use super::output::Pipes;
 use super::program::{Attempted, Programs, permanent};
 use super::tree::COOKIE;
 use super::wire::{LARGEST, PACKET, Request, SpawnWriter, Step, WireError};
 use super::{
-    Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, SweepReport,
-    Transience,
+    Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, LocalStream,
+    SweepReport, Transience, TreeLimits,
 };
 
 /// Starts children on this machine. Clones share one guardian; when the last is dropped, it kills all and leaves.
@@ -48,14 +51,6 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.link.hang_up();
     }
-}
-
-/// How a guardian left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CloseReport {
-    /// Processes that were found alive and belonged to no query, killed at the end; none: the guardian did not say,
-    /// for it had died before.
-    pub unattributed: Option<u32>,
 }
 
 impl LocalLauncher {
@@ -79,25 +74,39 @@ impl LocalLauncher {
         }
     }
 
-    /// Has the guardian kill all and leave, and waits for it: then nothing is alive of what was ever started.
+    /// Has the guardian kill all and leave, and waits for it: then nothing is alive of what was ever started. Only what
+    /// cannot be killed is not waited for here; the report tells of it.
     pub fn close(self) -> impl Future<Output = CloseReport> + Send + 'static {
         self.shared.link.hang_up();
         let mut fate = self.shared.link.fate();
         async move {
-            let ended = fate.wait_for(|fate| matches!(fate, Fate::Ended(_))).await;
-            let unattributed = ended.map(|fate| match *fate {
-                Fate::Ended(unattributed) => unattributed,
-                _ => None,
-            });
-            CloseReport { unattributed: unattributed.unwrap_or(None) }
+            let ended = fate.wait_for(|fate| matches!(fate, Fate::Ended(_) | Fate::Stays(_))).await;
+            match ended.map(|fate| *fate) {
+                Ok(Fate::Ended(Some(report)) | Fate::Stays(report)) => report,
+                _ => CloseReport::default(),
+            }
         }
     }
 }
 
+/// How long to wait after each start that found the program's file open for writing: a copy or a build ends within
+/// milliseconds, and another second makes sure that it was no such thing.
+const BUSY: [u64; 11] = [10, 10, 10, 10, 10, 20, 40, 80, 160, 320, 400];
+
 impl Launch for LocalLauncher {
     fn launch(&self, request: LaunchRequest) -> LocalFuture<Result<Launched, LaunchError>> {
         let shared = Arc::clone(&self.shared);
-        Box::pin(async move { launch(&shared, &request).await })
+        Box::pin(async move {
+            for pause in BUSY {
+                match launch(&shared, &request).await {
+                    Err(error) if error.transience == Transience::Busy => {
+                        tokio::time::sleep(Duration::from_millis(pause)).await;
+                    }
+                    launched => return launched,
+                }
+            }
+            launch(&shared, &request).await
+        })
     }
 
     fn pause(&self, stopped: bool) {
@@ -110,7 +119,10 @@ async fn launch(shared: &Shared, request: &LaunchRequest) -> Result<Launched, La
     let prepared = shared.prepare(request)?;
     let (spawned, answer) = oneshot::channel();
     let (exited, exit) = oneshot::channel();
-    let slot = Slot { spawned: Some(spawned), exited: Some(exited), swept: None };
+    let limits = request.limits;
+    let (exceeded, excesses) =
+        if limits.is_empty() { (None, None) } else { Some(mpsc::unbounded_channel()).unzip() };
+    let slot = Slot { spawned: Some(spawned), exited: Some(exited), swept: None, exceeded };
     let Prepared { id, packet, fds, program, size } = prepared;
     if !shared.link.open_slot(id, slot, &packet, fds) {
         return Err(lost());
@@ -123,7 +135,10 @@ async fn launch(shared: &Shared, request: &LaunchRequest) -> Result<Launched, La
             Ok(Launched {
                 child: Box::new(control),
                 output: Box::pin(output),
-                exit: Box::pin(async move { exit.await.map(report).map_err(|_| GuardianGone) }),
+                exceeded: excesses.map(|seen| Box::pin(told(seen, limits)) as LocalStream<Excess>),
+                exit: Box::pin(
+                    async move { exit.await.map(|raw| report(raw, limits)).map_err(|_| GuardianGone) },
+                ),
             })
         }
         Ok(Err((step, errno))) => {
@@ -140,11 +155,16 @@ fn lost() -> LaunchError {
     permanent(GuardianGone.to_string())
 }
 
-fn report(raw: RawExit) -> ExitReport {
+/// What the guardian sees of limits, in words.
+fn told(mut seen: mpsc::UnboundedReceiver<Seen>, limits: TreeLimits) -> impl Stream<Item = Excess> {
+    poll_fn(move |context| seen.poll_recv(context).map(|seen| Some(evidence::excess(seen?, limits))))
+}
+
+fn report(raw: RawExit, limits: TreeLimits) -> ExitReport {
     ExitReport {
         exit: if raw.signalled { Exit::Signal(raw.status) } else { Exit::Code(raw.status) },
         usage: Usage { cpu: Duration::from_micros(raw.cpu_us), max_rss_kib: raw.max_rss_kib },
-        refined: None,
+        refined: raw.refined.map(|seen| evidence::excess(seen, limits)),
     }
 }
 
@@ -173,6 +193,23 @@ impl Child for Control {
             let leftovers = answer.await.map_err(|_| GuardianGone)?;
             Ok(SweepReport { leftovers })
         })
+    }
+
+    fn stuck(&self) -> Option<Arc<str>> {
+        self.link.stuck(self.id).map(|stuck| stuck.sentence().into())
+    }
+}
+
+impl Stuck {
+    /// For the row of its query.
+    fn sentence(self) -> String {
+        let Self { pid, refused } = self;
+        let who = if pid > 0 { format!("process {pid}") } else { "a process of its tree".to_owned() };
+        if refused {
+            format!("{who} runs with rights that provisor has not, and could not be killed")
+        } else {
+            format!("{who} was killed and has not died: the kernel does not let go of it")
+        }
     }
 }
 
@@ -217,7 +254,7 @@ impl Shared {
         request: &LaunchRequest,
     ) -> Result<Vec<u8>, Unsayable> {
         let command = &request.command;
-        let mut writer = SpawnWriter::new(id, stdin);
+        let mut writer = SpawnWriter::new(id, stdin, request.limits);
         writer.text(&[program.as_os_str().as_bytes()])?;
         writer.text(&[command.cwd.as_os_str().as_bytes()])?;
         writer.text(&[COOKIE.as_bytes(), b"=", request.cookie.as_bytes()])?;

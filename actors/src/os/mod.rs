@@ -2,22 +2,32 @@
 //!
 //! It is seen from outside through two ports, [`Launch`] and [`Child`]. It knows no actor and no message.
 
+mod begin;
+mod birth;
+#[expect(dead_code, reason = "the keeper and the meter take it up next")]
+mod cgroup;
+pub mod contain;
+mod evidence;
 mod fields;
 pub mod guardian;
 mod keeper;
 mod link;
 pub mod listen;
 pub mod local;
+mod looks;
+mod namespace;
 pub mod orphans;
 mod output;
 mod packet;
 mod program;
+pub mod remains;
 pub mod signals;
 mod spawn;
 #[cfg(feature = "testing")]
 pub mod strange;
 mod sweep;
 pub mod terminal;
+pub mod token;
 mod tree;
 mod watched;
 mod wire;
@@ -27,10 +37,11 @@ pub(crate) use program::locate;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use provisor_core::cause::{Cause, Exit, StopMethod, Usage};
-use provisor_core::plan::Command;
+use provisor_core::cause::{Excess, Exit, StopMethod, Usage};
+use provisor_core::plan::{Command, Limits};
 use provisor_core::rules::Stream;
 
 /// A future of this corner; it stays on the thread that asked.
@@ -46,6 +57,33 @@ pub struct LaunchRequest {
     pub cookie: Arc<str>,
     /// What is executed.
     pub command: Command,
+    /// What its tree may use.
+    pub limits: TreeLimits,
+}
+
+/// The limits of a query that are seen and held from outside: those of its whole tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TreeLimits {
+    /// CPU time.
+    pub cpu: Option<Duration>,
+    /// Memory, in bytes.
+    pub memory: Option<u64>,
+    /// Processes at a time, the leader among them.
+    pub processes: Option<u32>,
+}
+
+impl From<&Limits> for TreeLimits {
+    fn from(&Limits { cpu, memory, processes, .. }: &Limits) -> Self {
+        Self { cpu, memory, processes }
+    }
+}
+
+impl TreeLimits {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Why a child is not there.
@@ -64,19 +102,19 @@ pub enum Transience {
     Permanent,
     /// The system is short of something (EAGAIN, EMFILE, ENFILE, ENOMEM): fewer at once.
     Exhausted,
-    /// The program's file is being written (ETXTBSY).
+    /// The program's file was being written (ETXTBSY), each of the times that it was tried.
     Busy,
 }
 
 /// How a leader left, peeked at while it is still a zombie: nothing of it is reaped before the sweep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExitReport {
     /// How.
     pub exit: Exit,
     /// What it cost.
     pub usage: Usage,
-    /// The kernel's own kill for a limit, known only now.
-    pub refined: Option<Cause>,
+    /// The limit for which the system itself ended it, known only now.
+    pub refined: Option<Excess>,
 }
 
 /// What the sweep of a tree found.
@@ -108,6 +146,8 @@ pub struct Launched {
     pub output: LocalStream<Output>,
     /// Resolves once, when the leader has exited (it is a zombie until the sweep).
     pub exit: LocalFuture<Result<ExitReport, GuardianGone>>,
+    /// Each limit above which its tree is seen while the leader lives, once. `None`: it has none.
+    pub exceeded: Option<LocalStream<Excess>>,
 }
 
 /// Starts children. Locally here; later also on other machines.
@@ -126,4 +166,9 @@ pub trait Child {
 
     /// Kills what is left of the tree, then reaps the leader. Called once, after the exit.
     fn sweep(&mut self) -> LocalFuture<Result<SweepReport, GuardianGone>>;
+
+    /// What of its tree was killed and has not died, as a sentence, if that is known.
+    fn stuck(&self) -> Option<Arc<str>> {
+        None
+    }
 }

@@ -39,7 +39,7 @@ pub fn kill_orphans(which: Orphans, time: Duration) -> (u32, bool) {
                 proc.signal_below(pid, Signal::SIGKILL, &mut |victim| {
                     killed.insert(victim);
                 });
-                tree::signal_own(pid, Signal::SIGKILL);
+                let _ = tree::signal_own(pid, Signal::SIGKILL);
             }
         }
         sleep(Duration::from_millis(2));

@@ -210,6 +210,7 @@ fn step_words(step: Step) -> &'static str {
         Step::Chdir => "entering its working directory",
         Step::Exec => "executing it",
         Step::Receive => "taking over its pipes",
+        Step::Group => "entering its control group",
     }
 }
 

@@ -1,13 +1,13 @@
-//! The making of one child: pipes, `clone` and `exec`, the way posix_spawn goes (shared memory, the maker waits).
+//! The making of one child: pipes, a birth and `exec`, the way posix_spawn goes (shared memory, the maker waits).
 //!
-//! For the guardian only, which is single-threaded. It must never be called from a process with other threads or
-//! with signal handlers that do something, and what runs in the child must never allocate, lock or return.
+//! For the guardian only (see `birth`). What runs in the child must never allocate, lock or return, and must not touch a
+//! descriptor before it has a table of its own.
 
-#![expect(unsafe_code, reason = "clone, and raw calls between clone and exec")]
+#![expect(unsafe_code, reason = "raw calls between clone and exec")]
 
 use std::ffi::c_void;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::raw::{c_char, c_int};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
@@ -16,6 +16,8 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{Pid, getpid, pipe2};
 
+use super::birth::{Cradle, Stillborn};
+use super::cgroup::{Entrance, QueryGroups};
 use super::wire::{Spawn, Step};
 
 /// A child that has reached its program.
@@ -41,7 +43,7 @@ pub(super) struct Failed {
 
 /// Makes children.
 pub(super) struct Spawner {
-    stack: Stack,
+    cradle: Cradle,
     guardian: Pid,
     open_files: Option<libc::rlimit>,
     argv: Vec<*const c_char>,
@@ -51,34 +53,36 @@ pub(super) struct Spawner {
 impl Spawner {
     /// `open_files` is the limit that the children get, where it is not the guardian's own.
     pub(super) fn new(open_files: Option<libc::rlimit>) -> io::Result<Self> {
-        Ok(Self { stack: Stack::new()?, guardian: getpid(), open_files, argv: Vec::new(), envp: Vec::new() })
+        Ok(Self {
+            cradle: Cradle::new()?,
+            guardian: getpid(),
+            open_files,
+            argv: Vec::new(),
+            envp: Vec::new(),
+        })
     }
 
-    /// Starts one. On return it has executed its program, or it never was.
-    pub(super) fn spawn(&mut self, request: &Spawn<'_>, stdin: Option<&OwnedFd>) -> Result<Born, Failed> {
+    /// Starts one in these groups. On return it has executed its program, or it never was.
+    pub(super) fn spawn(
+        &mut self,
+        request: &Spawn<'_>,
+        stdin: Option<&OwnedFd>,
+        groups: &QueryGroups,
+    ) -> Result<Born, Failed> {
         let pipe =
             || pipe2(OFlag::O_CLOEXEC).map_err(|errno| Failed { step: Step::Pipe, errno: errno as i32 });
         let (stdout, stdout_end) = pipe()?;
         let (stderr, stderr_end) = pipe()?;
         self.collect_pointers(request);
-        let plan = Plan {
-            program: request.program.as_ptr(),
-            cwd: request.cwd.as_ptr(),
-            argv: self.argv.as_ptr(),
-            envp: self.envp.as_ptr(),
-            stdin: stdin.map_or(-1, AsRawFd::as_raw_fd),
-            stdout: stdout_end.as_raw_fd(),
-            stderr: stderr_end.as_raw_fd(),
-            guardian: self.guardian.as_raw(),
-            open_files: self.open_files,
-            failed_step: AtomicI32::new(0),
-            failed_errno: AtomicI32::new(0),
-        };
-        let (pid, pidfd) = self.clone(&plan)?;
-        if let Some(step) = Step::from_number(plan.failed_step.load(Relaxed)) {
-            super::tree::reap_now(pid);
-            return Err(Failed { step, errno: plan.failed_errno.load(Relaxed) });
+        let stdio = [stdin.map_or(-1, AsRawFd::as_raw_fd), stdout_end.as_raw_fd(), stderr_end.as_raw_fd()];
+        let (pid, pidfd) = match self.bear(request, stdio, &groups.entrance().map_err(no_entrance)?) {
+            Err(Stillborn::NotIntoGroups) => self.bear(request, stdio, &groups.lists().map_err(no_entrance)?),
+            born => born,
         }
+        .map_err(|stillborn| match stillborn {
+            Stillborn::Failed(failed) => failed,
+            Stillborn::NotIntoGroups => Failed { step: Step::Clone, errno: libc::ENOSYS },
+        })?;
         Ok(Born { pid, pidfd, stdout, stderr })
     }
 
@@ -92,34 +96,57 @@ impl Spawner {
         self.envp.push(ptr::null());
     }
 
-    /// Signals are not blocked around this: the guardian's handlers do nothing (see `guardian`), so that one that
-    /// runs in the child, on the shared memory, changes nothing; and exec makes a handler the default again, which
-    /// saves the child a call for each signal. The guardian's mask is empty, and so is the child's.
-    fn clone(&self, plan: &Plan) -> Result<(Pid, OwnedFd), Failed> {
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
-        let mut pidfd: c_int = -1;
-        let argument = ptr::from_ref(plan).cast_mut().cast::<c_void>();
-        // SAFETY: the stack is ours, large enough and used by nobody else; `plan` and all that it points to live
-        // until the call returns, which with CLONE_VFORK is after the child's exec or exit; `child` only makes
-        // async-signal-safe calls and never returns.
-        let pid = unsafe { libc::clone(child, self.stack.top(), flags, argument, &raw mut pidfd) };
-        if pid < 0 {
-            return Err(Failed { step: Step::Clone, errno: Errno::last_raw() });
+    fn bear(
+        &mut self,
+        request: &Spawn<'_>,
+        stdio: [c_int; 3],
+        entrance: &Entrance,
+    ) -> Result<(Pid, OwnedFd), Stillborn<Failed>> {
+        let lists: Vec<c_int> = entrance.lists.iter().map(AsRawFd::as_raw_fd).collect();
+        let needed = stdio.iter().chain(&lists).copied().max().unwrap_or(2).max(2);
+        let plan = Plan {
+            program: request.program.as_ptr(),
+            cwd: request.cwd.as_ptr(),
+            argv: self.argv.as_ptr(),
+            envp: self.envp.as_ptr(),
+            stdio,
+            lists: &lists,
+            beyond: needed + 1,
+            guardian: self.guardian.as_raw(),
+            open_files: self.open_files,
+            failed_step: AtomicI32::new(0),
+            failed_errno: AtomicI32::new(0),
+        };
+        let argument = ptr::from_ref(&plan).cast_mut().cast::<c_void>();
+        let group = entrance.unified.as_ref().map(AsFd::as_fd);
+        // SAFETY: `child` makes only bare system calls and never returns; `plan` and all that it points to live until the
+        // call is over.
+        let (pid, pidfd) = unsafe { self.cradle.bear(child, argument, group) }
+            .map_err(|stillborn| stillborn.map(|errno| Failed { step: Step::Clone, errno: errno as i32 }))?;
+        if let Some(step) = Step::from_number(plan.failed_step.load(Relaxed)) {
+            super::tree::reap_now(pid);
+            return Err(Stillborn::Failed(Failed { step, errno: plan.failed_errno.load(Relaxed) }));
         }
-        // SAFETY: the kernel has just made this descriptor, close-on-exec, and only we know it.
-        Ok((Pid::from_raw(pid), unsafe { OwnedFd::from_raw_fd(pidfd) }))
+        Ok((pid, pidfd))
     }
 }
 
+fn no_entrance(error: io::Error) -> Failed {
+    Failed { step: Step::Group, errno: error.raw_os_error().unwrap_or(libc::EIO) }
+}
+
 /// What the child needs to know. The two last fields are its answer.
-struct Plan {
+struct Plan<'a> {
     program: *const c_char,
     cwd: *const c_char,
     argv: *const *const c_char,
     envp: *const *const c_char,
-    stdin: c_int,
-    stdout: c_int,
-    stderr: c_int,
+    /// What becomes 0, 1 and 2; below zero: nothing.
+    stdio: [c_int; 3],
+    /// The lists of its groups in which it is not yet.
+    lists: &'a [c_int],
+    /// It needs no descriptor from this one on.
+    beyond: c_int,
     guardian: libc::pid_t,
     open_files: Option<libc::rlimit>,
     failed_step: AtomicI32,
@@ -129,7 +156,7 @@ struct Plan {
 /// The child's life before its program. It shares the guardian's memory, and the guardian waits.
 extern "C" fn child(plan: *mut c_void) -> c_int {
     // SAFETY: `plan` is the live `Plan` of the waiting guardian, which reads its atomics only when we are gone.
-    let plan = unsafe { &*plan.cast::<Plan>() };
+    let plan = unsafe { &*plan.cast::<Plan<'_>>() };
     // SAFETY: only async-signal-safe calls follow, with pointers that the plan keeps valid.
     let step = unsafe { prepare_and_exec(plan) };
     plan.failed_step.store(step as c_int, Relaxed);
@@ -142,7 +169,7 @@ extern "C" fn child(plan: *mut c_void) -> c_int {
 ///
 /// # Safety
 /// In a child made with CLONE_VM and CLONE_VFORK only; the plan's pointers must be valid and end with null.
-unsafe fn prepare_and_exec(plan: &Plan) -> Step {
+unsafe fn prepare_and_exec(plan: &Plan<'_>) -> Step {
     // SAFETY: see above; each call is a bare system call.
     unsafe {
         // A session of its own: it has no terminal (a group alone would be stopped for ever when it reads
@@ -154,12 +181,20 @@ unsafe fn prepare_and_exec(plan: &Plan) -> Step {
         if libc::getppid() != plan.guardian {
             return Step::Session;
         }
-        // The guardian's own 0 is /dev/null, and so is ours where nothing was given.
-        if (plan.stdin >= 0 && libc::dup2(plan.stdin, 0) < 0)
-            || libc::dup2(plan.stdout, 1) < 0
-            || libc::dup2(plan.stderr, 2) < 0
-        {
+        // The guardian's table is ours as well until here; from now on it is a copy of its lowest part.
+        if libc::syscall(libc::SYS_close_range, plan.beyond, c_int::MAX, libc::CLOSE_RANGE_UNSHARE) < 0 {
             return Step::Stdio;
+        }
+        for list in plan.lists {
+            if libc::write(*list, c"0".as_ptr().cast(), 1) < 0 {
+                return Step::Group;
+            }
+        }
+        // The guardian's own 0 is /dev/null, and so is ours where nothing was given.
+        for (number, end) in (0..).zip(plan.stdio) {
+            if end >= 0 && libc::dup2(end, number) < 0 {
+                return Step::Stdio;
+            }
         }
         if let Some(limit) = &plan.open_files
             && libc::setrlimit(libc::RLIMIT_NOFILE, limit) < 0
@@ -172,45 +207,4 @@ unsafe fn prepare_and_exec(plan: &Plan) -> Step {
         libc::execve(plan.program, plan.argv, plan.envp);
     }
     Step::Exec
-}
-
-/// The memory on which a child runs until its exec. Below it is a page that faults.
-struct Stack {
-    base: *mut c_void,
-}
-
-impl Stack {
-    const SIZE: usize = 64 * 1024;
-    const GUARD: usize = 64 * 1024;
-
-    fn new() -> io::Result<Self> {
-        let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
-        // SAFETY: a fresh mapping at an address that the kernel chooses.
-        let base =
-            unsafe { libc::mmap(ptr::null_mut(), Self::GUARD + Self::SIZE, libc::PROT_NONE, kind, -1, 0) };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let stack = Self { base };
-        // SAFETY: inside the mapping made above, on a border of pages (64 KiB is one for every page size).
-        let usable = unsafe { base.byte_add(Self::GUARD) };
-        // SAFETY: as above; nothing refers to this memory yet.
-        if unsafe { libc::mprotect(usable, Self::SIZE, libc::PROT_READ | libc::PROT_WRITE) } < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(stack)
-    }
-
-    /// Where it begins: stacks grow downwards.
-    fn top(&self) -> *mut c_void {
-        // SAFETY: one past the end of the mapping.
-        unsafe { self.base.byte_add(Self::GUARD + Self::SIZE) }
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is ours, and no child runs on it: `spawn` waits for each.
-        unsafe { libc::munmap(self.base, Self::GUARD + Self::SIZE) };
-    }
 }

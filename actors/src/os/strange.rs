@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 
+use super::begin::Beginning;
 use super::keeper::Keeper;
 use super::packet::{self, Inbox, Packet};
 use super::wire::{Reply, Request, Spawn, SpawnWriter, Step, Strings, WireError};
@@ -46,7 +47,7 @@ pub fn packet(bytes: &[u8], descriptor: bool, short: bool) {
         return;
     }
     let (ours, theirs) = packet::pair().expect("a pair of sockets");
-    let mut keeper = Keeper::new(theirs, None).expect("a guardian");
+    let mut keeper = Keeper::new(theirs, None, Beginning::default()).expect("a guardian");
     let fds: Vec<OwnedFd> =
         if descriptor { vec![File::open("/dev/null").expect("it is there").into()] } else { Vec::new() };
     let spawn_id = Request::spawn_id(bytes);
@@ -63,7 +64,7 @@ pub fn packet(bytes: &[u8], descriptor: bool, short: bool) {
 }
 
 fn spawn_again(spawn: &Spawn<'_>) -> Vec<u8> {
-    let mut writer = SpawnWriter::new(spawn.id, spawn.stdin);
+    let mut writer = SpawnWriter::new(spawn.id, spawn.stdin, spawn.limits);
     for text in [spawn.program, spawn.cwd, spawn.cookie] {
         writer.text(&[text.to_bytes()]).expect("no NUL within");
     }

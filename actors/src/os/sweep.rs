@@ -6,9 +6,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-use nix::unistd::{Pid, getsid};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getpid, getsid};
 
+use super::cgroup::Folder;
 use super::tree::{self, Mark, Proc, Reaped};
 
 /// The children that the guardian has made and not reaped: what is its child and not here is an orphan.
@@ -32,19 +33,55 @@ impl Leaders {
             self.by_cookie.remove(cookie);
         }
     }
+
+    /// Whether this is one of them.
+    pub(super) fn has(&self, pid: i32) -> bool {
+        self.by_pid.contains_key(&pid)
+    }
 }
 
 /// The end of one tree, going on.
-#[derive(Default)]
 pub(super) struct Sweep {
-    /// All that were found alive and killed. Numbers that are not ours to pin: for counting only.
+    /// When it began: a look from before says nothing.
+    pub(super) begun: Instant,
+    /// It was said that something of it does not die.
+    pub(super) told: bool,
+    /// All that were found alive and killed. Numbers that are not ours to pin: for counting, and for reaping those that
+    /// turn out to be children of ours.
     victims: HashSet<i32>,
+    /// A kill was refused.
+    refused: Option<i32>,
 }
 
 impl Sweep {
+    /// One that begins.
+    pub(super) fn new() -> Self {
+        Self { begun: Instant::now(), told: false, victims: HashSet::new(), refused: None }
+    }
+
     /// How many had outlived the leader.
     pub(super) fn leftovers(&self) -> u32 {
         u32::try_from(self.victims.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a kill was refused for want of a right.
+    pub(super) fn was_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
+    /// Kills what is in the query's group, by the group. True: nothing lives there.
+    pub(super) fn kill_group(&mut self, folder: &Folder) -> bool {
+        // A group that cannot be asked proves nothing, but what is in it is found as orphans as well.
+        if folder.populated().is_ok_and(|populated| !populated) {
+            return true;
+        }
+        for pid in folder.members() {
+            if tree::stat(pid).is_some_and(|stat| !stat.leaving) {
+                self.victims.insert(pid);
+            }
+        }
+        let _ = folder.kill();
+        false
     }
 }
 
@@ -58,9 +95,15 @@ struct Orphan {
 pub(super) struct Orphans {
     proc: Proc,
     known: HashMap<i32, Orphan>,
+    /// The known ones of each query. What is no longer known may stand here still.
+    owned: HashMap<u64, Vec<i32>>,
+    /// Whose sweep has killed what.
+    victim_of: HashMap<i32, u64>,
     /// On their way out or amid an exec, so that they show no mark just now, and since when: whose they are, the next
     /// looks will tell, or what they leave behind.
     veiled: HashMap<i32, Instant>,
+    /// What the marks of this run begin with. Who has such a mark and no query that runs has escaped a sweep.
+    run_mark: Option<Box<[u8]>>,
     listing: Vec<i32>,
 }
 
@@ -70,7 +113,21 @@ const UNVEILED_IN: Duration = Duration::from_millis(200);
 impl Orphans {
     /// None yet.
     pub(super) fn new() -> Self {
-        Self { proc: Proc::new(), known: HashMap::new(), veiled: HashMap::new(), listing: Vec::new() }
+        Self {
+            proc: Proc::new(),
+            known: HashMap::new(),
+            owned: HashMap::new(),
+            victim_of: HashMap::new(),
+            veiled: HashMap::new(),
+            run_mark: None,
+            listing: Vec::new(),
+        }
+    }
+
+    #[expect(dead_code, reason = "told with the beginning")]
+    /// The token of the run, with which the marks of all its queries begin.
+    pub(super) fn set_token(&mut self, token: &str) {
+        self.run_mark = Some(format!("{}={token}/", tree::COOKIE).into_bytes().into());
     }
 
     /// Whether there are none.
@@ -80,74 +137,137 @@ impl Orphans {
 
     /// How many are known that belong to no query.
     pub(super) fn unattributed(&self) -> u32 {
-        let count = self.known.values().filter(|orphan| orphan.owner.is_none()).count();
+        let count = self.known.values().filter(|orphan| orphan.owner.is_none() && !orphan.killed).count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// Looks through the guardian's children: dead orphans are reaped, new ones attributed.
-    pub(super) fn look<'a>(
-        &mut self,
-        leaders: &Leaders,
-        sweeps: impl Iterator<Item = (u64, &'a Sweep)> + Clone,
-    ) {
+    /// Looks through the guardian's children: dead orphans are reaped, new ones attributed. Those that have escaped the
+    /// sweep of their query, which is over, are killed.
+    pub(super) fn look(&mut self, leaders: &Leaders) {
+        let mut late = Vec::new();
         // What was reaped has left its own children to us just before: they are not on the list that it was on.
-        while self.look_once(leaders, sweeps.clone()) {}
+        while self.look_once(leaders, &mut late) {}
+        for pid in late {
+            self.proc.signal_below(pid, Signal::SIGKILL, &mut |_| {});
+            let _ = tree::signal_own(pid, Signal::SIGKILL);
+        }
+    }
+
+    /// Only reaps the dead ones: nobody asks whose they were.
+    pub(super) fn reap_dead(&mut self, leaders: &Leaders) {
+        self.proc.own_children(&mut self.listing);
+        for pid in self.listing.iter().filter(|pid| !leaders.has(**pid)) {
+            tree::reap(*pid);
+        }
     }
 
     /// Whether something was reaped.
-    fn look_once<'a>(
-        &mut self,
-        leaders: &Leaders,
-        sweeps: impl Iterator<Item = (u64, &'a Sweep)> + Clone,
-    ) -> bool {
+    fn look_once(&mut self, leaders: &Leaders, late: &mut Vec<i32>) -> bool {
         let mut reaped = false;
         self.proc.own_children(&mut self.listing);
-        for pid in &self.listing {
-            if leaders.by_pid.contains_key(pid) {
+        let listing = std::mem::take(&mut self.listing);
+        for pid in listing.iter().copied() {
+            if leaders.has(pid) {
                 continue;
             }
-            if tree::reap(*pid) != Reaped::Lives {
+            if tree::reap(pid) != Reaped::Lives {
                 reaped = true;
-                self.known.remove(pid);
-                self.veiled.remove(pid);
-            } else if !self.known.contains_key(pid) {
-                let victim_of = sweeps.clone().find(|(_, sweep)| sweep.victims.contains(pid));
-                let owner = victim_of.map_or_else(|| owner(*pid, leaders), |(id, _)| Owner::Query(id));
-                if owner == Owner::Veiled && may_wait_for(&mut self.veiled, *pid) {
-                    continue;
-                }
-                self.veiled.remove(pid);
-                self.known.insert(*pid, Orphan { owner: owner.query(), killed: false });
+                self.forget(pid);
+            } else if !self.known.contains_key(&pid) {
+                self.attribute(pid, leaders, late);
             }
         }
+        self.listing = listing;
         reaped
+    }
+
+    fn attribute(&mut self, pid: i32, leaders: &Leaders, late: &mut Vec<i32>) {
+        let owner = match self.victim_of.get(&pid) {
+            Some(id) => Owner::Query(*id),
+            None => owner(pid, leaders, self.run_mark.as_deref()),
+        };
+        if owner == Owner::Veiled && may_wait_for(&mut self.veiled, pid) {
+            return;
+        }
+        self.veiled.remove(&pid);
+        let id = match owner {
+            Owner::Query(id) => Some(id),
+            Owner::Nobody | Owner::Veiled | Owner::Late => None,
+        };
+        if let Some(id) = id {
+            self.owned.entry(id).or_default().push(pid);
+        }
+        if owner == Owner::Late {
+            late.push(pid);
+        }
+        self.known.insert(pid, Orphan { owner: id, killed: owner == Owner::Late });
+    }
+
+    fn forget(&mut self, pid: i32) {
+        self.known.remove(&pid);
+        self.veiled.remove(&pid);
+    }
+
+    /// The live orphans of a query, as of the last look.
+    fn of(&self, id: u64) -> Vec<i32> {
+        let mut pids = self.owned.get(&id).cloned().unwrap_or_default();
+        pids.retain(|pid| self.known.get(pid).is_some_and(|orphan| orphan.owner == Some(id)));
+        pids
+    }
+
+    /// Kills the orphans of a query that lives. They did not outlive their leader, and are not counted.
+    pub(super) fn kill_with_leader(&mut self, id: u64) {
+        self.kill(&self.of(id), &mut |_| {});
     }
 
     /// Kills the orphans of a query, and what is below them. True: there were none, as of the last look, and none was
     /// seen whose owner could not be told.
     pub(super) fn kill_of(&mut self, id: u64, sweep: &mut Sweep) -> bool {
-        let mut none = self.veiled.is_empty();
-        let mut fresh = Vec::new();
-        for (pid, orphan) in self.known.iter_mut().filter(|(_, orphan)| orphan.owner == Some(id)) {
-            none = false;
-            if !std::mem::replace(&mut orphan.killed, true) {
-                fresh.push(*pid);
-            }
-        }
+        let orphans = self.of(id);
+        let mut victims = Vec::new();
+        let refused = self.kill(&orphans, &mut |victim| victims.push(victim));
+        sweep.refused = sweep.refused.or(refused);
+        self.victim_of.extend(victims.iter().map(|victim| (*victim, id)));
+        sweep.victims.extend(victims);
+        orphans.is_empty() && self.veiled.is_empty()
+    }
+
+    /// Once each. Returns one that may not be killed by us.
+    fn kill(&mut self, orphans: &[i32], hit: &mut dyn FnMut(i32)) -> Option<i32> {
+        let mut fresh = orphans.to_vec();
+        fresh.retain(|pid| {
+            let orphan = self.known.get_mut(pid);
+            orphan.is_some_and(|orphan| !std::mem::replace(&mut orphan.killed, true))
+        });
         // All are counted before the first is killed: a group may hold several of them, and who is killed with it
         // looks as if it were leaving by itself, and that has outlived nobody.
         for pid in &fresh {
-            self.proc.count_alive(*pid, &mut |victim| {
-                sweep.victims.insert(victim);
-            });
+            self.proc.count_alive(*pid, hit);
         }
-        for pid in fresh {
-            self.proc.signal_below(pid, Signal::SIGKILL, &mut |victim| {
-                sweep.victims.insert(victim);
-            });
-            tree::signal_own(pid, Signal::SIGKILL);
+        fresh.retain(|pid| {
+            self.proc.signal_below(*pid, Signal::SIGKILL, hit);
+            tree::signal_own(*pid, Signal::SIGKILL).is_err()
+        });
+        fresh.first().copied()
+    }
+
+    /// Something of a query's that lives in spite of its sweep.
+    pub(super) fn survivor(&self, id: u64, sweep: &Sweep, folder: Option<&Folder>) -> Option<i32> {
+        let in_group = || folder.map(Folder::members).unwrap_or_default().into_iter().next();
+        let lives = |pid: &i32| tree::stat(*pid).is_some_and(|stat| !stat.leaving);
+        sweep.refused.filter(lives).or_else(|| self.of(id).into_iter().next()).or_else(in_group)
+    }
+
+    /// The sweep of a query is over: what it has killed and is our child, is reaped.
+    pub(super) fn finish(&mut self, id: u64, sweep: &Sweep, leaders: &Leaders) {
+        for pid in &sweep.victims {
+            self.victim_of.remove(pid);
+            // By now the number may have been given to another child.
+            if !leaders.has(*pid) && tree::reap(*pid) == Reaped::One(*pid) {
+                self.forget(*pid);
+            }
         }
-        none
+        self.owned.remove(&id);
     }
 
     /// Sends a signal to everything below a live leader.
@@ -159,16 +279,22 @@ impl Orphans {
     pub(super) fn signal_all(&self, signal: Signal) {
         for pid in self.known.keys() {
             self.proc.signal_below(*pid, signal, &mut |_| {});
-            tree::signal_own(*pid, signal);
+            let _ = tree::signal_own(*pid, signal);
         }
     }
 
-    /// Kills every child of ours, leaders too; what is below them becomes our child in turn.
-    pub(super) fn kill_everything(&mut self) {
+    /// Kills every child of ours, leaders too; what is below them becomes our child in turn. Returns one of them, and
+    /// how many there are.
+    pub(super) fn kill_everything(&mut self) -> (Option<i32>, usize) {
+        if getpid() == Pid::from_raw(1) {
+            // All that is in our namespace, in one call, so that nobody can run away by forking.
+            let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+        }
         self.proc.own_children(&mut self.listing);
         for pid in &self.listing {
-            tree::signal_own(*pid, Signal::SIGKILL);
+            let _ = tree::signal_own(*pid, Signal::SIGKILL);
         }
+        (self.listing.first().copied(), self.listing.len())
     }
 }
 
@@ -182,22 +308,15 @@ fn may_wait_for(veiled: &mut HashMap<i32, Instant>, pid: i32) -> bool {
 enum Owner {
     Query(u64),
     Nobody,
+    /// It belonged to a query of this run that is over.
+    Late,
     /// It cannot be told just now.
     Veiled,
 }
 
-impl Owner {
-    const fn query(self) -> Option<u64> {
-        match self {
-            Self::Query(id) => Some(id),
-            Self::Nobody | Self::Veiled => None,
-        }
-    }
-}
-
 /// By its session, which nobody can enter from outside; else by its environment, which is what a process that made a
 /// session of its own still has of its leader.
-fn owner(pid: i32, leaders: &Leaders) -> Owner {
+fn owner(pid: i32, leaders: &Leaders, run_mark: Option<&[u8]>) -> Owner {
     let session =
         getsid(Some(Pid::from_raw(pid))).ok().and_then(|session| leaders.by_pid.get(&session.as_raw()));
     if let Some(id) = session {
@@ -206,8 +325,10 @@ fn owner(pid: i32, leaders: &Leaders) -> Owner {
     match tree::mark_of(pid) {
         Mark::Veiled => Owner::Veiled,
         Mark::None => Owner::Nobody,
-        Mark::Cookie(cookie) => {
-            leaders.by_cookie.get(cookie.as_slice()).map_or(Owner::Nobody, |id| Owner::Query(*id))
-        }
+        Mark::Cookie(cookie) => match leaders.by_cookie.get(cookie.as_slice()) {
+            Some(id) => Owner::Query(*id),
+            None if run_mark.is_some_and(|mark| cookie.starts_with(mark)) => Owner::Late,
+            None => Owner::Nobody,
+        },
     }
 }

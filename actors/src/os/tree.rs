@@ -139,13 +139,14 @@ impl Proc {
     }
 }
 
-/// Sends a signal to our own child, which we have not reaped, and to the group if it leads one.
-pub(super) fn signal_own(pid: i32, signal: Signal) {
+/// Sends a signal to our own child, which we have not reaped, and to the group if it leads one. An error is the child's: it
+/// runs with rights that we have not (EPERM).
+pub(super) fn signal_own(pid: i32, signal: Signal) -> nix::Result<()> {
     let pid = Pid::from_raw(pid);
     if nix::unistd::getpgid(Some(pid)) == Ok(pid) {
         let _ = killpg(pid, signal);
     }
-    let _ = kill(pid, signal);
+    kill(pid, signal)
 }
 
 /// What a process's environment says of whose it is.
@@ -264,7 +265,8 @@ pub(super) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn pidfd_signal(pidfd: &OwnedFd, signal: Signal) -> io::Result<()> {
+/// Sends a signal to the process that a pidfd means.
+pub(super) fn pidfd_signal(pidfd: &OwnedFd, signal: Signal) -> io::Result<()> {
     // SAFETY: an open pidfd, a number, no siginfo, no flags.
     let result = unsafe {
         let nothing = ptr::null::<libc::siginfo_t>();

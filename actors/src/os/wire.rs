@@ -5,6 +5,10 @@
 
 use std::ffi::CStr;
 
+use std::time::Duration;
+
+use super::TreeLimits;
+use super::evidence::{Seen, What};
 use super::fields::Reader;
 pub(super) use super::fields::{Strings, WireError};
 
@@ -58,6 +62,8 @@ pub(super) struct Spawn<'a> {
     pub(super) id: u64,
     /// A descriptor for its standard input comes along.
     pub(super) stdin: bool,
+    /// What its tree may use.
+    pub(super) limits: TreeLimits,
     /// What is executed: a path.
     pub(super) program: &'a CStr,
     /// Its working directory.
@@ -104,6 +110,15 @@ pub(super) enum Reply {
         cpu_us: u64,
         /// The largest resident set, in KiB.
         max_rss_kib: u64,
+        /// The limit for which the system itself ended it.
+        refined: Option<Seen>,
+    },
+    /// The tree is above a limit; the leader lives.
+    Exceeded {
+        /// The child.
+        id: u64,
+        /// Which limit, and what was seen.
+        seen: Seen,
     },
     /// Nothing of the tree is there any more.
     Swept {
@@ -112,10 +127,23 @@ pub(super) enum Reply {
         /// How many processes had outlived the leader.
         leftovers: u32,
     },
-    /// The last word: everything is dead.
+    /// Something of the tree was killed and does not die.
+    Stuck {
+        /// The child.
+        id: u64,
+        /// The process, as the guardian sees it; 0: it cannot be told.
+        pid: i32,
+        /// The guardian has not the right to kill it.
+        refused: bool,
+    },
+    /// The last word: everything is dead, or what is left does not die.
     Farewell {
         /// How many processes were found at the end that belonged to no known query.
         unattributed: u32,
+        /// How many do not die. The guardian waits for them, and holds what it was given to hold.
+        left: u32,
+        /// One of those.
+        pid: i32,
     },
 }
 
@@ -143,6 +171,8 @@ pub(super) enum Step {
     Exec = 9,
     /// Taking over its pipes: it runs, but the supervisor could not have them.
     Receive = 10,
+    /// Making its control groups, or entering them.
+    Group = 11,
 }
 
 impl Step {
@@ -159,6 +189,7 @@ impl Step {
             8 => Self::Chdir,
             9 => Self::Exec,
             10 => Self::Receive,
+            11 => Self::Group,
             _ => return None,
         })
     }
@@ -209,6 +240,7 @@ impl<'a> Spawn<'a> {
         Ok(Self {
             id: rest.u64()?,
             stdin: rest.flag()?,
+            limits: decode_limits(rest)?,
             program: rest.text()?,
             cwd: rest.text()?,
             cookie: rest.text()?,
@@ -225,11 +257,12 @@ pub(super) struct SpawnWriter {
 
 impl SpawnWriter {
     /// Begins one.
-    pub(super) fn new(id: u64, stdin: bool) -> Self {
+    pub(super) fn new(id: u64, stdin: bool, limits: TreeLimits) -> Self {
         let mut bytes = Vec::with_capacity(2048);
         bytes.push(b'S');
         bytes.extend_from_slice(&id.to_le_bytes());
         bytes.push(u8::from(stdin));
+        encode_limits(limits, &mut bytes);
         Self { bytes }
     }
 
@@ -295,14 +328,24 @@ impl Reply {
             Self::SpawnFailed { id, step, errno } => {
                 put(bytes, b'f', &[&id.to_le_bytes(), &[step as u8], &errno.to_le_bytes()]);
             }
-            Self::Exited { id, signalled, status, cpu_us, max_rss_kib } => {
+            Self::Exited { id, signalled, status, cpu_us, max_rss_kib, refined } => {
                 let (id, cpu, rss) = (id.to_le_bytes(), cpu_us.to_le_bytes(), max_rss_kib.to_le_bytes());
                 put(bytes, b'e', &[&id, &[u8::from(signalled)], &status.to_le_bytes(), &cpu, &rss]);
+                put_seen(bytes, refined);
+            }
+            Self::Exceeded { id, seen } => {
+                put(bytes, b'x', &[&id.to_le_bytes()]);
+                put_seen(bytes, Some(seen));
             }
             Self::Swept { id, leftovers } => {
                 put(bytes, b'w', &[&id.to_le_bytes(), &leftovers.to_le_bytes()]);
             }
-            Self::Farewell { unattributed } => put(bytes, b'q', &[&unattributed.to_le_bytes()]),
+            Self::Stuck { id, pid, refused } => {
+                put(bytes, b'k', &[&id.to_le_bytes(), &pid.to_le_bytes(), &[u8::from(refused)]]);
+            }
+            Self::Farewell { unattributed, left, pid } => {
+                put(bytes, b'q', &[&unattributed.to_le_bytes(), &left.to_le_bytes(), &pid.to_le_bytes()]);
+            }
         }
     }
 
@@ -323,13 +366,48 @@ impl Reply {
                 status: rest.i32()?,
                 cpu_us: rest.u64()?,
                 max_rss_kib: rest.u64()?,
+                refined: decode_seen(&mut rest)?,
             },
+            b'x' => Self::Exceeded { id: rest.u64()?, seen: decode_seen(&mut rest)?.ok_or(WireError::Kind)? },
             b'w' => Self::Swept { id: rest.u64()?, leftovers: rest.u32()? },
-            b'q' => Self::Farewell { unattributed: rest.u32()? },
+            b'k' => Self::Stuck { id: rest.u64()?, pid: rest.i32()?, refused: rest.flag()? },
+            b'q' => Self::Farewell { unattributed: rest.u32()?, left: rest.u32()?, pid: rest.i32()? },
             _ => return Err(WireError::Kind),
         };
         rest.end()?;
         Ok(reply)
+    }
+}
+
+/// No limit is the largest number there is.
+fn encode_limits(TreeLimits { cpu, memory, processes }: TreeLimits, bytes: &mut Vec<u8>) {
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    bytes.extend_from_slice(&cpu.map_or(u64::MAX, micros).to_le_bytes());
+    bytes.extend_from_slice(&memory.unwrap_or(u64::MAX).to_le_bytes());
+    bytes.extend_from_slice(&processes.unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn decode_limits(rest: &mut Reader<'_>) -> Result<TreeLimits, WireError> {
+    let some = |number: u64| (number != u64::MAX).then_some(number);
+    Ok(TreeLimits {
+        cpu: some(rest.u64()?).map(Duration::from_micros),
+        memory: some(rest.u64()?),
+        processes: Some(rest.u32()?).filter(|number| *number != u32::MAX),
+    })
+}
+
+/// Nothing seen is kind 0.
+fn put_seen(bytes: &mut Vec<u8>, seen: Option<Seen>) {
+    let (what, value) = seen.map_or((0, 0), |Seen { what, value }| (what as u8, value));
+    bytes.push(what);
+    bytes.extend_from_slice(&value.to_le_bytes());
+}
+
+fn decode_seen(rest: &mut Reader<'_>) -> Result<Option<Seen>, WireError> {
+    let (what, value) = (rest.byte()?, rest.u64()?);
+    match what {
+        0 => Ok(None),
+        what => Ok(Some(Seen { what: What::from_number(what).ok_or(WireError::Kind)?, value })),
     }
 }
 

@@ -4,8 +4,15 @@ use proptest::prelude::*;
 
 use super::*;
 
+const LIMITS: TreeLimits = TreeLimits { cpu: Some(Duration::from_secs(3)), memory: None, processes: Some(7) };
+
+fn seen() -> impl Strategy<Value = Seen> {
+    let what = (1..=What::ALL.len() as u8).prop_map(|number| What::from_number(number).expect("one of all"));
+    (what, any::<u64>()).prop_map(|(what, value)| Seen { what, value })
+}
+
 fn written(id: u64, stdin: bool, argv: &[Vec<u8>], env: &[Vec<u8>]) -> Vec<u8> {
-    let mut writer = SpawnWriter::new(id, stdin);
+    let mut writer = SpawnWriter::new(id, stdin, LIMITS);
     for text in [&b"/bin/x"[..], b"/", b"A=1"] {
         writer.text(&[text]).expect("no NUL");
     }
@@ -16,7 +23,7 @@ fn written(id: u64, stdin: bool, argv: &[Vec<u8>], env: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn replies() -> impl Strategy<Value = Reply> {
-    let step = (1..=10_i32).prop_map(|number| Step::from_number(number).expect("1 to 10 are steps"));
+    let step = (1..=11_i32).prop_map(|number| Step::from_number(number).expect("1 to 11 are steps"));
     prop_oneof![
         any::<i32>().prop_map(|errno| Reply::Ready { errno }),
         any::<u64>().prop_map(|id| Reply::Spawned { id }),
@@ -25,17 +32,27 @@ fn replies() -> impl Strategy<Value = Reply> {
             step,
             errno
         }),
-        (any::<u64>(), any::<bool>(), any::<i32>(), any::<u64>(), any::<u64>()).prop_map(
-            |(id, signalled, status, cpu_us, max_rss_kib)| Reply::Exited {
+        (any::<u64>(), any::<bool>(), any::<i32>(), any::<u64>(), any::<u64>(), prop::option::of(seen()))
+            .prop_map(|(id, signalled, status, cpu_us, max_rss_kib, refined)| Reply::Exited {
                 id,
                 signalled,
                 status,
                 cpu_us,
-                max_rss_kib
-            }
-        ),
+                max_rss_kib,
+                refined
+            }),
+        (any::<u64>(), seen()).prop_map(|(id, seen)| Reply::Exceeded { id, seen }),
         (any::<u64>(), any::<u32>()).prop_map(|(id, leftovers)| Reply::Swept { id, leftovers }),
-        any::<u32>().prop_map(|unattributed| Reply::Farewell { unattributed }),
+        (any::<u64>(), any::<i32>(), any::<bool>()).prop_map(|(id, pid, refused)| Reply::Stuck {
+            id,
+            pid,
+            refused
+        }),
+        (any::<u32>(), any::<u32>(), any::<i32>()).prop_map(|(unattributed, left, pid)| Reply::Farewell {
+            unattributed,
+            left,
+            pid
+        }),
     ]
 }
 
@@ -74,6 +91,7 @@ proptest! {
         let bytes = written(id, stdin, &argv, &env);
         let Ok(Request::Spawn(spawn)) = Request::decode(&bytes) else { panic!("not a spawn") };
         prop_assert_eq!((spawn.id, spawn.stdin, spawn.program.to_bytes()), (id, stdin, &b"/bin/x"[..]));
+        prop_assert_eq!(spawn.limits, LIMITS);
         let read = |strings: Strings<'_>| -> Vec<Vec<u8>> {
             strings.bytes.split_inclusive(|b| *b == 0).map(|t| t[..t.len() - 1].to_vec()).collect()
         };
@@ -105,5 +123,5 @@ fn small_requests_are_read_as_written() {
 
 #[test]
 fn a_nul_is_refused_when_written() {
-    assert_eq!(SpawnWriter::new(1, false).text(&[b"a\0b"]), Err(WireError::Nul));
+    assert_eq!(SpawnWriter::new(1, false, TreeLimits::default()).text(&[b"a\0b"]), Err(WireError::Nul));
 }

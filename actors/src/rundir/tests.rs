@@ -1,6 +1,6 @@
+use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Component;
-use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ fn a_directory_is_made_and_held() {
     let temp = TestDir::new();
     let path = temp.path().join("a/b");
     let dir = RunDir::open(&path, NO_WAIT).unwrap();
-    assert!(dir.logs_dir().is_dir() && dir.runs_dir().is_dir());
+    assert!(path.join(LOGS).is_dir() && path.join(RUNS).is_dir());
     assert_eq!(holder(&path), Some(std::process::id()));
     let refused = RunDir::open(&path, Duration::from_secs(60)).unwrap_err().to_string();
     assert_eq!(refused, format!("{} is in use by provisor with pid {}", path.display(), std::process::id()));
@@ -32,69 +32,6 @@ fn a_duplicate_of_the_descriptor_holds_it_too() {
     assert_eq!(holder(temp.path()), Some(std::process::id()));
     drop(guardians);
     assert_eq!(holder(temp.path()), None);
-}
-
-/// A lock that is held by this process and says that it is held by a dead one.
-fn held_by_the_dead(dir: &Path) -> File {
-    let mut child = Command::new("true").stdin(Stdio::null()).spawn().unwrap();
-    let dead = child.id();
-    child.wait().unwrap();
-    let mut lock = open_lock(&dir.join(LOCK)).unwrap();
-    lock.try_lock().unwrap();
-    write!(lock, "{dead} 1 {}", this_host()).unwrap();
-    lock
-}
-
-#[test]
-fn what_a_dead_run_left_is_waited_for() {
-    let temp = TestDir::new();
-    let lock = held_by_the_dead(temp.path());
-    let refused = RunDir::open(temp.path(), NO_WAIT).unwrap_err();
-    assert!(matches!(refused, RunDirError::StillHeld { .. }), "{refused}");
-    let guardian = thread::spawn(move || {
-        thread::sleep(Duration::from_millis(150));
-        drop(lock);
-    });
-    let began = Instant::now();
-    RunDir::open(temp.path(), Duration::from_secs(20)).unwrap();
-    assert!(began.elapsed() >= Duration::from_millis(100));
-    guardian.join().unwrap();
-}
-
-#[test]
-fn a_holder_on_another_machine_is_believed() {
-    let temp = TestDir::new();
-    let mut lock = open_lock(&temp.path().join(LOCK)).unwrap();
-    lock.try_lock().unwrap();
-    write!(lock, "1 1 elsewhere").unwrap();
-    let refused = RunDir::open(temp.path(), NO_WAIT).unwrap_err().to_string();
-    assert!(refused.ends_with("is in use by provisor with pid 1 on elsewhere"), "{refused}");
-}
-
-#[test]
-fn a_lock_that_was_removed_is_worth_nothing() {
-    let temp = TestDir::new();
-    let path = temp.path().join(LOCK);
-    let lock = open_lock(&path).unwrap();
-    assert!(is_still_there(&lock, &path));
-    fs::remove_file(&path).unwrap();
-    assert!(!is_still_there(&lock, &path));
-    let _another = open_lock(&path).unwrap();
-    assert!(!is_still_there(&lock, &path));
-}
-
-#[test]
-fn a_zombie_is_not_alive() {
-    let mut child = Command::new("true").spawn().unwrap();
-    let pid = child.id();
-    let is_dead = || birth_of(pid).is_none();
-    let give_up_at = Instant::now() + Duration::from_secs(10);
-    while !is_dead() && Instant::now() < give_up_at {
-        thread::sleep(Duration::from_millis(5));
-    }
-    assert!(is_dead());
-    child.wait().unwrap();
-    assert!(birth_of(std::process::id()).is_some_and(|birth| birth > 0));
 }
 
 #[test]
@@ -158,7 +95,7 @@ fn logs_are_created_empty_and_read_back() {
     let dir = RunDir::open(temp.path(), NO_WAIT).unwrap();
     let name = log_name("tls/q1", 2);
     assert!(name.starts_with("logs/tls_q1-") && name.ends_with(".2.log"), "{name}");
-    fs::remove_dir(dir.logs_dir()).unwrap();
+    fs::remove_dir(temp.path().join(LOGS)).unwrap();
     dir.create_log(&name).unwrap().write_all(b"old").unwrap();
     dir.create_log(&name).unwrap().write_all(b"x").unwrap();
     let mut text = String::new();
@@ -175,8 +112,8 @@ fn logs_are_created_empty_and_read_back() {
 fn each_run_has_its_directory() {
     let temp = TestDir::new();
     let dir = RunDir::open(temp.path(), NO_WAIT).unwrap();
-    assert!(dir.new_run_dir(1).unwrap().ends_with("runs/1"));
-    assert!(dir.new_run_dir(1).unwrap().is_dir());
+    assert!(dir.new_run_dir(1).unwrap().path().ends_with("runs/1"));
+    assert!(dir.new_run_dir(1).unwrap().path().is_dir());
     symlink("/tmp", dir.path().join("runs/2")).unwrap();
     assert!(matches!(dir.new_run_dir(2), Err(RunDirError::Symlink { .. })));
 }

@@ -58,7 +58,7 @@ fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'
         outcome.cause_word(),
         end.ending,
         outcome.cause.word(),
-        end.why,
+        end.why.or(outcome.evidence.as_deref()),
         end.code,
         end.signal,
         outcome.method.map(words::method_word),

@@ -28,7 +28,7 @@ impl<W: Write> ResultsCsv<W> {
 
     /// Writes the names of the columns.
     pub fn head(&mut self, axes: &[Arc<str>]) -> io::Result<()> {
-        Ok(self.out.write_record(cells::columns(axes))?)
+        self.out.write_record(cells::columns(axes)).map_err(as_it_was)
     }
 
     /// Writes a row.
@@ -42,7 +42,7 @@ impl<W: Write> ResultsCsv<W> {
         // A row has a cell in each column, whatever became of the axes.
         (self.record.len()..CELLS + self.axes).for_each(|_| self.record.push_field(""));
         self.record.truncate(CELLS + self.axes);
-        Ok(self.out.write_record(&self.record)?)
+        self.out.write_record(&self.record).map_err(as_it_was)
     }
 
     /// Hands on what is not yet written.
@@ -64,7 +64,7 @@ impl<W: Write> VerdictsCsv<W> {
 
     /// Writes the names of the columns.
     pub fn head(&mut self) -> io::Result<()> {
-        Ok(self.out.write_record(VERDICT_COLUMNS)?)
+        self.out.write_record(VERDICT_COLUMNS).map_err(as_it_was)
     }
 
     /// Writes the result lines of a row.
@@ -74,14 +74,15 @@ impl<W: Write> VerdictsCsv<W> {
 
     pub(super) fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
         for (index, finding) in line.outcome.judgement.findings.iter().enumerate() {
-            self.out.write_record([
+            let written = self.out.write_record([
                 &*fit(line.query),
                 &line.attempt.to_string(),
                 &(index + 1).to_string(),
                 &fit(&finding.statement),
                 &fit(&finding.verdict),
                 &cells::seconds(finding.at),
-            ])?;
+            ]);
+            written.map_err(as_it_was)?;
         }
         Ok(())
     }
@@ -89,6 +90,14 @@ impl<W: Write> VerdictsCsv<W> {
     /// Hands on what is not yet written.
     pub fn finish(mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// The system's error with its number: whether there is no room makes a difference.
+fn as_it_was(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -3,8 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 use thiserror::Error;
+
+use crate::row::Refusal;
 
 /// Why the results cannot be kept or read.
 #[derive(Debug, Error)]
@@ -52,9 +54,21 @@ pub enum StoreError {
         /// What is wrong.
         source: rusqlite::Error,
     },
-    /// No room is left.
-    #[error("no room is left for {path}: make some and run again; what was written before is kept")]
+    /// No room is left, on the disk or of a quota. Nothing of what was to be written is there.
+    #[error("no room is left for {path}: make some")]
     Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Somebody removed it, or put something else in its place, while it was in use.
+    #[error("{path} was removed or replaced while it was in use, and what was written to it is gone with it")]
+    Gone {
+        /// The database.
+        path: PathBuf,
+    },
+    /// What SQLite opened is not what is in the directory that is held.
+    #[error("{path} changed its place while it was opened: run again when nobody moves it")]
+    Moved {
         /// The database.
         path: PathBuf,
     },
@@ -67,7 +81,9 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// A file beside the database cannot be written.
-    #[error("cannot write {path}: {source}; it is made anew from provisor.db by the next run")]
+    #[error(
+        "cannot write {path}: {source}; it is made anew from provisor.db by the next run, where all rows are safe"
+    )]
     Table {
         /// The file.
         path: PathBuf,
@@ -114,8 +130,39 @@ impl StoreError {
     /// Whether the disk, not the content, is to blame: a fault of provisor or of its caller is never this.
     #[must_use]
     pub const fn is_of_the_disk(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Database { .. } | Self::Table { .. } | Self::GaveUp { .. })
+        use StoreError::{Database, Full, GaveUp, Gone, Table};
+        matches!(self, Full { .. } | Gone { .. } | Database { .. } | Table { .. } | GaveUp { .. })
     }
+
+    /// Whether it was for want of room only: nothing half is left, and it may be tried again. Anything else may have been a
+    /// failed write or `fsync`, after which nobody knows what a file holds: that is never tried again on the same file.
+    #[must_use]
+    pub const fn may_be_tried_again(&self) -> bool {
+        matches!(self, Self::Full { .. })
+    }
+
+    /// The same for whoever knows rows only.
+    pub(super) fn refusal(&self) -> Refusal {
+        let text = self.to_string().into();
+        if self.may_be_tried_again() { Refusal::NoRoom(text) } else { Refusal::Final(text) }
+    }
+
+    /// Whether it is a write that failed, for whatever reason: SQLite tells no full quota from a broken disk.
+    pub(super) fn is_failed_write(&self) -> bool {
+        const FAILED: [i32; 4] = [
+            ffi::SQLITE_IOERR_WRITE,
+            ffi::SQLITE_IOERR_SHMSIZE,
+            ffi::SQLITE_IOERR_SHMOPEN,
+            ffi::SQLITE_CANTOPEN,
+        ];
+        let Self::Database { source, .. } = self else { return false };
+        source.sqlite_error().is_some_and(|error| FAILED.contains(&error.extended_code))
+    }
+}
+
+/// Whether there is no room on the disk, or no more of it for this user.
+pub(super) fn is_want_of_room(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT))
 }
 
 /// Turns an error of SQLite into one that names the file.

@@ -1,14 +1,17 @@
 //! The results of a job on the disk. The database is the truth; the CSV files follow it.
 //!
 //! Everything here blocks: it is called before the runtime starts, or from the one thread that owns the [`Store`]. It
-//! knows no process and no actor, decides nothing about what is run, and never tries again on a file that failed.
+//! knows no process and no actor, decides nothing about what is run, and never tries again on a file that failed. A disk
+//! without room is no such failure: what found none has left nothing behind.
 
 mod begin;
 mod cells;
 mod commit;
 mod csv;
 mod error;
+mod files;
 mod judgings;
+mod lost;
 mod read;
 mod schema;
 mod snapshot;
@@ -17,7 +20,7 @@ mod words;
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,15 +38,19 @@ pub use self::snapshot::{Snapshot, Waiting};
 use self::cells::Line;
 use self::commit::Planned;
 use self::error::At;
+use self::files::Files;
 use self::tables::Tables;
-use crate::row::Commit;
+use crate::disk;
+use crate::folder::Folder;
 pub use crate::row::Row;
+use crate::row::{Commit, Refusal};
 
 /// The results of a job, for writing. One process at a time: the one that holds the run directory.
 #[derive(Debug)]
 pub struct Store {
     reader: Reader,
-    dir: PathBuf,
+    dir: Arc<Folder>,
+    files: Files,
     current: Option<Current>,
     /// After an error it is in doubt what is on the disk.
     failed: bool,
@@ -63,14 +70,28 @@ struct Current {
 impl Store {
     /// Opens the results in a run directory, or begins them. A directory holds one job.
     pub fn open(dir: &Path, job: &str) -> Result<Self, StoreError> {
-        let (conn, path) = schema::open(dir, job)?;
-        let dir = path.parent().unwrap_or(dir).to_owned();
-        Ok(Self { reader: Reader { conn, path }, dir, current: None, failed: false })
+        match Folder::open(dir) {
+            Ok(dir) => Self::open_in(&Arc::new(dir), job),
+            Err(_) => Err(StoreError::Missing { path: dir.join(schema::DATABASE) }),
+        }
+    }
+
+    /// The same in a directory that is held.
+    pub fn open_in(dir: &Arc<Folder>, job: &str) -> Result<Self, StoreError> {
+        let (conn, files) = schema::open(dir, job)?;
+        let reader = Reader { conn, path: files.path.clone() };
+        Ok(Self { reader, dir: Arc::clone(dir), files, current: None, failed: false })
     }
 
     /// Opens the results in a run directory for reading, whether or not a run is writing them.
     pub fn read(dir: &Path) -> Result<Reader, StoreError> {
         Reader::open(dir)
+    }
+
+    /// Whether something failed after which nothing more is written.
+    #[must_use]
+    pub const fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// The reading side.
@@ -114,58 +135,113 @@ impl Store {
         })
     }
 
-    /// Writes a group of rows. On return they are on the disk; after an error none of them is to be counted, and nothing
-    /// more is written.
+    /// Writes a group of rows. On return they are on the disk. After an error none of them is to be counted; only if it
+    /// [may be tried again](StoreError::may_be_tried_again) anything more is written. The CSV files follow as far as there is
+    /// room; see [`catch_up`](Self::catch_up).
     pub fn commit(&mut self, rows: &[Row]) -> Result<(), StoreError> {
         self.commit_all(rows)
     }
 
     fn commit_all<R: Borrow<Row>>(&mut self, rows: &[R]) -> Result<(), StoreError> {
-        self.write(|store| {
-            let path = &store.reader.path;
-            let Some(current) = &mut store.current else {
-                return Err(StoreError::NoRun { path: path.clone() });
+        self.write_with_room(|store| {
+            let Some(current) = &store.current else {
+                return Err(StoreError::NoRun { path: store.reader.path.clone() });
             };
             let last = current.plan.queries.len();
             if rows.iter().any(|row| row.borrow().query as usize >= last) {
-                return Err(StoreError::Misfit { path: path.clone() });
+                return Err(StoreError::Misfit { path: store.reader.path.clone() });
             }
-            let planned = rows.iter().map(Borrow::borrow).map(|row| (row, current.planned(row)));
-            commit::commit(&mut store.reader.conn, current.run, planned).at(path)?;
-            current.follow(rows, &store.dir, &store.reader)
+            current.put(rows, &mut store.reader)
+        })?;
+        if let Some(current) = &mut self.current
+            && let Err(error) = current.follow(rows, &self.dir)
+        {
+            tracing::debug!(%error, "the tables are behind");
+        }
+        Ok(())
+    }
+
+    /// Writes the CSV files anew where they do not hold what the database does: a line found no room or was not written,
+    /// or somebody removed one of them. The rows are safe all the same.
+    pub fn catch_up(&mut self) -> Result<(), StoreError> {
+        self.write_with_room(|store| match &mut store.current {
+            Some(current) if current.tables.are_behind(&store.dir) => {
+                current.tables = Tables::rewrite(&store.dir, &store.reader, &current.plan.axes)?;
+                Ok(())
+            }
+            _ => Ok(()),
         })
     }
 
     /// Ends the run. `complete`: it left nothing undone of what it was asked.
     pub fn end(&mut self, complete: bool) -> Result<(), StoreError> {
+        self.catch_up()?;
         self.write(|store| {
             let Reader { conn, path } = &store.reader;
-            let Some(current) = store.current.take() else {
+            let Some(current) = &store.current else {
                 return Err(StoreError::NoRun { path: path.clone() });
             };
             let sql = "UPDATE runs SET ended_us = ?2, complete = ?3 WHERE run = ?1";
             conn.execute(sql, params![current.run, now_us(), complete]).at(path)?;
-            current.tables.sync()
+            current.tables.sync(&store.dir)
         })
     }
 
-    fn write<T>(&mut self, what: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        if self.failed {
-            return Err(StoreError::GaveUp { path: self.reader.path.clone() });
+    /// Makes some room where there is none: what stands in the write-ahead log more than once goes into the database once.
+    fn write_with_room<T>(
+        &mut self,
+        what: impl Fn(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match self.write(&what) {
+            Err(error) if error.may_be_tried_again() && schema::checkpoint(&self.reader.conn) => {
+                self.write(what)
+            }
+            other => other,
         }
-        let done = what(self);
-        self.failed = done.is_err();
+    }
+
+    fn write<T>(&mut self, what: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let path = &self.reader.path;
+        if self.failed {
+            return Err(StoreError::GaveUp { path: path.clone() });
+        }
+        let done = match self.files.are_there(&self.dir) {
+            true => what(self).map_err(|error| self.weigh(error)),
+            false => Err(StoreError::Gone { path: path.clone() }),
+        };
+        self.failed = done.as_ref().is_err_and(|error| !error.may_be_tried_again());
+        if self.failed {
+            schema::leave_as_it_is(&self.reader.conn);
+        }
         done
+    }
+
+    /// SQLite calls a full quota, and a file that cannot grow, a failed write: where nothing can be written, that is why.
+    fn weigh(&self, error: StoreError) -> StoreError {
+        let is_full = |error: &std::io::Error| error::is_want_of_room(error);
+        if error.is_failed_write() && disk::probe(&self.dir).is_err_and(|error| is_full(&error)) {
+            return StoreError::Full { path: self.reader.path.clone() };
+        }
+        error
     }
 }
 
 impl Commit for Store {
-    fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Arc<str>> {
-        self.commit_all(rows).map_err(|error| error.to_string().into())
+    fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Refusal> {
+        self.commit_all(rows).map_err(|error| error.refusal())
+    }
+
+    fn catch_up(&mut self) -> Result<(), Refusal> {
+        Self::catch_up(self).map_err(|error| error.refusal())
     }
 }
 
 impl Current {
+    fn put<R: Borrow<Row>>(&self, rows: &[R], reader: &mut Reader) -> Result<(), StoreError> {
+        let planned = rows.iter().map(Borrow::borrow).map(|row| (row, self.planned(row)));
+        commit::commit(&mut reader.conn, self.run, planned).at(&reader.path)
+    }
+
     /// What the plan knows of a row; the row's place has been looked at.
     fn planned(&self, row: &Row) -> Planned<'_> {
         let place = row.query as usize;
@@ -176,27 +252,29 @@ impl Current {
         }
     }
 
-    /// Lets the CSV files follow the database.
-    fn follow<R: Borrow<Row>>(&mut self, rows: &[R], dir: &Path, reader: &Reader) -> Result<(), StoreError> {
-        if self.tables.are_gone() {
-            self.tables = Tables::rewrite(dir, reader, &self.plan.axes)?;
+    /// Lets the CSV files follow the database, unless they have to be written anew.
+    fn follow<R: Borrow<Row>>(&mut self, rows: &[R], dir: &Folder) -> Result<(), StoreError> {
+        if self.tables.are_behind(dir) {
             return Ok(());
         }
         let plan = &self.plan;
-        let lines = rows.iter().map(Borrow::borrow).filter(|row| row.last).map(|row| {
-            let query = &plan.queries[row.query as usize];
-            Line {
-                query: &query.id,
-                attempt: row.attempt,
-                outcome: &row.outcome,
-                started_us: row.started_us,
-                log: row.log.as_deref(),
-                containment: &row.containment,
-                expected: query.expect.as_deref(),
-                axes: &query.axes,
-            }
-        });
-        self.tables.append(lines)
+        let lines = rows.iter().map(Borrow::borrow).filter(|row| row.last).map(|row| line(plan, row));
+        self.tables.append(dir, lines)
+    }
+}
+
+/// The line of a row.
+fn line<'a>(plan: &'a Plan, row: &'a Row) -> Line<'a> {
+    let query = &plan.queries[row.query as usize];
+    Line {
+        query: &query.id,
+        attempt: row.attempt,
+        outcome: &row.outcome,
+        started_us: row.started_us,
+        log: row.log.as_deref(),
+        containment: &row.containment,
+        expected: query.expect.as_deref(),
+        axes: &query.axes,
     }
 }
 

@@ -293,6 +293,7 @@ impl StoredRow {
                 wall: columns.optional_duration()?,
                 silence: columns.optional_duration()?,
                 grace: columns.duration()?,
+                ..Limits::default()
             },
             outcome: read_outcome(&mut columns)?,
             started_us: columns.take()?,
@@ -353,11 +354,13 @@ fn read_outcome(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Outcome> {
     columns.take::<Box<str>>()?; // the word of the cause follows from the rest
     let ending: Box<str> = columns.take()?;
     let cause = columns.word(Cause::named)?;
-    let (why, code, signal) = (columns.take()?, columns.take()?, columns.take()?);
+    let (why, code, signal): (Option<Arc<str>>, _, _) = (columns.take()?, columns.take()?, columns.take()?);
+    let evidence = why.clone().filter(|_| words::has_evidence(&ending));
     let end = words::end(&ending, why, code, signal).ok_or_else(|| columns.unknown(ending))?;
     Ok(Outcome {
         end,
         cause,
+        evidence,
         method: columns.optional_word(words::method)?,
         wall: columns.duration()?,
         usage: Usage { cpu: columns.duration()?, max_rss_kib: columns.unsigned()? },

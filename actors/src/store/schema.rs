@@ -1,17 +1,16 @@
 //! The database file: how it is opened, how its version is told, and its tables. This must never change a database that
 //! is not ours.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::sys::statfs::{
-    BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC,
-    XFS_SUPER_MAGIC, statfs,
-};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use super::error::{At, StoreError};
+use super::files::Files;
+use crate::disk;
+use crate::folder::Folder;
 
 /// The file's name.
 pub(super) const DATABASE: &str = "provisor.db";
@@ -21,6 +20,10 @@ const APPLICATION: i64 = 0x5072_6f76;
 const FORMAT: i64 = 1;
 /// How long a lock of a reader or writer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// So many bytes are little room, and there the write-ahead log is kept short: it holds most pages more than once. In pages.
+const LITTLE_ROOM: u64 = 64 << 20;
+const SHORT_LOG: u32 = 64;
 
 /// Durations and times are in microseconds. `attempts` is the history; `queries.stands` says which attempt is a
 /// query's row now, and `queries.place` where the query is in the plan; without a place it is no longer asked. `judgings`
@@ -58,27 +61,29 @@ const TABLES: &str = "
 ";
 
 /// Opens a run directory's database for writing and makes it where it is missing.
-pub(super) fn open(dir: &Path, job: &str) -> Result<(Connection, PathBuf), StoreError> {
-    let path = path_in(dir)?;
+pub(super) fn open(dir: &Folder, job: &str) -> Result<(Connection, Files), StoreError> {
+    let path = path_in(dir.path())?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let mut conn = connect(&path, flags).at(&path)?;
     let identity = identify(&conn).at(&path)?;
+    // Before anything is written to it.
+    Files::opened(dir, &path)?;
     if identity != Identity::Empty {
         check(&conn, identity, &path)?;
     }
-    prepare(&conn, dir).at(&path)?;
+    prepare(&conn, &path).at(&path)?;
+    Files::opened(dir, &path)?;
     if identity == Identity::Empty {
         create(&mut conn, job).at(&path)?;
         // The name of a new file is on the disk only when its directory is.
-        let synced = File::open(dir).and_then(|dir| dir.sync_all());
-        synced.map_err(|source| StoreError::Table { path: dir.to_owned(), source })?;
+        dir.sync().map_err(|source| StoreError::Table { path: dir.path().to_owned(), source })?;
     }
     let held = meta(&conn, "job").at(&path)?;
-    if &*held == job {
-        Ok((conn, path))
-    } else {
-        Err(StoreError::OtherJob { path: dir.to_owned(), held, asked: job.into() })
+    if &*held != job {
+        return Err(StoreError::OtherJob { path: dir.path().to_owned(), held, asked: job.into() });
     }
+    let files = Files::opened(dir, &path)?;
+    Ok((conn, files))
 }
 
 /// Opens a run directory's database for reading only, while another process writes it or where nothing can be written.
@@ -99,6 +104,20 @@ pub(super) fn open_for_reading(dir: &Path) -> Result<(Connection, PathBuf), Stor
     };
     check(&conn, identity, &path)?;
     Ok((conn, path))
+}
+
+/// Moves what is in the write-ahead log into the database. Whether it could: what fails leaves all of it in the log.
+pub(super) fn checkpoint(conn: &Connection) -> bool {
+    let moved = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    moved.is_ok_and(|is_busy| is_busy == 0)
+}
+
+/// After a failed write: what is on the disk is not touched again, not even when the connection is closed. The next run
+/// takes up what is there.
+pub(super) fn leave_as_it_is(conn: &Connection) {
+    if let Err(error) = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+        tracing::debug!(%error, "the database is closed as usual");
+    }
 }
 
 /// A value of the table `meta`.
@@ -184,8 +203,11 @@ fn create(conn: &mut Connection, job: &str) -> rusqlite::Result<()> {
 }
 
 /// What holds for this connection: every commit is on the disk when it returns.
-fn prepare(conn: &Connection, dir: &Path) -> rusqlite::Result<()> {
-    let mode = if is_local(dir) { "WAL" } else { "TRUNCATE" };
+fn prepare(conn: &Connection, path: &Path) -> rusqlite::Result<()> {
+    // A write-ahead log is shared through memory: on a disk that another machine may write at the same time it is not
+    // safe, and the slower rollback journal is.
+    let is_local = path.parent().is_some_and(disk::is_local);
+    let mode = if is_local { "WAL" } else { "TRUNCATE" };
     let set = |mode| conn.pragma_update_and_check(None, "journal_mode", mode, |row| row.get::<_, String>(0));
     if mode == "WAL" && set(mode)? != "wal" {
         set("TRUNCATE")?;
@@ -193,27 +215,16 @@ fn prepare(conn: &Connection, dir: &Path) -> rusqlite::Result<()> {
         set(mode)?;
     }
     conn.pragma_update(None, "synchronous", "FULL")?;
+    // What a run left in its write-ahead log may have met a failed `fsync`: it reads well, and a power cut would take it, and
+    // with it whatever is appended after it. Written to the database it is on the disk, or that fails.
+    checkpoint(conn);
+    if path.parent().and_then(disk::room).is_some_and(|room| room < LITTLE_ROOM) {
+        conn.pragma_update(None, "wal_autocheckpoint", SHORT_LOG)?;
+    }
     conn.pragma_update(None, "foreign_keys", false)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.set_prepared_statement_cache_capacity(32);
     Ok(())
-}
-
-/// A write-ahead log is shared through memory: on a disk that another machine may read at the same time (NFS, Lustre,
-/// 9p, FUSE, whatever is not known here) it is not safe, and the slower rollback journal is.
-fn is_local(dir: &Path) -> bool {
-    const ZFS: i64 = 0x2fc1_2fc1;
-    const LOCAL: [nix::sys::statfs::FsType; 6] = [
-        BTRFS_SUPER_MAGIC,
-        EXT4_SUPER_MAGIC,
-        F2FS_SUPER_MAGIC,
-        OVERLAYFS_SUPER_MAGIC,
-        TMPFS_MAGIC,
-        XFS_SUPER_MAGIC,
-    ];
-    let Ok(there) = statfs(dir) else { return false };
-    let kind = there.filesystem_type();
-    LOCAL.contains(&kind) || kind.0 == ZFS
 }
 
 #[cfg(test)]
@@ -225,16 +236,11 @@ mod tests {
     fn every_commit_is_on_the_disk_when_it_returns() {
         let temp = TestDir::new();
         for _ in 0..2 {
-            let (conn, _) = open(temp.path(), "job").unwrap();
+            let (conn, _) = open(&Folder::open(temp.path()).unwrap(), "job").unwrap();
             let synchronous: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
             assert_eq!(synchronous, 2, "FULL");
             let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
-            assert_eq!(mode, if is_local(temp.path()) { "wal" } else { "truncate" });
+            assert_eq!(mode, if disk::is_local(temp.path()) { "wal" } else { "truncate" });
         }
-    }
-
-    #[test]
-    fn what_is_not_known_to_be_local_is_not() {
-        assert!(!is_local(Path::new("/proc")) && !is_local(Path::new("/nowhere")));
     }
 }

@@ -1,16 +1,16 @@
 //! The files results.csv and verdicts.csv: what follows the database for people and spreadsheets. A file never holds half
-//! a line for long: what could not be written whole is taken back. What stands in a line is no concern of this module.
+//! a line for long: what could not be written whole is taken back, and then nothing is appended any more until both were
+//! written anew. What stands in a line is no concern of this module.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cells::Line;
 use super::csv::{ResultsCsv, VerdictsCsv};
-use super::error::StoreError;
+use super::error::{StoreError, is_want_of_room};
 use super::read::Reader;
+use crate::folder::{Folder, Identity};
 
 const RESULTS: &str = "results.csv";
 const VERDICTS: &str = "verdicts.csv";
@@ -21,111 +21,142 @@ pub(super) struct Tables {
     results: Table,
     verdicts: Table,
     axes: usize,
+    /// They do not hold what the database does.
+    are_behind: bool,
 }
 
 impl Tables {
     /// Writes both anew from the database; the old ones stay until the new ones are whole and on the disk.
-    pub(super) fn rewrite(dir: &Path, reader: &Reader, axes: &[Arc<str>]) -> Result<Self, StoreError> {
+    pub(super) fn rewrite(dir: &Folder, reader: &Reader, axes: &[Arc<str>]) -> Result<Self, StoreError> {
         let (results, verdicts) = (NewTable::create(dir, RESULTS)?, NewTable::create(dir, VERDICTS)?);
-        let mut rows = ResultsCsv::new(&results.file, axes.len());
-        let mut lines = VerdictsCsv::new(&verdicts.file);
-        let failed = |source| StoreError::Table { path: dir.to_owned(), source };
-        rows.head(axes).and_then(|()| lines.head()).map_err(failed)?;
-        reader.each_standing(|row| {
-            let line = Line::of(&row);
-            rows.line(&line).and_then(|()| lines.line(&line)).map_err(failed)
-        })?;
-        rows.finish().and_then(|()| lines.finish()).map_err(failed)?;
-        let tables = Self { results: results.publish()?, verdicts: verdicts.publish()?, axes: axes.len() };
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
-        Ok(tables)
+        let written = write_all(&results, &verdicts, reader, axes);
+        if let Err(error) = written {
+            // On a disk that is full they would only take the room for what is missing.
+            let _ = results.discard().and(verdicts.discard());
+            return Err(error);
+        }
+        let (results, verdicts) = (results.publish()?, verdicts.publish()?);
+        dir.sync().map_err(|source| StoreError::Table { path: dir.path().to_owned(), source })?;
+        Ok(Self { results, verdicts, axes: axes.len(), are_behind: false })
     }
 
-    /// Somebody removed or replaced one of them: appending would write into nowhere.
-    pub(super) fn are_gone(&self) -> bool {
-        self.results.is_gone() || self.verdicts.is_gone()
+    /// Whether they have to be written anew to hold what the database does: lines are missing, or somebody removed or
+    /// replaced one of them, and appending would write into nowhere.
+    pub(super) fn are_behind(&self, dir: &Folder) -> bool {
+        self.are_behind || !self.results.is_there(dir) || !self.verdicts.is_there(dir)
     }
 
-    /// Appends these rows, each file by one write.
-    pub(super) fn append<'a>(&mut self, lines: impl Iterator<Item = Line<'a>>) -> Result<(), StoreError> {
+    /// Appends these rows, each file by one write. What fails leaves them behind.
+    pub(super) fn append<'a>(
+        &mut self,
+        dir: &Folder,
+        lines: impl Iterator<Item = Line<'a>>,
+    ) -> Result<(), StoreError> {
         let (mut results, mut verdicts) = (Vec::new(), Vec::new());
         let mut to_results = ResultsCsv::new(&mut results, self.axes);
         let mut to_verdicts = VerdictsCsv::new(&mut verdicts);
         for line in lines {
             let written = to_results.line(&line).and_then(|()| to_verdicts.line(&line));
-            written.map_err(|error| self.results.failed(error))?;
+            written.map_err(|error| failed(dir, RESULTS, error))?;
         }
         let flushed = to_results.finish().and_then(|()| to_verdicts.finish());
-        flushed.map_err(|error| self.results.failed(error))?;
-        self.results.append(&results)?;
-        self.verdicts.append(&verdicts)
+        flushed.map_err(|error| failed(dir, RESULTS, error))?;
+        self.are_behind = true;
+        self.results.append(dir, &results)?;
+        self.verdicts.append(dir, &verdicts)?;
+        self.are_behind = false;
+        Ok(())
     }
 
     /// Brings both to the disk.
-    pub(super) fn sync(&self) -> Result<(), StoreError> {
+    pub(super) fn sync(&self, dir: &Folder) -> Result<(), StoreError> {
         for table in [&self.results, &self.verdicts] {
-            table.file.sync_all().map_err(|error| table.failed(error))?;
+            table.file.sync_all().map_err(|error| failed(dir, table.name, error))?;
         }
         Ok(())
     }
 }
 
+fn failed(dir: &Folder, name: &str, source: io::Error) -> StoreError {
+    let path = dir.path().join(name);
+    if is_want_of_room(&source) { StoreError::Full { path } } else { StoreError::Table { path, source } }
+}
+
+fn write_all(
+    results: &NewTable<'_>,
+    verdicts: &NewTable<'_>,
+    reader: &Reader,
+    axes: &[Arc<str>],
+) -> Result<(), StoreError> {
+    let mut rows = ResultsCsv::new(&results.file, axes.len());
+    let mut lines = VerdictsCsv::new(&verdicts.file);
+    let failed = |source| failed(results.dir, RESULTS, source);
+    rows.head(axes).and_then(|()| lines.head()).map_err(failed)?;
+    reader.each_standing(|row| {
+        let line = Line::of(&row);
+        rows.line(&line).and_then(|()| lines.line(&line)).map_err(failed)
+    })?;
+    rows.finish().and_then(|()| lines.finish()).map_err(failed)?;
+    results.sync().and_then(|()| verdicts.sync())
+}
+
 /// A file under a name of its own until it is whole.
-struct NewTable {
-    path: PathBuf,
-    new_path: PathBuf,
+struct NewTable<'a> {
+    dir: &'a Folder,
+    name: &'static str,
+    new_name: String,
     file: File,
 }
 
-impl NewTable {
-    fn create(dir: &Path, name: &str) -> Result<Self, StoreError> {
-        let new_path = dir.join(format!(".{name}.new"));
-        // Appending, so that nothing is overwritten whatever else is done to the file.
-        let flags = libc::O_NOFOLLOW | libc::O_APPEND;
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(true).custom_flags(flags).open(&new_path);
-        match file {
-            Ok(file) => Ok(Self { path: dir.join(name), new_path, file }),
-            Err(source) => Err(StoreError::Table { path: new_path, source }),
+impl<'a> NewTable<'a> {
+    fn create(dir: &'a Folder, name: &'static str) -> Result<Self, StoreError> {
+        let new_name = format!(".{name}.new");
+        match dir.create_anew(&new_name) {
+            Ok(file) => Ok(Self { dir, name, new_name, file }),
+            Err(source) => Err(failed(dir, &new_name, source)),
         }
     }
 
+    fn sync(&self) -> Result<(), StoreError> {
+        self.file.sync_all().map_err(|source| failed(self.dir, self.name, source))
+    }
+
+    fn discard(self) -> io::Result<()> {
+        self.dir.remove(&self.new_name)
+    }
+
+    /// Its bytes are on the disk already.
     fn publish(self) -> Result<Table, StoreError> {
-        let Self { path, new_path, file } = self;
-        let published = file.sync_all().and_then(|()| fs::rename(&new_path, &path));
-        match published.and_then(|()| file.metadata()) {
-            Ok(there) => Ok(Table { path, file, whole: there.len() }),
-            Err(source) => Err(StoreError::Table { path, source }),
+        let Self { dir, name, new_name, file } = self;
+        let published = dir.rename(&new_name, name).and_then(|()| Identity::of(&file));
+        match published.and_then(|identity| Ok((identity, file.metadata()?.len()))) {
+            Ok((identity, whole)) => Ok(Table { name, file, identity, whole }),
+            Err(source) => Err(failed(dir, name, source)),
         }
     }
 }
 
 #[derive(Debug)]
 struct Table {
-    path: PathBuf,
+    name: &'static str,
     file: File,
+    identity: Identity,
     /// So many bytes are whole lines.
     whole: u64,
 }
 
 impl Table {
-    fn is_gone(&self) -> bool {
-        let key = |there: fs::Metadata| (there.dev(), there.ino());
-        let ours = self.file.metadata().map(key).ok();
-        ours.is_none() || ours != fs::symlink_metadata(&self.path).map(key).ok()
+    fn is_there(&self, dir: &Folder) -> bool {
+        dir.holds(self.name, self.identity)
     }
 
-    fn append(&mut self, lines: &[u8]) -> Result<(), StoreError> {
+    fn append(&mut self, dir: &Folder, lines: &[u8]) -> Result<(), StoreError> {
         if let Err(error) = self.file.write_all(lines) {
-            // Where this fails too, the next run writes the file anew.
+            // Where this fails too, the half line stays until the file is written anew.
             let _ = self.file.set_len(self.whole);
-            return Err(self.failed(error));
+            return Err(failed(dir, self.name, error));
         }
         self.whole += lines.len() as u64;
         Ok(())
-    }
-
-    fn failed(&self, source: io::Error) -> StoreError {
-        StoreError::Table { path: self.path.clone(), source }
     }
 }

@@ -66,6 +66,11 @@ pub(super) fn end(
     })
 }
 
+/// Whether what stands under `why` is what shows a limit, and not what became of the process.
+pub(super) fn has_evidence(ending: &str) -> bool {
+    matches!(ending, "reaped" | "unreaped")
+}
+
 /// Microseconds; what is longer than SQLite can hold is as long as it can.
 pub(super) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)

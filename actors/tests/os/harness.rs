@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use provisor_actors::os::guardian::{self, GuardianHandle, GuardianOptions};
 use provisor_actors::os::local::{CloseReport, LocalLauncher};
 use provisor_actors::os::{
-    ExitReport, Launch, LaunchError, LaunchRequest, Launched, LocalStream, Output, SweepReport,
+    ExitReport, Launch, LaunchError, LaunchRequest, Launched, LocalStream, Output, SweepReport, TreeLimits,
 };
 use provisor_core::plan::{Command, Environment, Inherit, Stdin};
 use provisor_core::rules::Stream;
@@ -190,7 +190,7 @@ impl Rig {
     pub(crate) fn request(&self, command: Command) -> LaunchRequest {
         self.count.set(self.count.get() + 1);
         let cookie: Arc<str> = format!("{COOKIE}{}-{}", std::process::id(), self.count.get()).into();
-        LaunchRequest { cookie, command }
+        LaunchRequest { cookie, command, limits: TreeLimits::default() }
     }
 
     /// Starts a child that has to start.

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use provisor_actors::os::guardian::{self, GuardianOptions};
 use provisor_actors::os::local::LocalLauncher;
 use provisor_actors::os::orphans::{Orphans, kill_orphans};
-use provisor_actors::os::{GuardianGone, Launch, LaunchRequest, signals};
+use provisor_actors::os::{GuardianGone, Launch, LaunchRequest, TreeLimits, signals};
 
 use crate::harness::{
     COOKIE, Case, line, marked, new_guardian, python, read_all, shell, soon, state_of, until, with_rig,
@@ -149,7 +149,7 @@ fn dropped_launcher_kills_what_runs() {
         let (launcher, driver) = LocalLauncher::new(handle, std::env::vars_os());
         let driver = tokio::spawn(driver);
         let cookie = format!("{COOKIE}drop").into();
-        let request = LaunchRequest { cookie, command: python(FAMILY) };
+        let request = LaunchRequest { cookie, command: python(FAMILY), limits: TreeLimits::default() };
         let mut family = launcher.launch(request).await.expect("it starts");
         assert_eq!(line(&mut family.output).await, "ready");
         drop(launcher);
@@ -175,7 +175,7 @@ fn launches_from_other_threads() {
                         for turn in 0..20 {
                             let cookie = format!("{COOKIE}{number}-{turn}").into();
                             let command = shell("echo word; exit 3");
-                            let request = LaunchRequest { cookie, command };
+                            let request = LaunchRequest { cookie, command, limits: TreeLimits::default() };
                             let done =
                                 crate::harness::finish(launcher.launch(request).await.expect("it starts"))
                                     .await;

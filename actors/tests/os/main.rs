@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test harness prints")]
 
+mod containing;
 mod ending;
 mod harness;
 mod lacking;
@@ -33,5 +34,14 @@ fn main() -> ExitCode {
 }
 
 fn cases() -> Vec<harness::Case> {
-    [starting::CASES, lacking::CASES, reading::CASES, ending::CASES, losing::CASES, measuring::CASES].concat()
+    [
+        containing::CASES,
+        starting::CASES,
+        lacking::CASES,
+        reading::CASES,
+        ending::CASES,
+        losing::CASES,
+        measuring::CASES,
+    ]
+    .concat()
 }

@@ -12,7 +12,8 @@ use provisor_core::cause::Exit;
 use provisor_core::plan::{Command, Environment, Inherit, Stdin};
 
 use crate::harness::{
-    Case, Rig, command, marked, new_guardian, pairs, python, shell, until, with_rig, with_rig_over,
+    Case, Rig, command, finish, marked, new_guardian, pairs, python, shell, soon, until, with_rig,
+    with_rig_over,
 };
 
 pub(crate) const CASES: &[Case] = &[
@@ -239,12 +240,24 @@ fn written_program_is_busy() {
     let program = folder.0.join("true");
     fs::copy("/bin/true", &program).expect("a copy");
     with_rig(async |rig| {
-        let writer = fs::OpenOptions::new().append(true).open(&program).expect("it can be written");
+        let writer = || fs::OpenOptions::new().append(true).open(&program).expect("it can be written");
         let argv = [program.to_str().expect("text")];
+        let held = writer();
         let error = rig.launch(command(&argv)).await.err().expect("no child");
         assert_eq!(error.transience, Transience::Busy, "{}", error.text);
-        drop(writer);
+        assert!(error.text.ends_with("is still being written by another process"), "{}", error.text);
+        drop(held);
         assert_eq!(rig.run(command(&argv)).await.report.exit, Exit::Code(0));
+        let held = writer();
+        let request = rig.request(command(&argv));
+        let launch = tokio::task::spawn_local(rig.launcher.launch(request));
+        // The guardian takes requests up in their order: with this one's end the first try is over, and was in vain.
+        tokio::task::yield_now().await;
+        assert_eq!(rig.run(command(&["/bin/true"])).await.report.exit, Exit::Code(0));
+        assert!(!launch.is_finished(), "it is tried again");
+        drop(held);
+        let launched = soon("a start", launch).await.expect("no panic").expect("it starts");
+        assert_eq!(finish(launched).await.report.exit, Exit::Code(0));
     });
 }
 

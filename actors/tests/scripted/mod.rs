@@ -9,7 +9,7 @@ use provisor_actors::row::Row;
 use provisor_actors::runtime::{Job, Ports, Runtime};
 use provisor_actors::testing::{Ledger, Theatre};
 use provisor_core::Plan;
-use provisor_core::plan::{Command, Judging, Limits, Logs, Query, Reuse, Stdin};
+use provisor_core::plan::{Command, Containment, Judging, Limits, Logs, Query, Reuse, Stdin};
 use provisor_core::roster::Place;
 use provisor_core::verdict::Preset;
 
@@ -35,7 +35,15 @@ pub(crate) fn query(id: usize) -> Query {
 
 pub(crate) fn plan(queries: usize, slots: usize) -> Plan {
     let queries = (0..queries).map(query).collect();
-    Plan { job: "test".into(), slots, total: None, reuse: Reuse::Never, axes: Vec::new(), queries }
+    Plan {
+        job: "test".into(),
+        slots,
+        total: None,
+        reuse: Reuse::Never,
+        containment: Containment::Auto,
+        axes: Vec::new(),
+        queries,
+    }
 }
 
 pub(crate) fn job(plan: Plan) -> Job {

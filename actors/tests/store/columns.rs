@@ -22,6 +22,7 @@ fn full_outcome() -> Outcome {
     Outcome {
         end: End::Reaped(Exit::Signal(9)),
         cause: Cause::WallLimit,
+        evidence: Some("it was seen".into()),
         method: Some(StopMethod::Kill),
         wall: Duration::from_micros(10_000_001),
         usage: Usage { cpu: Duration::from_micros(9_999_999), max_rss_kib: 123_456 },

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use provisor_actors::store::{Fate, Opening, Store, StoreError};
-use provisor_core::verdict::Finding;
+use provisor_core::Outcome;
 use rusqlite::Connection;
 
 use crate::support::*;
@@ -180,10 +180,12 @@ fn removed_files_are_made_anew() {
     store.commit(&[row(0, 1, outcome("true"))]).unwrap();
     fs::remove_file(temp.path().join("results.csv")).unwrap();
     store.commit(&[row(1, 1, outcome("false"))]).unwrap();
+    store.catch_up().unwrap();
     assert_eq!(verdicts(temp.path()).len(), 2);
     fs::write(temp.path().join("mine.csv"), "edited").unwrap();
     fs::rename(temp.path().join("mine.csv"), temp.path().join("verdicts.csv")).unwrap();
     store.commit(&[row(0, 2, outcome("true"))]).unwrap();
+    store.catch_up().unwrap();
     assert_eq!(csv(temp.path(), "verdicts.csv").1.len(), 2);
 }
 
@@ -246,68 +248,148 @@ impl Drop for SmallDisk {
     }
 }
 
+/// Takes all the room that there is.
+fn fill(dir: &Path) {
+    let mut ballast = OpenOptions::new().create(true).append(true).open(dir.join("ballast")).unwrap();
+    while ballast.write_all(&[b'x'; 512]).is_ok() {}
+}
+
+fn with_findings(text: &str, count: usize) -> Outcome {
+    let mut outcome = outcome("true");
+    outcome.judgement.findings = vec![finding(text, "true"); count];
+    outcome
+}
+
 #[test]
-fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() {
+fn what_found_no_room_is_written_when_there_is_some() {
     let Some(disk) = SmallDisk::mount() else { return };
     let dir = disk.0.path();
     let ids: Vec<String> = (0..1000).map(|place| format!("q{place}")).collect();
     let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
     let mut store = begin_anew(dir, plan(&ids));
-    let ballast = dir.join("ballast");
-    fs::write(&ballast, vec![b'x'; 300_000]).unwrap();
-    let long: Vec<Finding> = vec![finding(&"x".repeat(500), "true")];
+    fs::write(dir.join("ballast"), vec![b'x'; 300_000]).unwrap();
+    let long = "x".repeat(500);
     let mut acknowledged = 0;
     let error = loop {
-        let mut outcome = outcome("true");
-        outcome.judgement.findings = long.clone();
-        match store.commit(&[row(acknowledged, 1, outcome)]) {
+        match store.commit(&[row(acknowledged, 1, with_findings(&long, 1))]) {
             Ok(()) => acknowledged += 1,
             Err(error) => break error,
         }
     };
     assert!(acknowledged > 10, "{acknowledged}");
-    assert!(error.is_of_the_disk(), "{error}");
+    assert!(error.is_of_the_disk() && error.may_be_tried_again(), "{error}");
     assert!(error.to_string().contains(&*dir.to_string_lossy()), "{error}");
-    assert!(matches!(store.commit(&[]), Err(StoreError::GaveUp { .. })));
-    assert!(matches!(store.end(true), Err(StoreError::GaveUp { .. })));
+    assert!(store.commit(&[row(acknowledged, 1, with_findings(&long, 1))]).is_err(), "there is still none");
+    let standing = Store::read(dir).unwrap().standing().unwrap();
+    assert_eq!(standing.len(), acknowledged as usize, "what was refused has left nothing");
     for name in ["results.csv", "verdicts.csv"] {
         let text = fs::read_to_string(dir.join(name)).unwrap();
         assert!(text.ends_with('\n'), "{name} ends in half a line");
         csv(dir, name);
     }
-    drop(store);
-    fs::remove_file(&ballast).unwrap();
-    let store = begin(dir, plan(&ids), &[], &vec![Fate::Untouched; ids.len()]);
-    let standing = store.standing().unwrap().len();
-    // The database may hold the row whose line did not fit into a CSV file.
-    assert!(standing == acknowledged as usize || standing == acknowledged as usize + 1, "{standing}");
-    assert_eq!(verdicts(dir).len(), standing);
+    fs::remove_file(dir.join("ballast")).unwrap();
+    store.commit(&[row(acknowledged, 1, with_findings(&long, 1))]).unwrap();
+    store.catch_up().unwrap();
+    store.end(true).unwrap();
+    assert_eq!(verdicts(dir).len(), acknowledged as usize + 1);
+    assert_eq!(csv(dir, "verdicts.csv").1.len(), acknowledged as usize + 1);
+    assert_eq!(Store::read(dir).unwrap().standing().unwrap().len(), acknowledged as usize + 1);
 }
 
-/// The database has room in its write-ahead log, the files beside it have none: half a line is taken back.
+/// The database has room in its write-ahead log, the files beside it have none: half a line is taken back, the rows are
+/// safe, and the files follow when there is room.
 #[test]
-fn a_csv_file_that_cannot_take_more_keeps_whole_lines() {
+fn a_csv_file_without_room_keeps_whole_lines_and_is_made_good() {
     let Some(disk) = SmallDisk::mount() else { return };
     let dir = disk.0.path();
     let mut store = begin_anew(dir, plan(&["a", "b"]));
-    let with_findings = |count| {
-        let mut outcome = outcome("true");
-        outcome.judgement.findings = vec![finding("y", "true"); count];
-        outcome
-    };
-    store.commit(&[row(0, 1, with_findings(2000))]).unwrap();
+    store.commit(&[row(0, 1, with_findings("y", 2000))]).unwrap();
     let other = Connection::open(dir.join("provisor.db")).unwrap();
     other.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())).unwrap();
-    let mut ballast = OpenOptions::new().create(true).append(true).open(dir.join("ballast")).unwrap();
-    while ballast.write_all(&[b'x'; 4096]).is_ok() {}
-    let error = store.commit(&[row(1, 1, with_findings(400))]).unwrap_err();
-    assert!(matches!(&error, StoreError::Table { path, .. } if path.ends_with("verdicts.csv")), "{error}");
+    fill(dir);
+    store.commit(&[row(1, 1, with_findings("y", 400))]).unwrap();
     assert!(fs::read(dir.join("verdicts.csv")).unwrap().ends_with(b"\n"));
     assert_eq!(csv(dir, "verdicts.csv").1.len(), 2000);
-    drop((store, other, ballast));
+    let error = store.catch_up().unwrap_err();
+    assert!(matches!(&error, StoreError::Full { path } if path.ends_with("results.csv")), "{error}");
+    assert!(!dir.join(".results.csv.new").exists() && !dir.join(".verdicts.csv.new").exists());
     fs::remove_file(dir.join("ballast")).unwrap();
-    begin(dir, plan(&["a", "b"]), &[], &[Fate::Untouched, Fate::Untouched]);
-    assert_eq!(csv(dir, "verdicts.csv").1.len(), 2400);
+    // Nothing is appended to what lacks a line.
+    store.commit(&[row(0, 2, with_findings("y", 1))]).unwrap();
+    assert_eq!(csv(dir, "verdicts.csv").1.len(), 2000);
+    store.catch_up().unwrap();
+    assert_eq!(csv(dir, "verdicts.csv").1.len(), 401);
+    assert_eq!(verdicts(dir).len(), 2);
+}
+
+#[test]
+fn a_database_that_is_taken_away_is_noticed_and_all_rows_can_be_rescued() {
+    for taken in ["provisor.db", "provisor.db-wal"] {
+        let temp = TestDir::new();
+        let mut store = begin_anew(temp.path(), plan(&["a", "b"]));
+        store.commit(&[row(0, 1, outcome("true"))]).unwrap();
+        fs::rename(temp.path().join(taken), temp.path().join("taken")).unwrap();
+        fs::write(temp.path().join(taken), "").unwrap();
+        let lost = row(1, 1, outcome("false"));
+        let error = store.commit(std::slice::from_ref(&lost)).unwrap_err();
+        assert!(matches!(error, StoreError::Gone { .. }) && !error.may_be_tried_again(), "{error}");
+        assert!(matches!(store.commit(&[]), Err(StoreError::GaveUp { .. })));
+        assert!(matches!(store.end(true), Err(StoreError::GaveUp { .. })));
+        let rescue = store.rescue(&[Arc::new(lost)]).unwrap();
+        assert_eq!(rescue, temp.path().join("rescue-1.csv"));
+        let (header, rows) = csv(temp.path(), "rescue-1.csv");
+        assert_eq!(header, csv(temp.path(), "results.csv").0);
+        let told: Vec<_> = rows.iter().map(|row| (&*row[0], &*row[2])).collect();
+        assert_eq!(told, [("a", "true"), ("b", "false")], "also what stood in what was taken");
+        assert_eq!(
+            store.rescue(&[]).unwrap(),
+            temp.path().join("rescue-2.csv"),
+            "a file that nobody has written"
+        );
+        assert_eq!(
+            fs::read(temp.path().join(taken)).unwrap(),
+            b"",
+            "nothing is written to what is in its place"
+        );
+    }
+}
+
+#[test]
+fn a_directory_that_is_taken_away_is_noticed_and_its_rows_are_known_still() {
+    let (temp, other) = (TestDir::new(), TestDir::new());
+    let dir = temp.path().join("dir");
+    fs::create_dir(&dir).unwrap();
+    let mut store = begin_anew(&dir, plan(&["a"]));
+    store.commit(&[row(0, 1, outcome("true"))]).unwrap();
+    fs::remove_dir_all(&dir).unwrap();
+    symlink(other.path(), &dir).unwrap();
+    assert!(matches!(store.commit(&[row(0, 2, outcome("true"))]), Err(StoreError::Gone { .. })));
+    assert!(store.rescue(&[]).is_err());
+    let mut lost = Vec::new();
+    assert_eq!(store.write_lost(&[], &mut lost).unwrap(), 1);
+    assert!(String::from_utf8(lost).unwrap().contains("\na,exited,true,"));
+    drop(store);
+    assert_eq!(fs::read_dir(other.path()).unwrap().count(), 0, "nothing is written through the symlink");
+}
+
+/// A directory that is moved is followed, and a symlink in its place is not.
+#[test]
+fn a_directory_that_is_moved_is_written_where_it_is() {
+    let (temp, other) = (TestDir::new(), TestDir::new());
+    let dir = temp.path().join("dir");
+    fs::create_dir(&dir).unwrap();
+    let mut store = begin_anew(&dir, plan(&["a", "b"]));
+    store.commit(&[row(0, 1, outcome("true"))]).unwrap();
+    fs::rename(&dir, temp.path().join("moved")).unwrap();
+    symlink(other.path(), &dir).unwrap();
+    fs::remove_file(temp.path().join("moved/results.csv")).unwrap();
+    store.commit(&[row(1, 1, outcome("true"))]).unwrap();
+    store.catch_up().unwrap();
+    store.end(true).unwrap();
+    drop(store);
+    assert_eq!(verdicts(&temp.path().join("moved")).len(), 2);
+    assert_eq!(Store::read(&temp.path().join("moved")).unwrap().standing().unwrap().len(), 2);
+    assert_eq!(fs::read_dir(other.path()).unwrap().count(), 0, "nothing is written through the symlink");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use provisor_actors::store::{Fate, Opening, PastRow, Row, Store};
 use provisor_core::cause::{Cause, End, Exit, Outcome, Usage};
 use provisor_core::plan::{
-    Command, Environment, Inputs, Judging, Limits, Logs, Plan, Query, Retry, Reuse, Stdin,
+    Command, Containment, Environment, Inputs, Judging, Limits, Logs, Plan, Query, Retry, Reuse, Stdin,
 };
 use provisor_core::reuse::Fingerprint;
 use provisor_core::roster::Place;
@@ -62,6 +62,7 @@ pub(crate) fn plan(ids: &[&str]) -> Plan {
         slots: 1,
         total: None,
         reuse: Reuse::Conclusive,
+        containment: Containment::Auto,
         axes: Vec::new(),
         queries: ids.iter().map(|id| query(id)).collect(),
     }
@@ -104,6 +105,7 @@ pub(crate) fn outcome(verdict: &str) -> Outcome {
     Outcome {
         end: End::Reaped(Exit::Code(0)),
         cause: Cause::Exited,
+        evidence: None,
         method: None,
         wall: Duration::from_micros(12_345_678),
         usage: Usage { cpu: Duration::from_millis(11_002), max_rss_kib: 2048 },

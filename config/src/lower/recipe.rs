@@ -233,6 +233,7 @@ impl<'e> Lowering<'e> {
             wall: typed.wall.or(wall),
             silence: typed.silence.or(silence),
             grace: typed.grace.or(grace).unwrap_or(Limits::DEFAULT_GRACE),
+            ..Limits::default()
         }
     }
 

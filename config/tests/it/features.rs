@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use provisor_config::Overrides;
 use provisor_core::cause::StopMethod;
-use provisor_core::plan::{Inherit, Limits, Logs, RetryOn, Reuse, Stdin};
+use provisor_core::plan::{Containment, Inherit, Limits, Logs, RetryOn, Reuse, Stdin};
 use provisor_core::rules::{Pattern, Streams};
 use provisor_core::verdict::{Counts, Preset};
 
@@ -307,6 +307,7 @@ fn the_command_line_goes_before_the_spec() {
         silence: seconds(2),
         grace: seconds(3),
         total: seconds(4),
+        containment: Some(Containment::Sweep),
         set: vec![("v".into(), "{{ set }}".into())],
         only: Vec::new(),
         record: true,
@@ -382,4 +383,19 @@ fn a_variable_that_is_set_in_vain_is_told() {
     );
     let undeclared = r#"Job(name: "x", commands: [(id: "q", run: ["{{ w }}"])])"#;
     assert_eq!(argv(&plan_with(undeclared, set("w")).plan.queries[0]), ["1"]);
+}
+
+#[test]
+fn containment_is_the_jobs_and_the_command_line_goes_before_it() {
+    let spec = |word: &str| format!(r#"Job(name: "x", {word} commands: [(id: "q", run: ["a"])])"#);
+    let asked = |word: &str| plan(&spec(word)).plan.containment;
+    assert_eq!(asked(""), Containment::Auto);
+    for containment in Containment::ALL {
+        assert_eq!(asked(&format!("containment: {containment:?},")), containment);
+    }
+    let overrides = Overrides { containment: Some(Containment::Group), ..Overrides::default() };
+    assert_eq!(plan_with(&spec("containment: Cgroup,"), overrides).plan.containment, Containment::Group);
+    let inner = r#"Job(name: "x", commands: [(id: "q", run: ["a"], containment: Sweep)])"#;
+    assert!(refusal(inner).contains("containment"), "it is the whole job's");
+    assert!(refusal(&spec("containment: Docker,")).contains("Namespace"), "what there is, is told");
 }

@@ -140,7 +140,6 @@ fn forms_for_later_are_refused_by_name() {
         ("restart", "restart: Transient,"),
         ("health", r#"health: (line_every: "5m"),"#),
         ("memory_budget", r#"memory_budget: "20 GiB","#),
-        ("containment", "containment: Auto,"),
         ("launcher", "launcher: Local,"),
     ] {
         let message = refusal(&format!("Job(name: \"x\", {written} commands: [(id: \"a\", run: [\"a\"])])"));

@@ -27,6 +27,7 @@ fn row(query: &str, verdict: Option<&str>, line: &str) -> Standing {
         outcome: Outcome {
             end: End::Reaped(Exit::Code(0)),
             cause: Cause::Exited,
+            evidence: None,
             method: None,
             wall: Duration::from_millis(12_345),
             usage: Usage { cpu: Duration::from_millis(11_900), max_rss_kib: 123_456 },

@@ -95,7 +95,7 @@ fn a_query_may_take_all_its_attempts() {
             cwd: std::path::Path::new("/").into(),
             stdin: Stdin::Null,
         },
-        limits: Limits { wall: wall.map(s), silence: None, grace: s(5.0) },
+        limits: Limits { wall: wall.map(s), grace: s(5.0), ..Limits::default() },
         judging: Arc::new(Judging { rules: Vec::new(), preset: None }),
         retry: Arc::new(Retry { times, on, backoff: s(1.0) }),
         expect: None,

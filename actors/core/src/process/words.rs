@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cause::{Cause, Exit, Outcome, StopMethod, Usage};
+use crate::cause::{Cause, Excess, Exit, Outcome, StopMethod, Usage};
 use crate::rules::Stream;
 use crate::verdict::{Finding, Judgement};
 
@@ -55,6 +55,8 @@ pub enum Event<'a> {
     Chunk(Stream, &'a [u8]),
     /// One of its streams was closed.
     Eof(Stream),
+    /// It was seen above a limit of its tree, while it runs.
+    Exceeded(Excess),
     /// The leader has left; it is a zombie until the sweep.
     Exited(Departure),
     /// Its tree is gone, the leader was reaped, and so many had outlived it.
@@ -69,14 +71,14 @@ pub enum Event<'a> {
 }
 
 /// How the leader left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Departure {
     /// How.
     pub exit: Exit,
     /// At what cost.
     pub usage: Usage,
-    /// The kernel's own kill for a limit, which only its exit reveals.
-    pub refined: Option<Cause>,
+    /// The limit for which the system itself ended it, which only its exit reveals.
+    pub refined: Option<Excess>,
 }
 
 /// Something to be done.

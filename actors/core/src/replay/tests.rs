@@ -40,8 +40,16 @@ const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-const LIMITS: Limits = Limits { wall: Some(ms(1000)), silence: Some(ms(400)), grace: ms(300) };
-const NO_LIMITS: Limits = Limits { wall: None, silence: None, grace: ms(300) };
+const LIMITS: Limits = Limits { wall: Some(ms(1000)), silence: Some(ms(400)), ..NO_LIMITS };
+const NO_LIMITS: Limits = Limits {
+    wall: None,
+    silence: None,
+    cpu: None,
+    memory: None,
+    output: None,
+    processes: None,
+    grace: ms(300),
+};
 
 /// What a shell would tell the machine.
 #[derive(Clone, Debug)]
@@ -177,7 +185,8 @@ proptest! {
         for (after, cue) in &cues {
             run.play(ms(*after), cue);
         }
-        let limits = Limits { wall: Some(ms(wall)), silence: Some(ms(silence)), grace: ms(100) };
+        let limits =
+            Limits { wall: Some(ms(wall)), silence: Some(ms(silence)), grace: ms(100), ..Limits::default() };
         for reaction in [Reaction::WhatIf, Reaction::AsRecorded] {
             let replayed = replay(judge(), limits, &run.recording, &run.log, reaction).unwrap();
             prop_assert!(replayed.transitions.is_sorted_by_key(|transition| transition.at));

@@ -87,7 +87,7 @@ fn cause_now<M: Machine>(moment: &Moment<'_, M>) -> Option<Cause> {
         Event::Abort { cause, .. } if phase <= Phase::Running => Some(*cause),
         Event::Chunk(_, b"stop" | b"kill") if phase == Phase::Running => Some(Cause::Concluded),
         Event::Exited(departure) if phase == Phase::Running => {
-            Some(departure.refined.unwrap_or(Cause::Exited))
+            Some(departure.refined.as_ref().map_or(Cause::Exited, |excess| excess.cause))
         }
         Event::Wake if phase == Phase::Running => moment.effects.iter().find_map(|effect| match effect {
             Effect::Report(Fact::Stopping { cause, .. }) => Some(*cause),

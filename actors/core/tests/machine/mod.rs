@@ -7,7 +7,7 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 use std::time::Duration;
 
-use provisor_core::cause::{Cause, Exit, StopMethod, Usage};
+use provisor_core::cause::{Cause, Excess, Exit, StopMethod, Usage};
 use provisor_core::plan::Limits;
 use provisor_core::process::{Departure, Ear, Effect, Event, Patience, Phase, Process};
 use provisor_core::rules::Stream;
@@ -72,7 +72,7 @@ const fn ticks(n: u64) -> Duration {
 
 /// Limits of a few ticks, so that every order of deadlines comes up.
 pub(crate) fn limits(wall: Option<u64>, silence: Option<u64>) -> Limits {
-    Limits { wall: wall.map(ticks), silence: silence.map(ticks), grace: ticks(1) }
+    Limits { wall: wall.map(ticks), silence: silence.map(ticks), grace: ticks(1), ..Limits::default() }
 }
 
 pub(crate) fn patience() -> Patience {
@@ -86,7 +86,10 @@ pub(crate) fn machine(limits: Limits) -> Process<TinyEar> {
 /// Everything that can happen at a moment: chunks that stop and chunks that do not, several causes, both exits.
 pub(crate) fn alphabet() -> Vec<Event<'static>> {
     let abort = |cause, forced| Event::Abort { cause, forced };
-    let exit = |exit, refined| Event::Exited(Departure { exit, usage: Usage::default(), refined });
+    let excess = |cause| Excess { cause, evidence: "seen".into() };
+    let exit = |exit, refined: Option<Cause>| {
+        Event::Exited(Departure { exit, usage: Usage::default(), refined: refined.map(excess) })
+    };
     vec![
         Event::Begin,
         abort(Cause::Deadline, false),

@@ -13,7 +13,7 @@ proptest! {
         short in any::<bool>(),
     ) {
         let (ours, theirs) = packet::pair().expect("a pair");
-        let mut keeper = Keeper::new(theirs, None).expect("a keeper");
+        let mut keeper = Keeper::new(theirs, None, Beginning::default()).expect("a keeper");
         let fds = if descriptor { vec![File::open("/dev/null").expect("it is there").into()] } else { Vec::new() };
         let bytes = [&[kind], rest.as_slice()].concat();
         keeper.on_packet(Packet { bytes: &bytes, fds, short }).expect("the peer is there");

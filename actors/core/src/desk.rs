@@ -1,0 +1,333 @@
+//! The one order of all that happens to queries: who is alive, what is written down, when it counts, and when all is
+//! over.
+//!
+//! A row is sent to the disk first, and only when it is durable its query is counted as done. The desk is told what
+//! happened and pushes what is to be done; it knows no actor and no file, and reads no clock. The Supervisor is its
+//! shell, and the simulation in `tests/simulation` drives the very same desk.
+
+mod words;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cause::{Cause, Outcome};
+use crate::plan::{Logs, Plan, Query};
+use crate::process::Fact;
+use crate::roster::{Order, Place, Roster};
+use crate::row::Row;
+use crate::tally::{Change, Class};
+use crate::tick::Tick;
+
+pub use words::{Effect, Event, Failure, News};
+
+/// How long rows that find no room on the disk are kept when nothing runs any more: then they are given up.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The file of an attempt's log, by the query's id and the number of the attempt.
+pub type LogName = Box<dyn Fn(&str, u32) -> String + Send>;
+
+/// What goes into rows beside what happened.
+pub struct Papers {
+    /// What is asked.
+    pub plan: Arc<Plan>,
+    /// The containment of the children.
+    pub containment: Arc<str>,
+    /// Names logs.
+    pub log_name: LogName,
+}
+
+/// The desk.
+pub struct Desk {
+    papers: Papers,
+    roster: Roster,
+    live: HashMap<Place, Live>,
+    /// Rows on their way to the disk, in the order in which they were sent.
+    unwritten: VecDeque<Arc<Row>>,
+    stall: Option<Stall>,
+    failure: Option<Failure>,
+    /// Nobody writes rows any more: the run does not wait for them.
+    cannot_write: bool,
+    orders: Vec<Order>,
+}
+
+/// An attempt that somebody attends to.
+struct Live {
+    attempt: u32,
+    log: Arc<str>,
+    log_is_whole: bool,
+    started_us: Option<i64>,
+    /// Its process has left, and that was told.
+    has_left: bool,
+}
+
+/// The disk takes no rows just now.
+struct Stall {
+    text: Arc<str>,
+    /// Since when nothing runs that could use the time.
+    idle_since: Option<Tick>,
+}
+
+impl Desk {
+    /// A desk for what is on the roster.
+    #[must_use]
+    pub fn new(papers: Papers, roster: Roster) -> Self {
+        Self {
+            papers,
+            roster,
+            live: HashMap::new(),
+            unwritten: VecDeque::new(),
+            stall: None,
+            failure: None,
+            cannot_write: false,
+            orders: Vec::new(),
+        }
+    }
+
+    /// When it wants an [`Event::Wake`], if nothing else happens before.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Tick> {
+        let patience = self.stall.as_ref().and_then(|stall| stall.idle_since).map(|since| since + PATIENCE);
+        self.roster.wake_at().into_iter().chain(patience).min()
+    }
+
+    /// The last query is down, and the last row durable or given up.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        // What follows the rows may find no room when they have.
+        let is_written = self.stall.is_none();
+        (self.roster.is_over() && is_written) || (self.cannot_write && self.roster.running() == 0)
+    }
+
+    /// What stopped the run before its end, if anything.
+    #[must_use]
+    pub const fn stopped(&self) -> Option<Cause> {
+        self.roster.stopping()
+    }
+
+    /// How many queries have not been started yet or wait for another attempt.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.roster.waiting()
+    }
+
+    /// The rows that are not known to be on the disk, in the order in which they were sent there. They are no more than
+    /// what ran while the disk took none.
+    pub fn unwritten(&self) -> impl ExactSizeIterator<Item = &Arc<Row>> {
+        self.unwritten.iter()
+    }
+
+    /// Why the run is not to be trusted, if so.
+    #[must_use]
+    pub const fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// Takes in what happened at `now` and pushes what is to be done, in order.
+    pub fn step(&mut self, now: Tick, event: Event, out: &mut Vec<Effect>) {
+        self.take(now, event, out);
+        self.lose_patience(now, out);
+    }
+
+    fn take(&mut self, now: Tick, event: Event, out: &mut Vec<Effect>) {
+        match event {
+            Event::Wake => self.consult(out, |roster, orders| roster.wake(now, orders)),
+            Event::Report { query, attempt, unix_us, log_is_whole, fact } => {
+                if let Some(live) = self.live.get_mut(&query).filter(|live| live.attempt == attempt) {
+                    live.log_is_whole = log_is_whole;
+                    self.reported(now, (query, attempt), unix_us, fact, out);
+                }
+            }
+            Event::Down { query, attempt, how } => {
+                // An attempt whose last fact has arrived is not live any more; this one never told its own.
+                if self.live.get(&query).is_some_and(|live| live.attempt == attempt) {
+                    self.consult(out, |roster, orders| {
+                        roster.finished(now, query, Outcome::lost(how), orders)
+                    });
+                }
+            }
+            Event::Durable { rows } => {
+                self.count(rows, out);
+                self.consult(out, |roster, orders| roster.written(now, rows, orders));
+            }
+            Event::Stalled { text } => self.stalled(text, out),
+            Event::Resumed => self.resumed(now, out),
+            Event::WriteFailed(failure) => self.give_up_writing(failure, out),
+            Event::Interrupt { cause, forced } => {
+                self.consult(out, |roster, orders| roster.abort(cause, forced, orders));
+            }
+            Event::Failed(failure) => self.fail(failure, out),
+        }
+    }
+
+    fn reported(
+        &mut self,
+        now: Tick,
+        (query, attempt): (Place, u32),
+        unix_us: i64,
+        fact: Fact,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(live) = self.live.get_mut(&query) else { return };
+        let ended = Effect::Tell(News::Ended { query, attempt });
+        match fact {
+            Fact::Started => {
+                live.started_us = Some(unix_us);
+                self.roster.started(query);
+                out.push(Effect::Tell(News::Started { query, attempt }));
+            }
+            Fact::Verdict { last, of } => {
+                out.push(Effect::Tell(News::Verdict { query, verdict: last.verdict, of }));
+            }
+            Fact::Stopping { cause, method } => {
+                out.push(Effect::Tell(News::Stopping { query, cause, method }))
+            }
+            Fact::Left => {
+                live.has_left = true;
+                out.push(ended);
+                self.consult(out, |roster, orders| roster.left(now, query, orders));
+            }
+            Fact::Returned(why) => {
+                out.push(Effect::Tell(News::Returned { query, why: Arc::clone(&why) }));
+                self.consult(out, |roster, orders| roster.returned(now, query, why, orders));
+            }
+            Fact::Finished(outcome) => {
+                if !live.has_left {
+                    out.push(ended);
+                }
+                self.consult(out, |roster, orders| roster.finished(now, query, *outcome, orders));
+            }
+        }
+    }
+
+    /// Lets the roster take in something, and does what it orders.
+    fn consult(&mut self, out: &mut Vec<Effect>, tell: impl FnOnce(&mut Roster, &mut Vec<Order>)) {
+        let mut orders = std::mem::take(&mut self.orders);
+        tell(&mut self.roster, &mut orders);
+        for order in orders.drain(..) {
+            self.obey(order, out);
+        }
+        self.orders = orders;
+    }
+
+    fn obey(&mut self, order: Order, out: &mut Vec<Effect>) {
+        match order {
+            Order::Start { query, attempt } => self.start(query, attempt, out),
+            Order::Abort { query, cause, forced } => {
+                if self.live.contains_key(&query) {
+                    out.push(Effect::Abort { query, cause, forced });
+                }
+            }
+            Order::Record { query, attempt, last, outcome } => {
+                self.record(query, attempt, last, *outcome, out)
+            }
+            Order::Requeued { query } => {
+                if self.live.remove(&query).is_some() {
+                    out.push(Effect::Release { query });
+                }
+                out.push(Effect::Count(Change::Requeued));
+            }
+        }
+    }
+
+    fn start(&mut self, query: Place, attempt: u32, out: &mut Vec<Effect>) {
+        let Some(asked) = self.papers.query(query) else { return };
+        let log: Arc<str> = (self.papers.log_name)(&asked.id, attempt).into();
+        let live =
+            Live { attempt, log: Arc::clone(&log), log_is_whole: true, started_us: None, has_left: false };
+        self.live.insert(query, live);
+        out.push(Effect::Start { query, attempt, log });
+        out.push(Effect::Count(Change::Started));
+    }
+
+    /// Sends a row to the disk. The query is counted when the row is durable, not before.
+    fn record(&mut self, query: Place, attempt: u32, last: bool, outcome: Outcome, out: &mut Vec<Effect>) {
+        let live = self.live.remove(&query);
+        out.extend(live.as_ref().map(|_| Effect::Release { query }));
+        // What never ran has no log.
+        let ran = live.filter(|live| live.started_us.is_some());
+        let started_us = ran.as_ref().and_then(|live| live.started_us);
+        let logged = ran.filter(|_| self.papers.keeps_log(query));
+        let row = Arc::new(Row {
+            query,
+            attempt,
+            last,
+            outcome,
+            started_us,
+            log_is_whole: logged.as_ref().is_some_and(|live| live.log_is_whole),
+            log: logged.map(|live| live.log),
+            containment: Arc::clone(&self.papers.containment),
+        });
+        self.unwritten.push_back(Arc::clone(&row));
+        out.push(Effect::Write(row));
+    }
+
+    /// Rows are durable: now they count.
+    fn count(&mut self, rows: usize, out: &mut Vec<Effect>) {
+        for row in self.unwritten.drain(..rows.min(self.unwritten.len())) {
+            if row.last {
+                out.push(Effect::Count(Change::Done(self.papers.class_of(&row))));
+            }
+            out.push(Effect::Tell(News::Done(row)));
+        }
+    }
+
+    fn stalled(&mut self, text: Arc<str>, out: &mut Vec<Effect>) {
+        self.roster.hold();
+        if let Some(stall) = &mut self.stall {
+            stall.text = text;
+            return;
+        }
+        self.stall = Some(Stall { text: Arc::clone(&text), idle_since: None });
+        out.push(Effect::Tell(News::Stalled { text }));
+    }
+
+    fn resumed(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        if self.stall.take().is_some() {
+            out.push(Effect::Tell(News::Resumed));
+            self.consult(out, |roster, orders| roster.go_on(now, orders));
+        }
+    }
+
+    /// While something runs, time is not lost by waiting for the disk; afterwards it is, and somebody who has
+    /// interrupted the run does not want to wait at all.
+    fn lose_patience(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        let Some(stall) = &mut self.stall else { return };
+        if self.roster.running() > 0 {
+            stall.idle_since = None;
+            return;
+        }
+        let since = *stall.idle_since.get_or_insert(now);
+        if now >= since + PATIENCE || self.roster.stopping() == Some(Cause::Cancelled) {
+            let text = Arc::clone(&stall.text);
+            self.stall = None;
+            self.give_up_writing(Failure::Results(text), out);
+        }
+    }
+
+    fn give_up_writing(&mut self, failure: Failure, out: &mut Vec<Effect>) {
+        self.cannot_write = true;
+        self.fail(failure, out);
+    }
+
+    /// The run cannot be trusted any more: end it.
+    fn fail(&mut self, failure: Failure, out: &mut Vec<Effect>) {
+        self.failure.get_or_insert(failure);
+        self.consult(out, |roster, orders| roster.abort(Cause::Cancelled, false, orders));
+    }
+}
+
+impl Papers {
+    fn query(&self, query: Place) -> Option<&Query> {
+        self.plan.queries.get(query as usize)
+    }
+
+    fn keeps_log(&self, query: Place) -> bool {
+        self.query(query).is_some_and(|query| query.logs != Logs::Drop)
+    }
+
+    fn class_of(&self, row: &Row) -> Class {
+        let expected = self.query(row.query).and_then(|query| query.expect.as_deref());
+        Class::of(&row.outcome, expected)
+    }
+}

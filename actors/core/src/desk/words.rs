@@ -1,0 +1,159 @@
+//! What is told to the desk, what it orders, and what it lets others know.
+
+use std::sync::Arc;
+
+use crate::cause::{Cause, StopMethod};
+use crate::process::Fact;
+use crate::roster::Place;
+use crate::row::Row;
+use crate::tally::Change;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The run begins, or time has passed.
+    Wake,
+    /// An attempt tells of itself.
+    Report {
+        /// Which query.
+        query: Place,
+        /// Which attempt.
+        attempt: u32,
+        /// Microseconds since 1970 on the wall clock, for people.
+        unix_us: i64,
+        /// The log so far holds every byte, and tells the streams apart.
+        log_is_whole: bool,
+        /// What it tells.
+        fact: Fact,
+    },
+    /// Whoever attended to an attempt is no more. Does nothing if its last fact has arrived.
+    Down {
+        /// Which query.
+        query: Place,
+        /// Which attempt.
+        attempt: u32,
+        /// How.
+        how: Arc<str>,
+    },
+    /// So many further rows are on the disk, in the order in which they were sent there.
+    Durable {
+        /// How many.
+        rows: usize,
+    },
+    /// Rows cannot be put on the disk just now; whoever writes them keeps on trying.
+    Stalled {
+        /// A sentence with the path.
+        text: Arc<str>,
+    },
+    /// Rows can be put on the disk again.
+    Resumed,
+    /// Rows can be put on the disk no more.
+    WriteFailed(Failure),
+    /// What runs is to end, and nothing new starts; said again, it ends faster.
+    Interrupt {
+        /// Why.
+        cause: Cause,
+        /// By Kill at once.
+        forced: bool,
+    },
+    /// Something that holds the run together is no more.
+    Failed(Failure),
+}
+
+/// What must never happen, and did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Results could not be written.
+    Results(Arc<str>),
+    /// The guardian died.
+    Guardian,
+    /// An actor that holds the run together died.
+    Bug(Arc<str>),
+}
+
+/// Something to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Begin an attempt.
+    Start {
+        /// Which query.
+        query: Place,
+        /// Which attempt.
+        attempt: u32,
+        /// The name of its log.
+        log: Arc<str>,
+    },
+    /// End an attempt.
+    Abort {
+        /// Which query; it has one live attempt.
+        query: Place,
+        /// Why.
+        cause: Cause,
+        /// By Kill at once.
+        forced: bool,
+    },
+    /// The attempt of this query is over: nothing is asked of it any more.
+    Release {
+        /// Which query.
+        query: Place,
+    },
+    /// Put this row on the disk, after those before.
+    Write(Arc<Row>),
+    /// The count changes.
+    Count(Change),
+    /// Let whoever listens know.
+    Tell(News),
+}
+
+/// What is worth telling to whoever listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A query's process is there.
+    Started {
+        /// Which query.
+        query: Place,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Result lines were read.
+    Verdict {
+        /// Which query.
+        query: Place,
+        /// The word of the last one.
+        verdict: Arc<str>,
+        /// How many there were at once.
+        of: usize,
+    },
+    /// An attempt is over; its row is on its way.
+    Ended {
+        /// Which query.
+        query: Place,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// The end of a query has begun.
+    Stopping {
+        /// Which query.
+        query: Place,
+        /// Why.
+        cause: Cause,
+        /// By what.
+        method: StopMethod,
+    },
+    /// An attempt is over and its row is durable.
+    Done(Arc<Row>),
+    /// The system was short of something, and the query waits again.
+    Returned {
+        /// Which query.
+        query: Place,
+        /// A sentence.
+        why: Arc<str>,
+    },
+    /// Rows cannot be put on the disk just now: nothing new starts.
+    Stalled {
+        /// A sentence with the path.
+        text: Arc<str>,
+    },
+    /// Rows are put on the disk again.
+    Resumed,
+}

@@ -1,0 +1,27 @@
+//! One attempt as it is written down.
+
+use std::sync::Arc;
+
+use crate::cause::Outcome;
+use crate::roster::Place;
+
+/// What the store is told of an attempt; the plan has the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The query's place in the plan.
+    pub query: Place,
+    /// Which attempt, counted from 1 over all runs.
+    pub attempt: u32,
+    /// The query's row: no further attempt follows in this run.
+    pub last: bool,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// When its process was there, in microseconds since 1970.
+    pub started_us: Option<i64>,
+    /// Its log, relative to the run directory.
+    pub log: Option<Arc<str>>,
+    /// The log holds every byte and tells the streams apart: the attempt can be judged again.
+    pub log_is_whole: bool,
+    /// The containment it ran in.
+    pub containment: Arc<str>,
+}

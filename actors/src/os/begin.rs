@@ -1,0 +1,131 @@
+//! The guardian's first words with its supervisor, before it keeps its first child: what it holds, and how it is to
+//! hold the children together.
+//!
+//! For the guardian only. A supervisor that asks for nothing gets the sweep.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::sys::socket::{MsgFlags, recv};
+use nix::unistd::{geteuid, getpid, getppid};
+use provisor_core::containment::{Achieved, Level, Wish};
+
+use super::cgroup::RunGroups;
+use super::contain::{self, Answer, Contain, Contained};
+use super::namespace::{self, Side};
+use super::packet::{Inbox, Outbox};
+use super::wire::{PACKET, Request};
+
+/// For so long the groups of a run that cannot be as it was asked are cleared away.
+const GROUPS_END_IN: Duration = Duration::from_millis(100);
+
+/// With what the guardian begins its work.
+pub(super) struct Beginning {
+    /// Held until its end: the lock of the run.
+    pub(super) held: Vec<OwnedFd>,
+    /// What holds its children together.
+    pub(super) level: Level,
+    /// Where they are born.
+    pub(super) groups: RunGroups,
+}
+
+impl Default for Beginning {
+    fn default() -> Self {
+        Self { held: Vec::new(), level: Level::Sweep, groups: RunGroups::none() }
+    }
+}
+
+/// Serves what may be asked for before the first child. Returns with the first request that is something else, which
+/// stays in the socket, or with the containment. None: this process is to leave, for the guardian is another one now.
+pub(super) fn first_words(socket: &OwnedFd) -> io::Result<Option<Beginning>> {
+    let mut held = Vec::new();
+    let mut inbox = Inbox::new(PACKET);
+    loop {
+        let first = peek(socket)?;
+        if first == Some(contain::REQUEST) {
+            let packet = inbox.receive(socket.as_fd())?;
+            let beginning = match Contain::decode(packet.bytes) {
+                Ok(ask) => contain(socket, ask)?,
+                Err(error) => refuse(socket, error.to_string())?,
+            };
+            return Ok(beginning.map(|beginning| Beginning { held, ..beginning }));
+        }
+        if first.is_none_or(|first| Request::decode(&[first]) != Ok(Request::Hold)) {
+            return Ok(Some(Beginning { held, ..Beginning::default() }));
+        }
+        held.extend(inbox.receive(socket.as_fd())?.fds);
+    }
+}
+
+/// The first byte of the next packet; none: the supervisor is gone.
+fn peek(socket: &OwnedFd) -> io::Result<Option<u8>> {
+    await_packet(socket)?;
+    let mut first = [0];
+    let length = recv(socket.as_raw_fd(), &mut first, MsgFlags::MSG_PEEK)?;
+    Ok((length > 0).then_some(first[0]))
+}
+
+/// Waits until there is something to receive.
+pub(super) fn await_packet(socket: &OwnedFd) -> io::Result<()> {
+    let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    loop {
+        match poll(&mut polled, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            other => return other.map(drop).map_err(io::Error::from),
+        }
+    }
+}
+
+/// Tries what is wished, and says what came of it.
+fn contain(socket: &OwnedFd, ask: Contain<'_>) -> io::Result<Option<Beginning>> {
+    let is_root = geteuid().is_root();
+    let wishes = ask.containment.wishes(is_root);
+    // Before the namespace: from inside, the numbers of processes are other ones.
+    let wants_groups = wishes.cgroup != Wish::Not;
+    let ours = [getpid().as_raw(), getppid().as_raw()];
+    let (groups, why) = RunGroups::make(ask.token, wants_groups, &ours);
+    let cgroup = wants_groups.then(|| why.map_or(Ok(()), |why| Err(why.to_string())));
+    let side = match wishes.namespace {
+        Wish::Not => None,
+        Wish::Welcome | Wish::Required => Some(namespace::enter(wishes.user_namespace)?),
+    };
+    let (pid, is_inside) = match &side {
+        Some(Side::Outside(Ok(pid))) => (pid.as_raw(), false),
+        Some(Side::Inside) => (0, true),
+        Some(Side::Outside(Err(_))) | None => (0, false),
+    };
+    let namespace = side.map(|side| match side {
+        Side::Outside(Err(why)) => Err(why),
+        Side::Outside(Ok(_)) | Side::Inside => Ok(()),
+    });
+    let Achieved { level, weaker_because } =
+        match ask.containment.achieved(is_root, namespace.as_ref(), cgroup.as_ref()) {
+            Ok(achieved) => achieved,
+            Err(why) => {
+                groups.end(GROUPS_END_IN);
+                return refuse(socket, why);
+            }
+        };
+    if !is_inside {
+        let contained = Contained { level, weaker_because, groups: groups.paths() };
+        answer(socket, &Ok((pid, contained)))?;
+    }
+    if level == Level::Group {
+        // Nobody is going to look for orphans.
+        prctl::set_child_subreaper(false)?;
+    }
+    Ok((pid == 0).then_some(Beginning { held: Vec::new(), level, groups }))
+}
+
+fn refuse(socket: &OwnedFd, why: String) -> io::Result<Option<Beginning>> {
+    answer(socket, &Err(why))?;
+    Ok(Some(Beginning::default()))
+}
+
+fn answer(socket: &OwnedFd, answer: &Answer) -> io::Result<()> {
+    Outbox::default().send(socket.as_fd(), &contain::encode_answer(answer), Vec::new())
+}

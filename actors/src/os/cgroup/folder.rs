@@ -1,0 +1,148 @@
+//! One control group as the folder that it is: who is in it, its end, its removal.
+//!
+//! Nothing is held open: a descriptor for each group would make the making of every child dearer. It must never touch a
+//! process by its number.
+
+use std::ffi::OsStr;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Deeper nothing is looked at: a hierarchy has no such depth (`cgroup.max.depth`, path lengths) unless it is meant
+/// to tire us.
+const DEEPEST: usize = 64;
+
+/// A group, of either version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::os) struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The group at this path, which may not be there.
+    pub(in crate::os) fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Makes it. One that is there already is an error.
+    pub(super) fn make(path: PathBuf) -> io::Result<Self> {
+        fs::create_dir(&path)?;
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    pub(in crate::os) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads one of its files.
+    pub(super) fn read(&self, file: &str) -> io::Result<String> {
+        tolerant(&self.path, file, |path| fs::read_to_string(path))
+    }
+
+    /// Writes to one of its files, in one call.
+    pub(super) fn write(&self, file: &str, text: &str) -> io::Result<()> {
+        tolerant(&self.path, file, |path| {
+            OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
+        })
+    }
+
+    /// The number that follows a word in one of its files (`populated 0`).
+    pub(super) fn field(&self, file: &str, word: &str) -> io::Result<u64> {
+        field(&self.read(file)?, word).ok_or_else(|| ErrorKind::InvalidData.into())
+    }
+
+    /// The number that is all that one of its files says.
+    pub(super) fn number(&self, file: &str) -> io::Result<u64> {
+        self.read(file)?.trim().parse().map_err(|_| ErrorKind::InvalidData.into())
+    }
+
+    /// Whether anything lives in it or below it; zombies do not. Version 2 only. A group that is gone has nothing in it.
+    pub(in crate::os) fn populated(&self) -> io::Result<bool> {
+        match self.field("cgroup.events", "populated") {
+            Ok(number) => Ok(number != 0),
+            Err(error) if is_gone(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Kills everything in it and below it, at once and for good, frozen or not. Version 2 only, from Linux 5.14 on.
+    pub(in crate::os) fn kill(&self) -> io::Result<()> {
+        match self.write("cgroup.kill", "1") {
+            Err(error) if is_gone(&error) && !self.path.exists() => Ok(()),
+            result => result,
+        }
+    }
+
+    /// The processes in it and below it. Numbers for counting and reaping: none of them is ours to signal by it.
+    pub(in crate::os) fn members(&self) -> Vec<i32> {
+        let mut found = Vec::new();
+        for path in self.below() {
+            let list = tolerant(&path, "cgroup.procs", |path| fs::read_to_string(path)).unwrap_or_default();
+            // A process of another PID namespace is 0.
+            found.extend(list.lines().filter_map(|line| line.parse().ok()).filter(|pid: &i32| *pid > 0));
+        }
+        found
+    }
+
+    /// Removes it with all groups below it, the innermost first. One that is gone is removed; one that is not empty
+    /// is an error (busy).
+    pub(in crate::os) fn remove(&self) -> io::Result<()> {
+        let mut result = Ok(());
+        for path in self.below().into_iter().rev() {
+            let (parent, name) = (path.parent().unwrap_or(&path), path.file_name().unwrap_or_default());
+            result = match tolerant(parent, name, |path| fs::remove_dir(path)) {
+                Err(error) if !is_gone(&error) => Err(error),
+                _ => Ok(()),
+            };
+        }
+        result
+    }
+
+    /// Itself and all groups below it, each before those below it.
+    fn below(&self) -> Vec<PathBuf> {
+        let mut found = vec![(self.path.clone(), 0)];
+        let mut next = 0;
+        while let Some((path, depth)) = found.get(next).cloned() {
+            next += 1;
+            let entries = tolerant(&path, "", |path| fs::read_dir(path));
+            for entry in entries.into_iter().flatten().flatten() {
+                if depth < DEEPEST && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    found.push((entry.path(), depth + 1));
+                }
+            }
+        }
+        found.into_iter().map(|(path, _)| path).collect()
+    }
+}
+
+/// A child may take away the permissions of its own group. What is ours to use is ours to give back.
+fn tolerant<T>(
+    folder: &Path,
+    file: impl AsRef<OsStr>,
+    act: impl Fn(&Path) -> io::Result<T>,
+) -> io::Result<T> {
+    let path = folder.join(file.as_ref());
+    match act(&path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            // The bits to search a folder and to read and write a file are all that is asked for here.
+            for path in [folder, &path] {
+                let _ = fs::set_permissions(path, Permissions::from_mode(0o755));
+            }
+            act(&path)
+        }
+        result => result,
+    }
+}
+
+/// ENODEV is what an open file says of a group that was removed meanwhile.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(libc::ENODEV)
+}
+
+/// The number in the line that begins with this word.
+pub(super) fn field(text: &str, word: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(word)?.strip_prefix(' '))?;
+    line.trim().parse().ok()
+}

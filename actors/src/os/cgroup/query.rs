@@ -1,0 +1,204 @@
+//! The groups of one query: made before its leader, removed when nothing is left of its tree.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use super::folder::field;
+use super::{Controller, Entrance, Evidence, Folder, RunGroups};
+
+/// A group that holds a limit.
+#[derive(Debug)]
+struct Holder {
+    folder: Folder,
+    unified: bool,
+}
+
+/// The groups of a query. Dropping it does not remove them.
+#[derive(Debug, Default)]
+pub(in crate::os) struct QueryGroups {
+    unified: Option<Folder>,
+    memory: Option<Holder>,
+    processes: Option<Holder>,
+}
+
+impl QueryGroups {
+    pub(super) fn make(
+        run: &RunGroups,
+        name: &str,
+        memory: Option<u64>,
+        processes: Option<u32>,
+    ) -> io::Result<Self> {
+        let mut groups = Self::default();
+        match groups.fill(run, name, memory, processes) {
+            Ok(()) => Ok(groups),
+            Err(error) => {
+                let _ = groups.remove();
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(
+        &mut self,
+        run: &RunGroups,
+        name: &str,
+        memory: Option<u64>,
+        processes: Option<u32>,
+    ) -> io::Result<()> {
+        if let Some(folder) = &run.unified {
+            self.unified = Some(Folder::make(folder.path().join(name))?);
+        }
+        self.memory = self.holder(run.memory.as_ref(), name, memory.is_some())?;
+        self.processes = self.holder(run.processes.as_ref(), name, processes.is_some())?;
+        if let (Some(holder), Some(bytes)) = (&self.memory, memory) {
+            holder.limit_memory(bytes)?;
+        }
+        if let (Some(holder), Some(number)) = (&self.processes, processes) {
+            holder.folder.write("pids.max", &number.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// The unified group is there in any case, and tells of a controller even where nothing is limited.
+    fn holder(
+        &self,
+        controller: Option<&Controller>,
+        name: &str,
+        limited: bool,
+    ) -> io::Result<Option<Holder>> {
+        Ok(match (controller, &self.unified) {
+            (Some(Controller::Unified), Some(folder)) => {
+                Some(Holder { folder: folder.clone(), unified: true })
+            }
+            (Some(Controller::Own(run)), _) if limited => {
+                // Several controllers may share a hierarchy.
+                std::fs::create_dir_all(run.join(name))?;
+                Some(Holder { folder: Folder::at(run.join(name)), unified: false })
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether there is no group at all.
+    pub(in crate::os) fn is_none(&self) -> bool {
+        self.folders().next().is_none()
+    }
+
+    /// Its group in the unified hierarchy: to be killed, to be looked at.
+    pub(in crate::os) fn unified(&self) -> Option<&Folder> {
+        self.unified.as_ref()
+    }
+
+    /// Opens the way in. To be dropped when the child is born.
+    pub(in crate::os) fn entrance(&self) -> io::Result<Entrance> {
+        let mut entrance = Entrance::default();
+        if let Some(folder) = &self.unified {
+            let flags = libc::O_DIRECTORY | libc::O_CLOEXEC;
+            entrance.unified =
+                Some(OpenOptions::new().read(true).custom_flags(flags).open(folder.path())?.into());
+        }
+        for folder in self.folders().filter(|folder| Some(*folder) != self.unified.as_ref()) {
+            entrance.lists.push(open_list(folder.path())?.into());
+        }
+        Ok(entrance)
+    }
+
+    /// The way in for a kernel that cannot make a child inside a group: it writes itself into all of them.
+    pub(in crate::os) fn lists(&self) -> io::Result<Entrance> {
+        let lists: io::Result<_> =
+            self.folders().map(|folder| Ok(open_list(folder.path())?.into())).collect();
+        Ok(Entrance { unified: None, lists: lists? })
+    }
+
+    /// What they can tell up to now. At the leader's exit it is nearly all; after the sweep, all.
+    pub(in crate::os) fn evidence(&self) -> Evidence {
+        let peak_of = |holder: &Holder| {
+            let file = if holder.unified { "memory.peak" } else { "memory.max_usage_in_bytes" };
+            holder.folder.number(file).ok()
+        };
+        Evidence {
+            oom_kills: self.oom_kills(),
+            refused_processes: self.refused_processes(),
+            memory_peak: self.memory.as_ref().and_then(peak_of),
+            cpu: self.cpu(),
+        }
+    }
+
+    /// So many of its processes the kernel has killed for want of memory; 0 where no controller watches.
+    pub(in crate::os) fn oom_kills(&self) -> u64 {
+        self.memory.as_ref().map_or(0, |holder| {
+            let file = if holder.unified { "memory.events" } else { "memory.oom_control" };
+            holder.folder.field(file, "oom_kill").unwrap_or(0)
+        })
+    }
+
+    /// So often it was refused a process for its limit; 0 where no controller watches.
+    pub(in crate::os) fn refused_processes(&self) -> u64 {
+        self.processes.as_ref().map_or(0, |holder| holder.folder.field("pids.events", "max").unwrap_or(0))
+    }
+
+    /// The CPU time of all that ever ran in it.
+    pub(in crate::os) fn cpu(&self) -> Option<Duration> {
+        let text = self.unified.as_ref()?.read("cpu.stat").ok()?;
+        field(&text, "usage_usec").map(Duration::from_micros)
+    }
+
+    /// The memory that it has now, in bytes, where a controller counts it.
+    pub(in crate::os) fn memory_now(&self) -> Option<u64> {
+        let holder = self.memory.as_ref()?;
+        let file = if holder.unified { "memory.current" } else { "memory.usage_in_bytes" };
+        holder.folder.number(file).ok()
+    }
+
+    /// Removes them. Busy is an error: something lives in one, or has just left.
+    pub(in crate::os) fn remove(&self) -> io::Result<()> {
+        self.folders().map(Folder::remove).fold(Ok(()), Result::and)
+    }
+
+    /// Each of its groups once.
+    fn folders(&self) -> impl Iterator<Item = &Folder> {
+        let memory = self.memory.as_ref().map(|holder| &holder.folder);
+        let processes = self.processes.as_ref().map(|holder| &holder.folder);
+        let unified = self.unified.as_ref();
+        let memory = memory.filter(|folder| Some(*folder) != unified);
+        let processes = processes.filter(|folder| Some(*folder) != unified && Some(*folder) != memory);
+        unified.into_iter().chain(memory).chain(processes)
+    }
+}
+
+impl Holder {
+    /// Of memory and swap together: what is swapped out is still what the tree takes.
+    fn limit_memory(&self, bytes: u64) -> io::Result<()> {
+        let bytes = bytes.to_string();
+        let optional = |file: &str, text: &str| match self.folder.write(file, text) {
+            // No swap is counted here, or this kernel is older than the file.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported) => {
+                Ok(())
+            }
+            result => result,
+        };
+        if !self.unified {
+            self.folder.write("memory.limit_in_bytes", &bytes)?;
+            return optional("memory.memsw.limit_in_bytes", &bytes);
+        }
+        self.folder.write("memory.max", &bytes)?;
+        optional("memory.swap.max", "0")?;
+        // The tree goes as a whole: one that has lost a part at random says nothing that can be trusted.
+        optional("memory.oom.group", "1")
+    }
+}
+
+fn open_list(folder: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).custom_flags(libc::O_CLOEXEC).open(folder.join("cgroup.procs"))
+}
+
+#[cfg(test)]
+impl QueryGroups {
+    /// Where its groups are.
+    pub(super) fn folders_of_test(&self) -> Vec<std::path::PathBuf> {
+        self.folders().map(|folder| folder.path().to_owned()).collect()
+    }
+}

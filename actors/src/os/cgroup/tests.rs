@@ -1,0 +1,154 @@
+//! Against this machine's own hierarchies, where they are writable.
+
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+
+/// The groups of a run that is this test; none where the machine does not let us.
+fn groups(name: &str) -> Option<RunGroups> {
+    let token = format!("test-{name}-{}", std::process::id());
+    match RunGroups::make(&token, true, &[]) {
+        (groups, None) => Some(groups),
+        (groups, Some(why)) => {
+            groups.end(Duration::ZERO);
+            skip(&why.to_string());
+            None
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "how a test says that it could not do its work")]
+fn skip(why: &str) {
+    println!("skipped: {why}");
+}
+
+/// A process that waits for its end, in these groups.
+fn inhabitant(groups: &QueryGroups) -> Child {
+    inhabitant_of(&groups.folders_of_test())
+}
+
+fn inhabitant_of(folders: &[PathBuf]) -> Child {
+    let child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().expect("sleep");
+    for folder in folders {
+        Folder::at(folder.clone()).write("cgroup.procs", &child.id().to_string()).expect("moved");
+    }
+    child
+}
+
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(20), "in vain: {what}");
+        sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_group_is_killed_with_what_is_below_it_and_removed() {
+    let Some(run) = groups("kill") else { return };
+    let query = run.admit(7, None, None).expect("a group");
+    let folder = query.unified().expect("in the unified hierarchy");
+    assert_eq!(folder.path(), run.unified().expect("it is there").join("q7"));
+    assert!(!folder.populated().expect("it says so") && folder.members().is_empty());
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).expect("made");
+    let mut children = [inhabitant(&query), inhabitant_of(std::slice::from_ref(&inner))];
+    let mut pids = children.each_ref().map(|child| i32::try_from(child.id()).expect("a pid")).to_vec();
+    let mut members = folder.members();
+    pids.sort_unstable();
+    members.sort_unstable();
+    assert_eq!(members, pids);
+    assert!(folder.populated().expect("it says so"));
+    assert!(query.remove().is_err(), "it is not empty");
+    // It freezes itself and takes away the permissions.
+    Folder::at(inner.clone()).write("cgroup.freeze", "1").expect("frozen");
+    for path in
+        [inner.join("cgroup.procs"), inner.join("cgroup.freeze"), inner, folder.path().join("cgroup.kill")]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o000)).expect("they are ours");
+    }
+    folder.kill().expect("killed");
+    until("nobody lives there", || !folder.populated().expect("it says so"));
+    for child in &mut children {
+        assert!(!child.wait().expect("it is dead").success());
+    }
+    query.remove().expect("removed");
+    assert!(!folder.path().exists());
+    assert!(!folder.populated().expect("what is gone is empty") && folder.kill().is_ok());
+    assert!(run.end(Duration::from_secs(5)));
+    assert!(!run.unified().expect("it was there").exists());
+}
+
+#[test]
+fn what_a_run_has_left_is_ended_by_its_path() {
+    let Some(run) = groups("left") else { return };
+    let query = run.admit(1, None, None).expect("a group");
+    let mut child = inhabitant(&query);
+    let path = run.unified().expect("it is there").to_owned();
+    assert!(end_left(&[path.with_file_name("another")], Duration::ZERO), "that is no run's");
+    assert!(path.exists() && child.try_wait().expect("it can be asked").is_none());
+    let paths = run.paths();
+    let ended = std::thread::spawn(move || end_left(&paths, Duration::from_secs(20)));
+    assert!(!child.wait().expect("it is dead").success());
+    assert!(ended.join().expect("no panic") && !path.exists());
+}
+
+#[test]
+fn limits_are_held_and_leave_evidence() {
+    let Some(run) = groups("limits") else { return };
+    if !run.holds_memory() || !run.holds_processes() {
+        run.end(Duration::ZERO);
+        return skip("no controller for memory or processes is ours");
+    }
+    let query = run.admit(3, Some(30 << 20), Some(3)).expect("groups");
+    // It waits until it is in, then forks more than it may, then takes more than it may.
+    let program = "
+import os, sys, time
+sys.stdin.read()
+try:
+    for i in range(5):
+        if os.fork() == 0: time.sleep(1000)
+except OSError:
+    x = bytearray(200 << 20)
+";
+    let mut child = Command::new("/usr/bin/python3")
+        .args(["-c", program])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("python3");
+    for folder in query.folders_of_test() {
+        Folder::at(folder).write("cgroup.procs", &child.id().to_string()).expect("moved");
+    }
+    drop(child.stdin.take());
+    let status = child.wait().expect("it is dead");
+    let evidence = query.evidence();
+    assert!(evidence.oom_kills >= 1 && evidence.refused_processes >= 1, "{status} {evidence:?}");
+    assert!(evidence.memory_peak.is_some_and(|peak| peak > 1 << 20 && peak <= 31 << 20), "{evidence:?}");
+    assert!(evidence.cpu.is_some_and(|cpu| cpu > Duration::ZERO), "{evidence:?}");
+    query.unified().expect("it is there").kill().expect("killed");
+    until("nobody lives there", || query.remove().is_ok());
+    assert!(run.end(Duration::from_secs(5)));
+    assert!(run.paths().iter().all(|path| !path.exists()));
+}
+
+#[test]
+fn without_a_limit_no_group_of_version_1_is_made() {
+    let Some(run) = groups("plain") else { return };
+    let query = run.admit(1, None, None).expect("a group");
+    assert_eq!(query.folders_of_test(), [run.unified().expect("it is there").join("q1")]);
+    query.remove().expect("removed");
+    assert!(run.end(Duration::ZERO));
+}
+
+#[test]
+fn a_run_without_groups_admits_everybody() {
+    let run = RunGroups::none();
+    let query = run.admit(1, Some(1), Some(1)).expect("nothing to make");
+    assert!(query.is_none() && query.evidence() == Evidence::default() && query.remove().is_ok());
+    let (run, why) = RunGroups::make_in(Places::default(), "x", true, &[]);
+    assert!(matches!(why, Some(Unavailable::NoHierarchy)) && run.paths().is_empty());
+    let places = Places { unified: Some("/proc".into()), ..Places::default() };
+    let (_, why) = RunGroups::make_in(places, "x", true, &[]);
+    assert!(matches!(why, Some(Unavailable::NotOurs { .. })), "{why:?}");
+}

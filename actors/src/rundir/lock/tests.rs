@@ -1,0 +1,124 @@
+use std::process::{Command, Stdio};
+
+use super::super::RunDir;
+use super::*;
+use crate::testdir::TestDir;
+
+const NO_WAIT: Duration = Duration::ZERO;
+
+/// A lock that is held by this process and says that it is held by a dead one.
+fn held_by_the_dead(dir: &Path) -> File {
+    let mut child = Command::new("true").stdin(Stdio::null()).spawn().unwrap();
+    let dead = child.id();
+    child.wait().unwrap();
+    let mut lock = open(&dir.join(NAME)).unwrap();
+    lock.try_lock().unwrap();
+    write!(lock, "{dead} 1 {}", this_host()).unwrap();
+    lock
+}
+
+#[test]
+fn what_a_dead_run_left_is_waited_for() {
+    let temp = TestDir::new();
+    let lock = held_by_the_dead(temp.path());
+    let refused = RunDir::open(temp.path(), NO_WAIT).unwrap_err();
+    assert!(matches!(refused, RunDirError::StillHeld { .. }), "{refused}");
+    let guardian = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(150));
+        drop(lock);
+    });
+    let began = Instant::now();
+    RunDir::open(temp.path(), Duration::from_secs(20)).unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(100));
+    guardian.join().unwrap();
+}
+
+#[test]
+fn a_holder_on_another_machine_is_believed() {
+    let temp = TestDir::new();
+    let mut lock = open(&temp.path().join(NAME)).unwrap();
+    lock.try_lock().unwrap();
+    write!(lock, "1 1 elsewhere").unwrap();
+    let refused = RunDir::open(temp.path(), NO_WAIT).unwrap_err().to_string();
+    assert!(refused.ends_with("is in use by provisor with pid 1 on elsewhere"), "{refused}");
+}
+
+#[test]
+fn a_lock_that_was_removed_is_worth_nothing() {
+    let temp = TestDir::new();
+    let path = temp.path().join(NAME);
+    let lock = open(&path).unwrap();
+    assert!(is_still_there(&lock, &path));
+    fs::remove_file(&path).unwrap();
+    assert!(!is_still_there(&lock, &path));
+    let _another = open(&path).unwrap();
+    assert!(!is_still_there(&lock, &path));
+}
+
+#[test]
+fn a_zombie_is_not_alive() {
+    let mut child = Command::new("true").spawn().unwrap();
+    let pid = child.id();
+    let is_dead = || birth_of(pid).is_none();
+    let give_up_at = Instant::now() + Duration::from_secs(10);
+    while !is_dead() && Instant::now() < give_up_at {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(is_dead());
+    child.wait().unwrap();
+    assert!(birth_of(std::process::id()).is_some_and(|birth| birth > 0));
+}
+
+/// Takes the directory as the next run would, and says what the one before has left.
+fn next(dir: &Path) -> (RunDir, Left) {
+    let next = RunDir::open(dir, NO_WAIT).unwrap();
+    let left = next.left().clone();
+    (next, left)
+}
+
+#[test]
+fn a_run_that_did_not_end_well_is_known_to_the_next_until_it_is_cleared() {
+    let temp = TestDir::new();
+    let (first, left) = next(temp.path());
+    assert_eq!(left, Left::default());
+    let groups = vec![PathBuf::from("/sys/fs/cgroup/a b/provisor-x"), PathBuf::from("/sys/fs/cgroup/ü")];
+    first.note_groups(&groups).unwrap();
+    let of_first: Box<str> = first.token().into();
+    drop(first);
+    // The second one dies too, before it has done anything about it.
+    let (second, left) = next(temp.path());
+    assert_eq!(left, Left { tokens: vec![of_first.clone()], groups: groups.clone() });
+    let of_second: Box<str> = second.token().into();
+    assert_ne!(of_first, of_second);
+    drop(second);
+    let (third, left) = next(temp.path());
+    assert_eq!(left, Left { tokens: vec![of_second, of_first], groups });
+    third.note_cleared().unwrap();
+    let of_third: Box<str> = third.token().into();
+    drop(third);
+    let (fourth, left) = next(temp.path());
+    assert_eq!(left.tokens, [of_third]);
+    fourth.note_cleared().unwrap();
+    fourth.note_groups(&[PathBuf::from("/sys/fs/cgroup/x")]).unwrap();
+    fourth.note_clean().unwrap();
+    drop(fourth);
+    assert_eq!(next(temp.path()).1, Left::default());
+}
+
+#[test]
+fn a_lock_file_that_is_damaged_or_old_gives_nothing_to_kill() {
+    let holder = "1 1 elsewhere";
+    for text in [
+        "",
+        "\n",
+        holder,
+        "1 1 elsewhere short\n",
+        "1 1 elsewhere zz23456789abcdef0123456789abcdef\n",
+        "1 1 elsewhere\nleft \nleft x\ngroup /\n",
+        "\0\0\0\0",
+    ] {
+        let temp = TestDir::new();
+        fs::write(temp.path().join(NAME), text).unwrap();
+        assert_eq!(next(temp.path()).1, Left::default(), "{text:?}");
+    }
+}

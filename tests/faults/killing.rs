@@ -1,0 +1,203 @@
+//! B1: killing, and the lives of processes.
+
+use std::fs;
+use std::process::Command;
+
+use crate::common::{Desk, alive_with, guardian_of, wait_until};
+use crate::harness::{attach, contained, fake, fakeproc, one, others, pids, run, state, status_of};
+
+/// Ends a query soon.
+const SOON: &str = r#"limits: (wall: "1s", grace: "300ms"),"#;
+/// Ends a query at the line `ready`.
+const AT_READY: &str = r#"limits: (grace: "1h"), rules: [(on: Prefix("ready"), verdict: "up", stop: true)],"#;
+
+#[test]
+fn row_01_term_int_and_hup_are_ignored() {
+    contained(|desk| {
+        run(desk, &one("ignore-term child 2 hang then hang", SOON), &[]).with_code(1);
+        let row = &desk.results()["q"];
+        assert_eq!((row["cause"].as_str(), row["signal"].as_str()), ("wall-limit", "SIGKILL"), "{row:?}");
+        assert!(row["wall_s"].parse::<f64>().expect("a number") >= 1.3, "the grace was granted: {row:?}");
+    });
+}
+
+#[test]
+fn row_02_term_is_obeyed_within_the_grace() {
+    contained(|desk| {
+        run(desk, &one("trap-exit 7", AT_READY), &[]).with_code(0);
+        let row = &desk.results()["q"];
+        let told = (row["cause"].as_str(), row["exit_code"].as_str(), row["signal"].as_str());
+        assert_eq!(told, ("concluded", "7", ""), "its own exit code beside the reason");
+    });
+}
+
+#[test]
+fn row_03_a_child_that_has_stopped_itself() {
+    contained(|desk| {
+        run(desk, &one("stop-self hang", SOON), &[]).with_code(1);
+        let row = &desk.results()["q"];
+        assert_eq!((row["cause"].as_str(), row["signal"].as_str()), ("wall-limit", "SIGTERM"), "{row:?}");
+    });
+}
+
+#[test]
+fn row_04_a_child_reads_the_terminal() {
+    contained(|desk| {
+        let spec = one("read-tty exit 5", "");
+        let Some(terminal) = crate::common::terminal::Terminal::start(desk, (24, 80), &spec, &[]) else {
+            return;
+        };
+        let (status, ..) = terminal.wait();
+        assert_eq!(status.code(), Some(1));
+        let row = &desk.results()["q"];
+        assert_eq!(row["exit_code"], "5", "it was not stopped: {row:?}");
+        assert!(desk.read(&format!("out/{}", row["log"])).starts_with("no terminal"));
+    });
+}
+
+/// What a leader leaves behind, and how many those are.
+#[track_caller]
+fn left_behind(desk: &Desk, words: &str, leftovers: &str) {
+    let ran = run(desk, &one(&format!("{words} then await up exit 0"), ""), &[]).with_code(0);
+    let row = &desk.results()["q"];
+    assert_eq!((row["cause"].as_str(), row["leftovers"].as_str()), ("exited", leftovers), "{row:?}");
+    assert!(ran.err.contains(&format!("{leftovers} left behind and killed")), "{}", ran.err);
+}
+
+#[test]
+fn row_05_a_grandchild_keeps_the_pipe_open() {
+    contained(|desk| left_behind(desk, "child 1 touch up hang", "1"));
+}
+
+#[test]
+fn row_06_a_grandchild_in_a_session_of_its_own() {
+    contained(|desk| left_behind(desk, "child 1 setsid touch up hang", "1"));
+}
+
+#[test]
+fn row_07_a_double_fork_with_closed_descriptors() {
+    contained(|desk| left_behind(desk, "daemonize touch up hang", "1"));
+}
+
+#[test]
+fn row_08_a_leader_leaves_daemons_behind() {
+    contained(|desk| left_behind(desk, "child 3 setsid child 1 closed hang then closed touch up hang", "6"));
+}
+
+#[test]
+fn row_14_a_child_that_may_not_be_killed() {
+    contained(|desk| {
+        // The guardian alone is forbidden to kill: as when a child has become another user's.
+        let spec = format!(
+            r#"Job(name: "eperm", slots: 1, limits: (wall: "300ms", grace: "100ms"), env: {{"MARK": "fault"}}, commands: [
+                (id: "a", run: {}), (id: "z", run: ["sh", "-c", "until test -e traced; do sleep 0.01; done"], limits: (wall: "1h"))])"#,
+            fake("await traced hang")
+        )
+        .replace("slots: 1", "slots: 2");
+        let started = desk.start(&spec, &[]);
+        let guardian = guardian_of(started.pid());
+        let Some(_tracer) = attach(guardian, "kill,pidfd_send_signal:error=EPERM") else { return };
+        desk.write("traced", "");
+        started.wait().with_code(1);
+        let causes = desk.column("cause");
+        assert_eq!((causes["a"].as_str(), causes["z"].as_str()), ("unreaped", "exited"));
+        // Nobody could; the guardian's death did.
+        wait_until("all are gone", || alive_with("MARK=fault").is_empty());
+    });
+}
+
+#[test]
+fn row_18_children_do_not_die_with_a_thread() {
+    contained(|desk| {
+        let started = desk.start(&one("await go exit 0", ""), &[]);
+        let guardian = guardian_of(started.pid());
+        wait_until("it is at work", || alive_with("MARK=fault").len() == 1);
+        let child = alive_with("MARK=fault")[0];
+        let threads = fs::read_dir(format!("/proc/{guardian}/task")).expect("its threads").count();
+        assert_eq!(threads, 1, "the one thread that makes children lives as long as the guardian");
+        assert_eq!(status_of(child, "PPid"), guardian.to_string());
+        desk.write("go", "");
+        started.wait().with_code(0);
+    });
+}
+
+#[test]
+fn row_19_the_guardian_dies_while_it_makes_a_child() {
+    contained(|desk| {
+        let spec = format!(
+            r#"Job(name: "torn", slots: 1, env: {{"MARK": "fault"}}, commands: [
+                (id: "a", run: ["sh", "-c", "until test -e go; do sleep 0.01; done"]), (id: "b", run: {})])"#,
+            fake("touch ran hang")
+        );
+        let started = desk.start(&spec, &[]);
+        let guardian = guardian_of(started.pid());
+        // The child stands still before it binds its life to the guardian's.
+        let Some(_tracer) = attach(guardian, "prctl:delay_enter=2000000") else { return };
+        desk.write("go", "");
+        let unborn = |pid: &u32| {
+            status_of(*pid, "PPid") == guardian.to_string() && status_of(*pid, "Name") == "pv-guardian"
+        };
+        wait_until("the child is on its way", || pids().any(|pid| unborn(&pid)));
+        let status = Command::new("kill").args(["-s", "KILL", &guardian.to_string()]).status();
+        assert!(status.expect("kill runs").success());
+        started.wait().with_code(70).says("the guardian process died");
+        wait_until("the child is gone", || {
+            !pids().any(|pid| status_of(pid, "Name") == "pv-guardian" && state(pid) != Some('Z'))
+        });
+        assert!(!desk.file("ran").exists(), "its program was executed though nobody was left to kill it");
+    });
+}
+
+#[test]
+fn row_22_sigchld_was_ignored_by_whoever_started_us() {
+    contained(|desk| {
+        desk.write("spec.ron", one("child 2 hang then exit 9", ""));
+        let mut command = Command::new(fakeproc());
+        command.args(["ignore-chld", "exec", env!("CARGO_BIN_EXE_provisor"), "run", "spec.ron", "-o", "out"]);
+        desk.finish(command_in(command, desk)).with_code(1);
+        assert_eq!(others(), [""; 0]);
+        let row = &desk.results()["q"];
+        assert_eq!((row["exit_code"].as_str(), row["leftovers"].as_str()), ("9", "2"), "{row:?}");
+    });
+}
+
+fn command_in(mut command: Command, desk: &crate::common::Desk) -> Command {
+    command.current_dir(desk.path()).stdin(std::process::Stdio::null());
+    command
+}
+
+#[test]
+fn row_23_what_follows_the_pattern_is_kept_and_counts() {
+    contained(|desk| {
+        let rules = r#"limits: (grace: "1h"), rules: [(on: Prefix("ready"), verdict: "up", stop: true),
+            (on: Prefix("last words"), verdict: "late")],"#;
+        run(desk, &one("child 2 setsid hang then trap-exit 0", rules), &[]).with_code(0);
+        let row = &desk.results()["q"];
+        assert_eq!((row["cause"].as_str(), row["verdict"].as_str()), ("concluded", "late"), "{row:?}");
+        assert_eq!(desk.read(&format!("out/{}", row["log"])), "ready\nlast words\n");
+        assert_eq!(desk.verdicts("q").len(), 2);
+    });
+}
+
+#[test]
+fn row_27_a_run_is_interrupted_while_a_child_is_made() {
+    contained(|desk| {
+        let spec = format!(
+            r#"Job(name: "unborn", slots: 1, env: {{"MARK": "fault"}}, commands: [
+                (id: "a", run: ["sh", "-c", "until test -e go; do sleep 0.01; done"]), (id: "b", run: {})])"#,
+            fake("hang")
+        );
+        let started = desk.start(&spec, &[]);
+        let guardian = guardian_of(started.pid());
+        let Some(_tracer) = attach(guardian, "execve:delay_enter=1000000") else { return };
+        desk.write("go", "");
+        let unborn = |pid: &u32| {
+            status_of(*pid, "PPid") == guardian.to_string() && status_of(*pid, "Name") == "pv-guardian"
+        };
+        wait_until("the child is on its way", || pids().any(|pid| unborn(&pid)));
+        started.signal("INT");
+        started.wait().with_code(3);
+        assert_eq!(others(), [""; 0]);
+        assert_eq!(desk.column("cause")["b"], "cancelled");
+    });
+}
