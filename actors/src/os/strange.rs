@@ -6,9 +6,13 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::begin::Beginning;
+use super::contain::{Contain, decode_answer, encode_answer};
 use super::keeper::Keeper;
 use super::packet::{self, Inbox, Packet};
 use super::wire::{Reply, Request, Spawn, SpawnWriter, Step, Strings, WireError};
+
+/// No text of an answer of this length is cut.
+const SHORT: usize = 512;
 
 /// What is read as a request is read as the same one when it is written again.
 ///
@@ -34,6 +38,20 @@ pub fn reply(bytes: &[u8]) {
     reply.encode(&mut written);
     assert_eq!(Reply::decode(&written), Ok(reply));
     assert_eq!(written, bytes, "there is one way to write it");
+}
+
+/// The same for what is said before the first child. What is too long for its packet is cut when it is written.
+///
+/// # Panics
+/// When it is not.
+pub fn first_words(bytes: &[u8]) {
+    if let Ok(asked) = Contain::decode(bytes) {
+        assert_eq!(Contain::decode(&asked.encode()), Ok(asked));
+    }
+    match decode_answer(bytes) {
+        Ok(answer) if bytes.len() <= SHORT => assert_eq!(decode_answer(&encode_answer(&answer)), Ok(answer)),
+        _ => {}
+    }
 }
 
 /// A guardian that gets this packet is there afterwards; and what it is asked to start, and cannot, it refuses. A packet

@@ -10,6 +10,7 @@ use provisor_actors::os::strange;
 pub fn take(bytes: &[u8]) {
     strange::request(bytes);
     strange::reply(bytes);
+    strange::first_words(bytes);
     if let Some((along, packet)) = bytes.split_first() {
         strange::request(packet);
         strange::packet(packet, along & 1 != 0, along & 2 != 0);
