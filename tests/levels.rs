@@ -74,6 +74,14 @@ fn kill(pid: i32) {
     assert!(status.expect("kill runs").success());
 }
 
+/// Whether every thread of a process is stopped: else one might still see its guardian die.
+fn stands_still(pid: i32) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it is there").flatten();
+    let stat =
+        |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+    tasks.map(stat).all(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+}
+
 #[test]
 fn a_run_without_its_guardian_kills_all_at_every_level() {
     for level in STRONG.into_iter().filter(|level| has(level)) {
@@ -100,6 +108,7 @@ fn what_both_have_left_is_killed_by_the_next_run() {
         let mut stranger = stranger.stdin(Stdio::null()).spawn().expect("sleep starts");
         let guardian = guardian_of(started.pid());
         started.signal("STOP");
+        wait_until("it stands still", || stands_still(started.pid()));
         kill(guardian);
         started.signal("KILL");
         started.wait();

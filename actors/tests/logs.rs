@@ -233,7 +233,7 @@ async fn a_log_that_was_removed_while_it_was_written_is_told_of() {
     let spec = spec(Keep::Keep, false);
     logs.write(&spec, Stream::Stdout, Bytes::from("ab"), pending::<()>()).await;
     assert!(logs.barrier().is_empty());
-    std::fs::remove_file(folder.0.join("a.log")).expect("removed");
+    fs::remove_file(folder.0.join("a.log")).expect("removed");
     logs.write(&spec, Stream::Stdout, Bytes::from("cd"), pending::<()>()).await;
     logs.close(&spec);
     assert_eq!(logs.barrier(), [Arc::from("a.log")]);

@@ -29,6 +29,7 @@ use minijinja::Value;
 use provisor_core::Plan;
 use provisor_core::plan::{Containment, Query, Reuse};
 use provisor_core::rules::Rule;
+use provisor_core::text::is_clean;
 use provisor_core::tool::Tool;
 use provisor_core::verdict::Preset;
 
@@ -38,6 +39,7 @@ pub(crate) use self::problems::Problems;
 use self::proverif::Models;
 use self::shared::Shared;
 use crate::fault::{Fault, Problem};
+use crate::human;
 use crate::spec::{Job, Later};
 use crate::template::{self, Templates, Vars};
 
@@ -172,6 +174,7 @@ impl<'e> Lowering<'e> {
     fn meaning(&mut self) -> Meaning {
         self.check_job();
         let total = self.total();
+        let memory_budget = self.memory_budget();
         let slots = self.slots();
         let mut queries = self.expand();
         self.warn_of_models();
@@ -182,6 +185,7 @@ impl<'e> Lowering<'e> {
             job: self.job.name.value.clone(),
             slots,
             total,
+            memory_budget,
             reuse: self.job.reuse.unwrap_or_else(|| default_reuse(&queries)),
             containment: self.around.overrides.containment.or(self.job.containment).unwrap_or_default(),
             axes: self.axes.to_vec(),
@@ -197,7 +201,7 @@ impl<'e> Lowering<'e> {
         let why = match name.value.as_str() {
             "" => "is empty",
             text if text.len() > 255 => "has more than 255 bytes",
-            text if text.contains(char::is_control) => "holds a control character",
+            text if !is_clean(text) => "holds a control character",
             _ => return,
         };
         self.problems.fault(name.place, Fault::JobName { why });
@@ -215,6 +219,16 @@ impl<'e> Lowering<'e> {
         let written = self.job.limits.as_ref().and_then(|limits| limits.total.as_ref());
         let written = written.and_then(|total| self.limit("total", total));
         self.around.overrides.total.or(written)
+    }
+
+    /// A budget of nothing would let nothing run beside anything, which nobody means.
+    fn memory_budget(&mut self) -> Option<u64> {
+        let written = self.job.memory_budget.as_ref()?;
+        let budget = self.human(written, human::size)?;
+        if budget == 0 {
+            self.problems.fault(written.place, Fault::ZeroLimit { limit: "memory_budget" });
+        }
+        Some(budget)
     }
 
     fn slots(&mut self) -> usize {

@@ -105,7 +105,7 @@ with_settings! {
         overlap: Option<Later>,
         keep_last: Option<Later>,
         group: Option<Later>,
-        memory_budget: Option<Later>,
+        pub(crate) memory_budget: Option<Scalar>,
         pub(crate) containment: Option<Containment>,
         launcher: Option<Later>,
     }
@@ -113,7 +113,7 @@ with_settings! {
 
 impl Job {
     /// The forms of a whole job that are promised and not there.
-    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 9] {
+    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 8] {
         [
             ("passes", self.passes),
             ("race", self.race),
@@ -122,7 +122,6 @@ impl Job {
             ("overlap", self.overlap),
             ("keep_last", self.keep_last),
             ("group", self.group),
-            ("memory_budget", self.memory_budget),
             ("launcher", self.launcher),
         ]
     }

@@ -119,6 +119,12 @@ impl Desk {
         self.roster.waiting()
     }
 
+    /// Why nothing could be started any more, if so.
+    #[must_use]
+    pub const fn exhausted(&self) -> Option<&Arc<str>> {
+        self.roster.exhausted()
+    }
+
     /// The rows that are not known to be on the disk, in the order in which they were sent there. They are no more than
     /// what ran while the disk took none.
     pub fn unwritten(&self) -> impl ExactSizeIterator<Item = &Arc<Row>> {
@@ -236,7 +242,7 @@ impl Desk {
 
     fn obey(&mut self, order: Order, out: &mut Vec<Effect>) {
         match order {
-            Order::Start { query, attempt } => self.start(query, attempt, out),
+            Order::Start { query, attempt, memory } => self.start(query, attempt, memory, out),
             Order::Abort { query, cause, forced } => {
                 if self.live.contains_key(&query) {
                     out.push(Effect::Abort { query, cause, forced });
@@ -254,13 +260,13 @@ impl Desk {
         }
     }
 
-    fn start(&mut self, query: Place, attempt: u32, out: &mut Vec<Effect>) {
+    fn start(&mut self, query: Place, attempt: u32, memory: Option<u64>, out: &mut Vec<Effect>) {
         let Some(asked) = self.papers.query(query) else { return };
         let log: Arc<str> = (self.papers.log_name)(&asked.id, attempt).into();
         let live =
             Live { attempt, log: Arc::clone(&log), log_is_whole: true, started_us: None, has_left: false };
         self.live.insert(query, live);
-        out.push(Effect::Start { query, attempt, log });
+        out.push(Effect::Start { query, attempt, log, memory });
         out.push(Effect::Count(Change::Started));
     }
 

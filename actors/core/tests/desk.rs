@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use provisor_core::cause::{Cause, Outcome};
 use provisor_core::desk::{Desk, Effect, Event, Failure, News, PATIENCE, Papers};
-use provisor_core::plan::{Command, Judging, Limits, Logs, Plan, Query, Reuse, Stdin};
+use provisor_core::plan::{Command, Containment, Judging, Limits, Logs, Plan, Query, Reuse, Stdin};
 use provisor_core::process::Fact;
-use provisor_core::roster::{Bounds, Entry, Place, Roster};
+use provisor_core::roster::{Bounds, Entry, Memory, Place, Roster};
 use provisor_core::tally::Change;
 use provisor_core::tick::Tick;
 use provisor_core::verdict::Preset;
@@ -41,10 +41,22 @@ fn desk(queries: Place, slots: usize) -> Desk {
         query,
         attempts_before: 0,
         retry: Arc::clone(&asked.retry),
+        memory: Memory::default(),
     });
-    let roster = Roster::new(Bounds { slots, deadline: None, unwritten: 100 }, entries);
-    let plan =
-        Plan { job: "test".into(), slots, total: None, reuse: Reuse::Never, axes: Vec::new(), queries };
+    let roster = Roster::new(
+        Bounds { slots, deadline: None, unwritten: 100, memory_budget: None, machine_memory: None },
+        entries,
+    );
+    let plan = Plan {
+        job: "test".into(),
+        slots,
+        total: None,
+        memory_budget: None,
+        reuse: Reuse::Never,
+        containment: Containment::default(),
+        axes: Vec::new(),
+        queries,
+    };
     let papers = Papers {
         plan: Arc::new(plan),
         containment: "sweep".into(),

@@ -181,6 +181,13 @@ impl Reader {
         Ok(counts.into_iter().collect())
     }
 
+    /// The largest resident set that was seen of each query in earlier runs, in KiB, by its id.
+    pub fn peaks(&self) -> Result<HashMap<String, u64>, StoreError> {
+        let sql = "SELECT query, max(max_rss_kib) FROM attempts WHERE max_rss_kib > 0 GROUP BY query";
+        let peaks = self.all(sql, |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+        Ok(peaks.into_iter().map(|(query, kib)| (query, kib.unsigned_abs())).collect())
+    }
+
     /// The rows of earlier runs: first those of queries that were in an older plan only, then in the plan's order.
     pub fn past(&self) -> Result<Vec<PastRow>, StoreError> {
         self.all(

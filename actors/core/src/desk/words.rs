@@ -83,6 +83,8 @@ pub enum Effect {
         attempt: u32,
         /// The name of its log.
         log: Arc<str>,
+        /// The limit of its memory, in bytes: the plan's, or more after it was killed for that.
+        memory: Option<u64>,
     },
     /// End an attempt.
     Abort {

@@ -11,6 +11,7 @@ use provisor_core::tick::Tick;
 use provisor_core::verdict::{self, Finding, Judgement};
 
 use crate::faults::Fault;
+use crate::laws::SHORT;
 use crate::nursery::Child;
 use crate::office::Mail;
 use crate::world::{Happening, World};
@@ -40,6 +41,8 @@ pub(crate) enum Told {
 pub(crate) struct Actor {
     machine: Process<Hearing>,
     pub(crate) child: Option<u64>,
+    /// The limit of its memory.
+    pub(crate) memory: Option<u64>,
     /// Nothing is to be done for its child any more.
     is_swept: bool,
     /// When its timer rings.
@@ -54,6 +57,7 @@ impl Actor {
         Self {
             machine: Process::new(Hearing::default(), limits, Patience::default()),
             child: None,
+            memory: limits.memory,
             is_swept: false,
             armed: None,
             control_floor: now,
@@ -93,7 +97,9 @@ impl World {
                 process::Event::Spawned
             }
             Told::NotSpawned { transient } => {
-                process::Event::SpawnFailed { transient, text: "it cannot be started".into() }
+                let text = if transient { SHORT } else { "there is no such program" };
+                let transient = transient && self.fault != Some(Fault::ShortageIsFinal);
+                process::Event::SpawnFailed { transient, text: text.into() }
             }
             Told::Chunk(text) => process::Event::Chunk(Stream::Stdout, text),
             Told::Eof(stream) => process::Event::Eof(stream),

@@ -43,12 +43,18 @@ pub(crate) enum Fault {
     RetryForgotten,
     /// Nobody says that an actor has panicked.
     DeathNotTold,
+    /// The roster is not told what a query is expected to need.
+    MemoryForgotten,
+    /// Whoever was killed for its memory is given what it had.
+    RaisedLimitForgotten,
+    /// A start that the system had no means for is taken for a failure.
+    ShortageIsFinal,
     /// Whoever waits again is not counted as waiting.
     RequeuedNotCounted,
 }
 
 impl Fault {
-    pub(crate) const ALL: [(Self, Law); 20] = [
+    pub(crate) const ALL: [(Self, Law); 23] = [
         (Self::AckBeforeSync, Law::NoAcknowledgedRowIsLost),
         (Self::CommitAfterCount, Law::NoAcknowledgedRowIsLost),
         (Self::FailedSyncIgnored, Law::NoAcknowledgedRowIsLost),
@@ -68,6 +74,9 @@ impl Fault {
         (Self::StalledDiskIgnored, Law::NothingStartsWhileTheDiskIsFull),
         (Self::RetryForgotten, Law::EveryQueryEnds),
         (Self::DeathNotTold, Law::EveryQueryEnds),
+        (Self::MemoryForgotten, Law::MemoryIsNeverExceeded),
+        (Self::RaisedLimitForgotten, Law::WhoNeedsMoreIsGivenMore),
+        (Self::ShortageIsFinal, Law::AShortageIsNoRow),
         (Self::RequeuedNotCounted, Law::TheCountsAreTrue),
     ];
 }

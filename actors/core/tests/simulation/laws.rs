@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use provisor_core::cause::{End, Exit};
+use provisor_core::cause::{Cause, End, Exit};
 use provisor_core::roster::Place;
 use provisor_core::row::Row;
 
+use crate::nursery::Child;
 use crate::office::Office;
 use crate::world::World;
 
@@ -20,11 +21,17 @@ pub(crate) enum Law {
     TheCountsAreTrue,
     NoProcessIsWithoutOwner,
     SlotsAreNeverExceeded,
+    MemoryIsNeverExceeded,
+    WhoNeedsMoreIsGivenMore,
+    AShortageIsNoRow,
     NothingStartsWhileTheDiskIsFull,
     NothingStartsInAnEndingRun,
     AnInterruptionEndsTheRun,
     EveryQueryEnds,
 }
+
+/// What is said of a start that the system had no means for.
+pub(crate) const SHORT: &str = "the system is short of something";
 
 /// A law that was broken.
 #[derive(Clone, Debug)]
@@ -55,6 +62,10 @@ pub(crate) struct Witness {
     sent_now: BTreeSet<Key>,
     last_now: BTreeSet<Place>,
     acknowledged_now: BTreeSet<Key>,
+    /// Queries whose last attempt in this run was killed for its memory, and the limit that it had.
+    pub(crate) was_too_small: BTreeMap<Place, Option<u64>>,
+    /// The limit of the attempt that runs.
+    memory: BTreeMap<Place, Option<u64>>,
 }
 
 impl Witness {
@@ -62,6 +73,7 @@ impl Witness {
         self.sent_now.clear();
         self.last_now.clear();
         self.acknowledged_now.clear();
+        self.was_too_small.clear();
         for row in taken_for_done {
             self.acknowledge(row);
         }
@@ -73,6 +85,17 @@ impl Witness {
         let acknowledged = self.acknowledged.contains(&key);
         holds(!acknowledged, Law::NoRowIsDoubled, || format!("{key:?} was acknowledged before"))?;
         holds(self.sent_now.insert(key), Law::NoRowIsDoubled, || format!("{key:?} is sent twice"))?;
+        let End::NotStarted(why) = &row.outcome.end else { return self.row_of_a_process(row) };
+        let is_short = &**why == SHORT && row.outcome.cause == Cause::Exited;
+        holds(!is_short, Law::AShortageIsNoRow, || format!("{key:?} failed: {why}"))?;
+        self.row_of_a_process(row)
+    }
+
+    fn row_of_a_process(&mut self, row: &Arc<Row>) -> Verdict {
+        let key = (row.query, row.attempt);
+        if row.outcome.cause == Cause::MemoryLimit {
+            self.was_too_small.insert(row.query, self.memory.get(&row.query).copied().flatten());
+        }
         let first = !row.last || self.last_now.insert(row.query);
         self.sent.insert(key, Arc::clone(row));
         holds(first, Law::NoRowIsDoubled, || format!("query {} has two rows", row.query))
@@ -92,8 +115,12 @@ impl Witness {
     }
 
     /// What is done is not run again.
-    pub(crate) fn attempt_starts(&self, query: Place) -> Verdict {
+    pub(crate) fn attempt_starts(&mut self, query: Place, memory: Option<u64>) -> Verdict {
         let settled = self.settled.contains(&query);
+        self.memory.insert(query, memory);
+        let before = self.was_too_small.get(&query).copied().flatten();
+        let is_more = before.is_none_or(|before| memory.is_none_or(|memory| memory > before));
+        holds(is_more, Law::WhoNeedsMoreIsGivenMore, || format!("query {query} has {memory:?} again"))?;
         holds(!settled, Law::NoRowIsDoubled, || format!("query {query} is run again, and it was done"))
     }
 
@@ -169,6 +196,22 @@ pub(crate) fn slots_are_never_exceeded(world: &World) -> Verdict {
         world.children.values().filter(|child| child.leader && !child.is_doomed && ours(child.run)).count();
     let slots = world.scenario.slots;
     holds(alive <= slots, Law::SlotsAreNeverExceeded, || format!("{alive} run in {slots} slots"))
+}
+
+/// Those that run are expected to need no more than there is, and who was killed for its memory runs alone.
+pub(crate) fn memory_is_never_exceeded(world: &World) -> Verdict {
+    let ours = |child: &&Child| child.leader && !child.is_doomed && !child.is_stuck && child.run == world.run;
+    let alive: Vec<_> = world.children.values().filter(ours).collect();
+    let budget = world.scenario.plan.memory_budget;
+    let share = budget.map_or(0, |budget| budget / world.scenario.slots as u64);
+    let asked = |child: &Child| world.scenario.plan.queries[child.query as usize].limits.memory;
+    let needed: u64 = alive.iter().map(|child| child.memory.max(asked(child)).unwrap_or(share)).sum();
+    let fits = budget.is_none_or(|budget| needed <= budget);
+    let is_lonely = alive.iter().any(|child| world.witness.was_too_small.contains_key(&child.query));
+    let holds_for_all = alive.len() <= 1 || (fits && !is_lonely);
+    holds(holds_for_all, Law::MemoryIsNeverExceeded, || {
+        format!("{needed} of {budget:?} is needed: {alive:?}")
+    })
 }
 
 /// While the writer says that it cannot write, and after the end of the run was asked for, nothing starts.

@@ -145,6 +145,8 @@ impl World {
         self.witness.run_ends(&unwritten)?;
         self.story.rows += office.counts.done as u64;
         if is_calm {
+            let is_short = office.desk.exhausted().is_some();
+            holds(!is_short, Law::EveryQueryEnds, || "it gave up in a calm world".into())?;
             let missing = office.todo.iter().find(|query| !self.witness.has_row(**query));
             holds(missing.is_none(), Law::EveryQueryEnds, || format!("query {missing:?} has no row"))?;
             holds(unwritten.is_empty(), Law::EveryQueryEnds, || "rows wait for the disk".into())?;

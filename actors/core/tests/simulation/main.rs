@@ -87,9 +87,10 @@ fn one_world() {
 #[test]
 fn every_planted_fault_is_found_by_its_law() {
     for (fault, law) in Fault::ALL {
-        let found = (0..USUAL).find_map(|seed| live(seed, Some(fault)).err().map(|broken| (seed, broken)));
-        let (seed, broken) = found.unwrap_or_else(|| panic!("{fault:?} is found by no law"));
-        assert_eq!(broken.law, law, "{fault:?}, seed {seed}: {}", broken.how);
+        // A fault may break more than one law; its own it breaks somewhere.
+        let finds = |seed| live(seed, Some(fault)).err().filter(|broken| broken.law == law);
+        let found = (0..USUAL).find_map(|seed| finds(seed).map(|broken| (seed, broken)));
+        let (seed, broken) = found.unwrap_or_else(|| panic!("{fault:?} is not found by {law:?}"));
         say(&format!("{fault:?}: {law:?}, seed {seed}: {}", broken.how));
     }
 }

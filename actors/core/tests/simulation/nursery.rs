@@ -1,6 +1,6 @@
 //! The guardian and its children: processes that print, leave, ignore Term, never die, and leave others behind.
 
-use provisor_core::cause::{Exit, Usage};
+use provisor_core::cause::{Cause, Excess, Exit, Usage};
 use provisor_core::process::Departure;
 use provisor_core::roster::Place;
 use provisor_core::rules::Stream;
@@ -12,12 +12,17 @@ use crate::office::Mail;
 use crate::scenario::{MILLI, SECOND};
 use crate::world::{Happening, World};
 
+/// How a process leaves that the kernel kills for its memory, and no other.
+const OUT_OF_MEMORY: Exit = Exit::Signal(109);
+
 /// A tree of processes.
 #[derive(Clone, Debug)]
 pub(crate) struct Child {
     pub(crate) run: u32,
     pub(crate) query: Place,
     pub(crate) attempt: u32,
+    /// The limit of its memory.
+    pub(crate) memory: Option<u64>,
     pub(crate) leader: bool,
     /// Those that outlive the leader until somebody ends them.
     pub(crate) strays: u32,
@@ -87,6 +92,7 @@ impl World {
                 self.doom(child, 50 * MILLI);
             }
             laws::slots_are_never_exceeded(self)?;
+            laws::memory_is_never_exceeded(self)?;
         }
         Ok(())
     }
@@ -105,6 +111,7 @@ impl World {
             run: self.run,
             query,
             attempt,
+            memory: self.memory_of(query, attempt),
             leader: true,
             strays: u32::try_from(strays).unwrap_or_default(),
             holds_pipes: strays > 0 && self.dice.percent(50),
@@ -119,6 +126,11 @@ impl World {
         self.post(answered, Happening::Actor { query, attempt, told: Told::Spawned(id) });
         self.lead_a_life(id, query);
         id
+    }
+
+    fn memory_of(&self, query: Place, attempt: u32) -> Option<u64> {
+        let actor = self.office.as_ref().and_then(|office| office.actors.get(&(query, attempt)));
+        actor.and_then(|actor| actor.memory)
     }
 
     /// What it will do, if nobody ends it.
@@ -142,6 +154,7 @@ impl World {
                 0 => Exit::Code(1),
                 1 => Exit::Code(75),
                 2 => Exit::Signal(11),
+                3 => OUT_OF_MEMORY,
                 _ => Exit::Code(0),
             };
             self.post(until, Happening::LeaderEnds { child, exit, by_itself: true });
@@ -193,7 +206,9 @@ impl World {
         if !keeps_open {
             self.closes_its_output(id);
         }
-        self.end_answer(id, Told::Exited(Departure { exit, usage: Usage::default(), refined: None }));
+        let refined = (exit == OUT_OF_MEMORY)
+            .then(|| Excess { cause: Cause::MemoryLimit, evidence: "it was killed for its memory".into() });
+        self.end_answer(id, Told::Exited(Departure { exit, usage: Usage::default(), refined }));
     }
 
     pub(crate) fn term(&mut self, id: u64) {

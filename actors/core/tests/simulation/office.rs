@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use provisor_core::cause::Cause;
 use provisor_core::desk::{Desk, Effect, Event, Failure, News, Papers};
+use provisor_core::plan::Limits;
 use provisor_core::process::Fact;
-use provisor_core::roster::{Bounds, Entry, Place, Roster};
+use provisor_core::roster::{Bounds, Entry, Memory, Place, Roster};
 use provisor_core::tally::{Change, Class, Counts};
 use provisor_core::tick::Tick;
 
@@ -58,10 +59,14 @@ impl Office {
             slots: world.scenario.slots,
             deadline: world.trouble.deadline.map(|deadline| Tick::ZERO + deadline),
             unwritten: world.scenario.unwritten,
+            memory_budget: plan.memory_budget,
+            machine_memory: None,
         };
         let entry = |&(query, attempts_before): &(Place, u32)| {
-            let retry = Arc::clone(&plan.queries[query as usize].retry);
-            Entry { query, attempts_before, retry }
+            let asked = &plan.queries[query as usize];
+            let limit = asked.limits.memory.filter(|_| !world.is(Fault::MemoryForgotten));
+            let memory = Memory { limit, peak: None };
+            Entry { query, attempts_before, retry: Arc::clone(&asked.retry), memory }
         };
         let roster = Roster::new(bounds, todo.iter().map(entry));
         let papers = Papers {
@@ -217,7 +222,7 @@ impl World {
         let forgets_requeued = self.is(Fault::RequeuedNotCounted);
         let Some(office) = &mut self.office else { return };
         match effect {
-            Effect::Start { query, attempt, .. } => self.start(query, attempt),
+            Effect::Start { query, attempt, memory, .. } => self.start(query, attempt, memory),
             Effect::Abort { query, cause, forced } => {
                 if let Some(&attempt) = office.live.get(&query) {
                     self.control(query, attempt, Told::Abort { cause, forced });
@@ -236,13 +241,16 @@ impl World {
         }
     }
 
-    fn start(&mut self, query: Place, attempt: u32) {
+    fn start(&mut self, query: Place, attempt: u32, memory: Option<u64>) {
         let Some(office) = &mut self.office else { return };
         let limits = self.scenario.plan.queries[query as usize].limits;
+        let memory = if self.fault == Some(Fault::RaisedLimitForgotten) { limits.memory } else { memory };
+        let limits = Limits { memory, ..limits };
         let actor = Actor::new(limits, self.now);
         office.live.insert(query, attempt);
         office.actors.insert((query, attempt), actor);
-        let verdict = laws::nothing_starts_out_of_time(office).and(self.witness.attempt_starts(query));
+        let verdict =
+            laws::nothing_starts_out_of_time(office).and(self.witness.attempt_starts(query, memory));
         self.found(verdict);
         self.control(query, attempt, Told::Begin);
         if self.dice.percent(self.trouble.panics) {

@@ -4,13 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use provisor_core::plan::{Command, Judging, Limits, Logs, Plan, Query, Retry, RetryOn, Reuse, Stdin};
+use provisor_core::plan::{
+    Command, Containment, Judging, Limits, Logs, Plan, Query, Retry, RetryOn, Reuse, Stdin,
+};
 use provisor_core::verdict::Preset;
 
 use crate::dice::Dice;
 
 pub(crate) const MILLI: u64 = 1000;
 pub(crate) const SECOND: u64 = 1000 * MILLI;
+
+/// The memory that a job may be given, in bytes. They are few, as those of its queries are.
+const BUDGET: u64 = 100;
 
 pub(crate) struct Scenario {
     pub(crate) plan: Arc<Plan>,
@@ -92,8 +97,18 @@ fn plan(dice: &mut Dice, n: u64, slots: usize) -> Plan {
         record: false,
     };
     let queries = (0..n).map(query).collect();
+    let memory_budget = dice.percent(30).then_some(BUDGET);
     let reuse = dice.pick(&[Reuse::Conclusive, Reuse::Unfinished]);
-    Plan { job: "simulated".into(), slots, total: None, reuse, axes: Vec::new(), queries }
+    Plan {
+        job: "simulated".into(),
+        slots,
+        total: None,
+        memory_budget,
+        reuse,
+        containment: Containment::default(),
+        axes: Vec::new(),
+        queries,
+    }
 }
 
 fn retry(dice: &mut Dice) -> Retry {
@@ -106,6 +121,7 @@ fn retry(dice: &mut Dice) -> Retry {
         RetryOn::WallLimit,
         RetryOn::Silent,
         RetryOn::Lost,
+        RetryOn::MemoryLimit,
     ];
     let on = endings.into_iter().filter(|_| dice.percent(40)).collect();
     let backoff = Duration::from_millis(dice.pick(&[0, 10, 1000, 60_000]));
@@ -119,6 +135,7 @@ fn limits(dice: &mut Dice) -> Limits {
         wall: wall.map(Duration::from_millis),
         silence: silence.map(Duration::from_millis),
         grace: Duration::from_millis(dice.pick(&[0, 10, 500, 5000])),
+        memory: dice.pick(&[None, Some(10), Some(40), Some(90), Some(150)]),
         ..Limits::default()
     }
 }
@@ -155,7 +172,7 @@ impl Trouble {
         let breaks = dice.percent(8).then(|| (moment(dice), dice.percent(50)));
         let shortage = dice.percent(25).then(|| {
             let from = moment(dice);
-            let lasts = dice.pick(&[SECOND, 10 * SECOND, 100 * SECOND]);
+            let lasts = dice.pick(&[SECOND, 10 * SECOND, 1000 * SECOND]);
             (from, from + dice.below(lasts))
         });
         let panics = dice.pick(&[0, 0, 0, 5]);
