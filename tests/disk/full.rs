@@ -144,6 +144,8 @@ fn a_log_on_a_full_disk_does_not_end_its_query() {
     let first = rows(&desk.read("first.csv"));
     assert_eq!(desk.read("first.code").trim(), "0", "{}", desk.read("first.err"));
     assert!(first.values().all(|row| row["cause"] == "exited" && row["verdict"] == "first"), "{first:?}");
+    let line = "RESULT; its log could not be written and is incomplete";
+    assert!(first.values().all(|row| row["line"] == line), "{first:?}");
     let err = desk.read("first.err");
     let told = fs::read(desk.file("first.evidence")).expect("a copy of the database");
     let told = String::from_utf8_lossy(&told);
