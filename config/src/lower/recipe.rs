@@ -263,7 +263,11 @@ impl<'e> Lowering<'e> {
         self.human(written, human::duration)
     }
 
-    pub(super) fn human<T>(&mut self, written: &Scalar, read: fn(&str) -> Result<T, HumanError>) -> Option<T> {
+    pub(super) fn human<T>(
+        &mut self,
+        written: &Scalar,
+        read: fn(&str) -> Result<T, HumanError>,
+    ) -> Option<T> {
         match read(&written.value.to_string()) {
             Ok(value) => Some(value),
             Err(error) => {
