@@ -7,7 +7,7 @@ use provisor_config::{Lowered, Overrides, Surroundings, human};
 
 use crate::cli::SpecArgs;
 use crate::failure::Failure;
-use crate::view::{stderr_has_colors, tell};
+use crate::view::{stderr_has_colors, tell_rendered};
 
 /// Reads a spec with everything that was typed put over it.
 pub(crate) fn load(args: &SpecArgs) -> Result<Lowered, Failure> {
@@ -17,9 +17,6 @@ pub(crate) fn load(args: &SpecArgs) -> Result<Lowered, Failure> {
 }
 
 fn overrides(args: &SpecArgs) -> Result<Overrides, Failure> {
-    if args.memory.is_some() {
-        return Err(usage("--memory", "the memory limit is not enforced yet; leave it out"));
-    }
     if args.slots == Some(0) {
         return Err(usage("-j", "at least one query must be able to run; leave it out for one per CPU"));
     }
@@ -27,6 +24,7 @@ fn overrides(args: &SpecArgs) -> Result<Overrides, Failure> {
         slots: args.slots,
         wall: limit("--wall", args.wall.as_deref())?,
         silence: limit("--silence", args.silence.as_deref())?,
+        memory: size("--memory", args.memory.as_deref())?,
         grace: duration("--grace", args.grace.as_deref())?,
         total: limit("--deadline", args.deadline.as_deref())?,
         containment: args.containment,
@@ -50,6 +48,15 @@ pub(crate) fn duration(option: &str, text: Option<&str>) -> Result<Option<Durati
     text.map(|text| human::duration(text).map_err(wrong)).transpose()
 }
 
+/// A limit of a size as people type it.
+fn size(option: &str, text: Option<&str>) -> Result<Option<u64>, Failure> {
+    let wrong = |error: human::HumanError| usage(option, &format!("{error}: {}", error.hint()));
+    match text.map(|text| human::size(text).map_err(wrong)).transpose()? {
+        Some(0) => Err(usage(option, "the limit is zero: leave it out, or give it some bytes")),
+        limit => Ok(limit),
+    }
+}
+
 fn usage(option: &str, text: &str) -> Failure {
     Failure::Usage(format!("{option}: {text}"))
 }
@@ -59,6 +66,6 @@ pub(crate) fn warn(lowered: &Lowered, spec: &Path) {
     if !lowered.warnings.is_empty() {
         let text =
             provisor_config::render_problems(&lowered.warnings, spec, &lowered.text, stderr_has_colors());
-        tell(text.trim_end());
+        tell_rendered(text.trim_end());
     }
 }

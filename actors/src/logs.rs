@@ -4,6 +4,8 @@
 //! turn; control never does, and the thread waits for the disk only. A log that cannot be written is marked and given up for
 //! good, and its query goes on: a log with a hole must not look whole because there was room again later.
 
+mod ends;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write as _;
@@ -18,6 +20,8 @@ use provisor_core::plan::Logs as Keep;
 use provisor_core::record::{self, Happening};
 use provisor_core::rules::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use ends::Ends;
 
 /// Bytes on their way to the disk at most, over all children.
 const IN_FLIGHT: u32 = 4 << 20;
@@ -289,6 +293,8 @@ struct OpenedLog {
     broken: bool,
     /// What `Tail` keeps, so far.
     tail: Vec<u8>,
+    /// What `Ends` keeps, so far.
+    ends: Option<Ends>,
     /// Timing lines that are not written yet.
     lines: String,
 }
@@ -297,7 +303,7 @@ impl OpenedLog {
     fn new(open: &mut OpenLog, log: &LogSpec) -> Self {
         let file = match log.keep {
             Keep::Drop => None,
-            Keep::Keep | Keep::Tail(_) => {
+            Keep::Keep | Keep::Tail(_) | Keep::Ends(_) => {
                 open(&log.name).inspect_err(|error| complain(&log.name, error)).ok()
             }
         };
@@ -306,7 +312,17 @@ impl OpenedLog {
         let mut lines = String::new();
         record::write_head(&mut lines);
         let broken = (log.is_kept() && file.is_none()) || (log.record && timing.is_none());
-        Self { name: Arc::clone(&log.name), keep: log.keep, file, timing, broken, tail: Vec::new(), lines }
+        let ends = if let Keep::Ends(most) = log.keep { Some(Ends::new(most)) } else { None };
+        Self {
+            name: Arc::clone(&log.name),
+            keep: log.keep,
+            file,
+            timing,
+            broken,
+            tail: Vec::new(),
+            ends,
+            lines,
+        }
     }
 
     fn note(&mut self, at: Duration, happening: Happening) {
@@ -326,6 +342,12 @@ impl OpenedLog {
                     self.tail.drain(..self.tail.len() - most);
                 }
             }
+            Keep::Ends(_) => {
+                if let Some(ends) = &mut self.ends {
+                    let head = ends.take(bytes);
+                    self.write_out(head);
+                }
+            }
             Keep::Drop => {}
         }
     }
@@ -335,6 +357,9 @@ impl OpenedLog {
             let tail = std::mem::take(&mut self.tail);
             let most = usize::try_from(most).unwrap_or(usize::MAX);
             self.write_out(&tail[tail.len().saturating_sub(most)..]);
+        }
+        if let Some(mut ends) = self.ends.take() {
+            self.write_out(&ends.finish());
         }
         self.write_lines();
         if self.file.as_ref().is_some_and(is_gone) || self.timing.as_ref().is_some_and(is_gone) {

@@ -169,10 +169,10 @@ pub(crate) struct Limits {
     pub(crate) silence: Option<Scalar>,
     pub(crate) grace: Option<Scalar>,
     pub(crate) total: Option<Scalar>,
-    pub(crate) cpu: Option<Later>,
-    pub(crate) memory: Option<Later>,
-    pub(crate) output: Option<Later>,
-    pub(crate) processes: Option<Later>,
+    pub(crate) cpu: Option<Scalar>,
+    pub(crate) memory: Option<Scalar>,
+    pub(crate) output: Option<Scalar>,
+    pub(crate) processes: Option<Scalar>,
 }
 
 /// `inherit_env: ...`.

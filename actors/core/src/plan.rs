@@ -190,7 +190,14 @@ pub enum RetryOn {
     WallLimit,
     /// It was silent for too long.
     Silent,
-    /// It was killed for its memory: it is tried again alone, with twice its limit.
+    /// It reached its limit of CPU time.
+    CpuLimit,
+    /// It reached its limit of output.
+    OutputLimit,
+    /// It reached its limit of processes.
+    ProcessLimit,
+    /// It reached its memory limit, or the kernel killed it for want of memory: it is tried again alone, with twice its
+    /// limit.
     MemoryLimit,
     /// Its actor died.
     Lost,
@@ -213,6 +220,8 @@ pub enum Logs {
     Keep,
     /// The last so many bytes.
     Tail(u64),
+    /// The first and the last so many bytes, and between them a line that tells how many were left out.
+    Ends(u64),
     /// None.
     Drop,
 }

@@ -103,6 +103,10 @@ fn each_ending_is_retried_by_its_own_name_only() {
         (RetryOn::ExitCode(75), exited(75)),
         (RetryOn::WallLimit, limit(Cause::WallLimit)),
         (RetryOn::Silent, limit(Cause::Silent)),
+        (RetryOn::CpuLimit, limit(Cause::CpuLimit)),
+        (RetryOn::OutputLimit, limit(Cause::OutputLimit)),
+        (RetryOn::ProcessLimit, limit(Cause::ProcessLimit)),
+        (RetryOn::MemoryLimit, limit(Cause::MemoryLimit)),
         (RetryOn::Lost, Outcome::lost("panicked".into())),
     ];
     for (on, _) in &endings {

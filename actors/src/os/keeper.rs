@@ -6,6 +6,7 @@
 
 mod ending;
 mod last;
+mod measuring;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::File;
@@ -22,6 +23,7 @@ use provisor_core::containment::Level;
 use super::begin::Beginning;
 use super::cgroup::{QueryGroups, RunGroups};
 use super::looks::Looks;
+use super::meter::Meter;
 use super::packet::{Inbox, Outbox, Packet};
 use super::spawn::{Born, Failed, Spawner};
 use super::sweep::{Leaders, Orphans, Sweep};
@@ -74,6 +76,7 @@ pub(super) struct Keeper {
     killed: VecDeque<(Instant, u64)>,
     round_wait: Duration,
     looks: Looks,
+    meter: Meter,
     /// Something has ended since the last look: there may be zombies.
     has_ended_unlooked: bool,
     /// All children stand still, also those that are born now.
@@ -112,6 +115,7 @@ impl Keeper {
             killed: VecDeque::new(),
             round_wait: ending::ROUND,
             looks: Looks::new(Instant::now()),
+            meter: Meter::new(),
             has_ended_unlooked: false,
             paused: false,
             outbox: Outbox::default(),
@@ -139,14 +143,22 @@ impl Keeper {
                 }
             }
             self.end_round();
+            self.measure();
             connected &= self.wish_for_room().is_ok();
         }
         self.end_everything();
     }
 
+    /// Whether no child of its making is there.
+    #[cfg(feature = "testing")]
+    pub(super) fn is_idle(&self) -> bool {
+        self.children.is_empty()
+    }
+
     fn timeout(&self) -> EpollTimeout {
         let idle = self.children.is_empty() && self.orphans.is_empty() && !self.has_ended_unlooked;
-        let longest = self.next_round().or_else(|| (!idle).then_some(LOOK_EVERY));
+        let rest = (!idle).then_some(LOOK_EVERY);
+        let longest = self.next_round().or(rest).into_iter().chain(self.meter.wait(Instant::now())).min();
         longest.map_or(EpollTimeout::NONE, |longest| {
             // Rounded up: a wait that is cut off is followed by one of nothing.
             let millis = longest.as_nanos().div_ceil(1_000_000);
@@ -171,7 +183,7 @@ impl Keeper {
 
     /// An error means that the supervisor is gone. What is not understood is passed over; a Spawn that is not, or
     /// whose descriptors did not all arrive, is refused.
-    fn on_packet(&mut self, packet: Packet<'_>) -> io::Result<()> {
+    pub(super) fn on_packet(&mut self, packet: Packet<'_>) -> io::Result<()> {
         let Packet { bytes, mut fds, short } = packet;
         let Ok(Request::Large { id, length }) = Request::decode(bytes) else {
             return match Request::spawn_id(bytes) {
@@ -232,6 +244,7 @@ impl Keeper {
                 }
                 let cookie: Box<[u8]> = request.cookie.to_bytes().into();
                 self.leaders.insert(id, born.pid, &cookie);
+                self.meter.watch(id, born.pid, limits, groups.hold());
                 let pidfd = Some(born.pidfd);
                 let kept = Kept { pid: born.pid, cookie, pidfd, groups, ending: Ending::Open };
                 self.children.insert(id, kept);

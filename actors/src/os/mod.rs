@@ -15,6 +15,7 @@ mod link;
 pub mod listen;
 pub mod local;
 mod looks;
+mod meter;
 mod namespace;
 pub mod orphans;
 mod output;
@@ -23,6 +24,8 @@ mod program;
 pub mod remains;
 pub mod signals;
 mod spawn;
+#[cfg(feature = "testing")]
+pub mod strange;
 mod sweep;
 pub mod terminal;
 pub mod token;

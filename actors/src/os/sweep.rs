@@ -269,6 +269,14 @@ impl Orphans {
         self.owned.remove(&id);
     }
 
+    /// Tells of a live leader, of its orphans as of the last look, and of everything below them. For counting only.
+    pub(super) fn visit_tree(&self, id: u64, leader: Pid, visit: &mut dyn FnMut(i32)) {
+        self.proc.count_alive(leader.as_raw(), visit);
+        for pid in self.of(id) {
+            self.proc.count_alive(pid, visit);
+        }
+    }
+
     /// Sends a signal to everything below a live leader.
     pub(super) fn signal_below(&self, leader: Pid, signal: Signal) {
         self.proc.signal_below(leader.as_raw(), signal, &mut |_| {});

@@ -26,7 +26,8 @@ macro_rules! columns {
             $query,
             ", ",
             $attempt,
-            ", last, fingerprint, judging, wall_limit_us, silence_limit_us, grace_us, cause, ending, first_cause, ",
+            ", last, fingerprint, judging, wall_limit_us, silence_limit_us, ",
+            "cpu_limit_us, memory_limit, output_limit, processes_limit, grace_us, cause, ending, first_cause, ",
             "why, exit_code, signal, method, wall_us, cpu_us, max_rss_kib, leaked, leftovers, verdict, counts, ",
             "line, value, results, omitted, omitted_notes, started_us, log, log_is_whole, containment"
         )
@@ -296,12 +297,7 @@ impl StoredRow {
             attempt,
             fingerprint: Fingerprint(columns.take()?),
             judging: Fingerprint(columns.take()?),
-            limits: Limits {
-                wall: columns.optional_duration()?,
-                silence: columns.optional_duration()?,
-                grace: columns.duration()?,
-                ..Limits::default()
-            },
+            limits: columns.limits()?,
             outcome: read_outcome(&mut columns)?,
             started_us: columns.take()?,
             log: columns.take()?,

@@ -27,6 +27,9 @@ fn is_met(on: RetryOn, outcome: &Outcome) -> bool {
         (RetryOn::NoVerdict, End::Reaped(_)) => by_itself && outcome.judgement.verdict.is_none(),
         (RetryOn::WallLimit, End::Reaped(_)) => outcome.cause == Cause::WallLimit,
         (RetryOn::Silent, End::Reaped(_)) => outcome.cause == Cause::Silent,
+        (RetryOn::CpuLimit, End::Reaped(_)) => outcome.cause == Cause::CpuLimit,
+        (RetryOn::OutputLimit, End::Reaped(_)) => outcome.cause == Cause::OutputLimit,
+        (RetryOn::ProcessLimit, End::Reaped(_)) => outcome.cause == Cause::ProcessLimit,
         (RetryOn::MemoryLimit, End::Reaped(_)) => outcome.cause == Cause::MemoryLimit,
         _ => false,
     }
