@@ -66,7 +66,13 @@ async fn run(job: Job) -> usize {
 
 fn job(plan: &Arc<Plan>) -> Job {
     let todo = (0..plan.queries.len()).map(|place| (place as Place, 0)).collect();
-    Job { plan: Arc::clone(plan), todo, reused: Vec::new(), token: "bench".into() }
+    Job {
+        plan: Arc::clone(plan),
+        todo,
+        reused: Vec::new(),
+        token: "bench".into(),
+        memory: Default::default(),
+    }
 }
 
 fn ports(theatre: &Theatre) -> Ports<Ledger> {
@@ -104,6 +110,7 @@ fn plan(slots: usize) -> Plan {
         job: "null".into(),
         slots,
         total: None,
+        memory_budget: None,
         reuse: Reuse::Never,
         containment: Containment::Auto,
         axes: Vec::new(),

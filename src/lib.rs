@@ -6,6 +6,7 @@
 mod cli;
 mod diagnosis;
 mod failure;
+mod greeting;
 mod lost;
 mod manual;
 mod past;
@@ -19,6 +20,7 @@ mod results;
 mod run;
 mod session;
 mod settings;
+mod slots;
 mod status;
 mod view;
 

@@ -49,19 +49,25 @@ pub(crate) fn now() -> String {
 
 fn host() -> Value {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let field = |text: &str, name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name));
-        line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
-    };
-    let memory_kib = field(&read("/proc/meminfo"), "MemTotal")
-        .and_then(|text| text.split_whitespace().next().and_then(|number| number.parse::<u64>().ok()));
     json!({
         "name": read("/proc/sys/kernel/hostname").trim(),
         "kernel": read("/proc/sys/kernel/osrelease").trim(),
         "cpu": field(&read("/proc/cpuinfo"), "model name"),
         "cpus": std::thread::available_parallelism().map_or(1, usize::from),
-        "memory_kib": memory_kib,
+        "memory_kib": machine_memory_kib(),
     })
+}
+
+/// The machine's memory, where the system tells it.
+pub(crate) fn machine_memory_kib() -> Option<u64> {
+    let text = field(&fs::read_to_string("/proc/meminfo").ok()?, "MemTotal")?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
+/// The value behind a name in one of the system's tables.
+fn field(text: &str, name: &str) -> Option<String> {
+    let line = text.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
 }
 
 /// Each distinct program once: where it is, the hash of its bytes and, for ProVerif, what it says of its version.

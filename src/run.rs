@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use provisor_actors::disk;
 use provisor_actors::folder::Folder;
 use provisor_actors::messages::{Ending, Failure as RunFailure};
 use provisor_actors::os::contain::{Contain, Contained};
@@ -17,27 +16,28 @@ use provisor_actors::os::orphans::{self, Orphans};
 use provisor_actors::os::remains::{self, Remains};
 use provisor_actors::os::signals;
 use provisor_actors::rundir::{self, Left, RunDir};
-use provisor_actors::runtime::{Job, Launcher, LauncherFactory, Ports};
+use provisor_actors::runtime::{Job, KnownMemory, Launcher, LauncherFactory, Ports};
 use provisor_actors::store::{Opening, Store};
 use provisor_config::Lowered;
 use provisor_core::containment::Level;
 use provisor_core::plan::Logs;
-use provisor_core::reuse::Why;
 use provisor_core::roster::Place;
 use provisor_core::tally::{Class, Counts};
 use provisor_core::text::harmless_json;
-use provisor_core::{Cause, Plan};
+use provisor_core::{Cause, Plan, Query};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::cli::{Print, Progress, RunArgs};
 use crate::diagnosis;
 use crate::failure::{Failure, code};
+use crate::greeting::greet;
 use crate::lost::{self, Lost};
 use crate::past::{self, Outlook};
 use crate::provenance;
 use crate::session::{self, EVENTS, Parting, Show, Stage};
 use crate::settings;
+use crate::slots;
 use crate::view::groups::Groups;
 use crate::view::printer::Printer;
 use crate::view::whole_lines::Tagged;
@@ -67,7 +67,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     dir.note_groups(&contained.groups).map_err(|source| cannot_note(&dir, source))?;
     let mut store = Store::open_in(dir.folder(), &lowered.plan.job)?;
     let outlook = past::look(&lowered, &store, &dir, args)?;
-    let Lowered { plan, text, .. } = lowered;
+    let Lowered { mut plan, text, .. } = lowered;
+    if let Some(note) = slots::fit(&mut plan, signals::most_open_files()) {
+        tell(&note);
+    }
     let plan = Arc::new(plan);
     let prepared = prepare(&plan, &mut store, &outlook)?;
     let run_dir = Arc::new(dir.new_run_dir(prepared.run)?);
@@ -76,10 +79,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     write(&run_dir, "run.json", &pretty(&record))?;
     let show = show(args);
     greet(show, &plan, &outlook, &dir);
-    let Prepared { todo, reused, .. } = prepared;
+    let Prepared { todo, reused, memory, .. } = prepared;
     let asked =
         outlook.todo().chain(outlook.reused()).filter_map(|place| Place::try_from(place).ok()).collect();
-    let job = Job { plan: Arc::clone(&plan), todo, reused, token: dir.token().into() };
+    let job = Job { plan: Arc::clone(&plan), todo, reused, token: dir.token().into(), memory };
     let (events, inbox) = mpsc::channel(EVENTS);
     let printer = printer(args.print, dir.path())?;
     let tee = printer.as_ref().and_then(Tagged::for_lines);
@@ -118,7 +121,8 @@ struct End {
 impl End {
     /// An interruption may leave a row for every query, and yet there is something to take up.
     fn is_complete(&self) -> bool {
-        self.counts.left() == 0 && self.ending.stopped.is_none() && self.ending.failure.is_none()
+        let Ending { stopped, exhausted, .. } = &self.ending;
+        self.counts.left() == 0 && stopped.is_none() && exhausted.is_none() && self.ending.failure.is_none()
     }
 }
 
@@ -168,6 +172,7 @@ struct Prepared {
     todo: Vec<(Place, u32)>,
     reused: Vec<Class>,
     run: u64,
+    memory: KnownMemory,
 }
 
 fn prepare(plan: &Arc<Plan>, store: &mut Store, outlook: &Outlook) -> Result<Prepared, Failure> {
@@ -186,7 +191,19 @@ fn prepare(plan: &Arc<Plan>, store: &mut Store, outlook: &Outlook) -> Result<Pre
     let stands: HashSet<usize> = outlook.reused().collect();
     let standing = store.standing()?;
     let reused = standing.iter().filter(|row| stands.contains(&(row.place as usize)));
-    Ok(Prepared { todo, reused: reused.map(summary::class).collect(), run })
+    let memory = known_memory(plan, store)?;
+    Ok(Prepared { todo, reused: reused.map(summary::class).collect(), run, memory })
+}
+
+/// What matters to a budget of memory, and to one that is killed for want of it.
+fn known_memory(plan: &Plan, store: &Store) -> Result<KnownMemory, Failure> {
+    let machine = provenance::machine_memory_kib().map(|kib| kib.saturating_mul(1024));
+    if plan.memory_budget.is_none() {
+        return Ok(KnownMemory { machine, ..KnownMemory::default() });
+    }
+    let by_id = store.peaks()?;
+    let peak = |(place, query): (Place, &Query)| Some((place, by_id.get(&*query.id)?.saturating_mul(1024)));
+    Ok(KnownMemory { machine, peaks: (0..).zip(&plan.queries).filter_map(peak).collect() })
 }
 
 fn ports(
@@ -227,6 +244,9 @@ fn launcher(guardian: GuardianHandle, contained: Contained, is_clean: Arc<Atomic
                 tracing::debug!(?report, "the guardian has left");
                 if report.unattributed.is_some() && report.left == 0 {
                     is_clean.store(true, Ordering::Release);
+                }
+                if report.left > 0 {
+                    tell(&summary::stays(&report));
                 }
             }),
         })
@@ -274,54 +294,13 @@ fn cannot_note(dir: &RunDir, source: std::io::Error) -> Failure {
     Failure::Write { path: dir.path().join("lock"), source }
 }
 
-/// What stands and what runs, before it runs.
-fn greet(show: Show, plan: &Plan, outlook: &Outlook, dir: &RunDir) {
-    if show == Show::Nothing {
-        return;
-    }
-    let path = dir.path().display();
-    if let Some(weakness) = disk::weakness(dir.folder()) {
-        tell(&format!("warning: {path} {weakness}"));
-    }
-    for rescue in dir.rescues().unwrap_or_default() {
-        tell(&format!(
-            "{} has rows that an earlier run could not keep; what is not in provisor.db is run again, and the file is yours",
-            rescue.display()
-        ));
-    }
-    let reused = outlook.reused().count();
-    let queries = words::queries(reused + outlook.todo().count());
-    let mut line = format!("{}: {queries}, {} at a time, into {}", plan.job, plan.slots, path);
-    if reused > 0 {
-        line.push_str(&format!("; {reused} reused from earlier runs"));
-        if outlook.judged() > 0 {
-            line.push_str(&format!(" ({} judged again by the changed rules)", outlook.judged()));
-        }
-    }
-    tell(&line);
-    for (why, n) in &outlook.reasons {
-        tell(&format!("  {} run again: {}", words::queries(*n), reason(*why)));
-    }
-}
-
-const fn reason(why: Why) -> &'static str {
-    match why {
-        Why::New => "new",
-        Why::Changed => "the command, its environment, an input or the tool has changed",
-        Why::Unsettled => "no verdict, or not ended by itself",
-        Why::LimitRaised => "the limit that stopped it was raised",
-        Why::RulesChanged => "the rules have changed and its log cannot be judged again",
-        Why::Complete => "the last run was complete",
-        Why::Asked => "asked for",
-    }
-}
-
 /// The record of a run that has ended.
 fn ended(mut record: Value, end: &End, lost: Option<&Lost>) -> Value {
     let failure = end.ending.failure.as_ref().map(failure_words);
     record["ended_at"] = provenance::now().into();
     record["complete"] = (end.is_complete() && lost.is_none()).into();
-    record["stopped"] = end.ending.stopped.map(Cause::word).into();
+    let exhausted = end.ending.exhausted.as_ref().map(|_| "exhausted");
+    record["stopped"] = end.ending.stopped.map(Cause::word).or(exhausted).into();
     record["failure"] = failure.or_else(|| lost.map(|lost| lost.why.clone())).into();
     record
 }
@@ -389,6 +368,10 @@ fn explain(end: &End, lost: Option<&Lost>, args: &RunArgs) {
                 Some(_) => "interrupted",
                 None => "no slot was left",
             };
+            let why = match &ending.exhausted {
+                Some(text) => format!("nothing could be started for minutes: {text}"),
+                None => why.into(),
+            };
             let left = words::queries(counts.left() + counts.cut_short());
             let spec = args.spec.spec.display();
             let output = args.output.as_ref().map(|dir| format!(" -o {}", dir.display())).unwrap_or_default();
@@ -403,6 +386,7 @@ const fn exit_code(ending: &Ending, counts: &Counts) -> u8 {
         (Some(RunFailure::Results(_)), _) => code::RESULTS,
         (Some(_), _) => code::BUG,
         (None, Some(_)) => code::INTERRUPTED,
+        (None, None) if ending.exhausted.is_some() => code::INTERRUPTED,
         (None, None) if counts.well == counts.total => code::WELL,
         (None, None) => code::NOT_WELL,
     }

@@ -44,6 +44,9 @@ const RESTS_WITHIN: Duration = Duration::from_millis(200);
 /// How long the end of a run that was stopped waits for what the children printed.
 const PRINTED_WITHIN: Duration = Duration::from_secs(2);
 
+/// How often a line says that the system is short of something, while it is.
+const SHORT_TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
@@ -113,6 +116,7 @@ pub(crate) fn run(
             last_state: None,
             is_hurried: false,
             printer,
+            told_short: None,
             interruptions: 0,
             interrupted_by: None,
         };
@@ -136,6 +140,8 @@ struct Session {
     /// The run is to end, and nobody waits for the reader of what the children print.
     is_hurried: bool,
     printer: Option<Printer>,
+    /// When it was last said that the system is short of something.
+    told_short: Option<Instant>,
     interruptions: u32,
     interrupted_by: Option<Signal>,
 }
@@ -235,7 +241,12 @@ impl Session {
             Event::Stopping { cause: Cause::Deadline | Cause::Cancelled, .. } => self.hurry(),
             Event::Returned { query, why } => {
                 let id = &self.progress.query(query).id;
-                tracing::warn!(query = %id, %why, "short of something: fewer at once for a while");
+                tracing::info!(query = %id, %why, "it waits again");
+                // One line for all: when the system is short of something, hundreds are told so.
+                if self.told_short.is_none_or(|told| told.elapsed() >= SHORT_TOLD_EVERY) {
+                    self.told_short = Some(Instant::now());
+                    tell(&format!("{why}; fewer at once until that is over, and no query fails for it"));
+                }
             }
             Event::Stalled { text } => {
                 tell(&format!(

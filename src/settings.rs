@@ -17,9 +17,6 @@ pub(crate) fn load(args: &SpecArgs) -> Result<Lowered, Failure> {
 }
 
 fn overrides(args: &SpecArgs) -> Result<Overrides, Failure> {
-    if args.memory.is_some() {
-        return Err(usage("--memory", "the memory limit is not enforced yet; leave it out"));
-    }
     if args.slots == Some(0) {
         return Err(usage("-j", "at least one query must be able to run; leave it out for one per CPU"));
     }
@@ -27,6 +24,7 @@ fn overrides(args: &SpecArgs) -> Result<Overrides, Failure> {
         slots: args.slots,
         wall: limit("--wall", args.wall.as_deref())?,
         silence: limit("--silence", args.silence.as_deref())?,
+        memory: size("--memory", args.memory.as_deref())?,
         grace: duration("--grace", args.grace.as_deref())?,
         total: limit("--deadline", args.deadline.as_deref())?,
         containment: args.containment,
@@ -48,6 +46,15 @@ pub(crate) fn limit(option: &str, text: Option<&str>) -> Result<Option<Duration>
 pub(crate) fn duration(option: &str, text: Option<&str>) -> Result<Option<Duration>, Failure> {
     let wrong = |error: human::HumanError| usage(option, &format!("{error}: {}", error.hint()));
     text.map(|text| human::duration(text).map_err(wrong)).transpose()
+}
+
+/// A limit of a size as people type it.
+fn size(option: &str, text: Option<&str>) -> Result<Option<u64>, Failure> {
+    let wrong = |error: human::HumanError| usage(option, &format!("{error}: {}", error.hint()));
+    match text.map(|text| human::size(text).map_err(wrong)).transpose()? {
+        Some(0) => Err(usage(option, "the limit is zero: leave it out, or give it some bytes")),
+        limit => Ok(limit),
+    }
 }
 
 fn usage(option: &str, text: &str) -> Failure {

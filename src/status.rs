@@ -130,7 +130,7 @@ pub(crate) struct Status {
     pub(crate) pid: Option<u32>,
     /// The last run.
     pub(crate) run: Option<RunRow>,
-    /// What stopped it before its end: `cancelled`, `deadline`.
+    /// What stopped it before its end: `cancelled`, `deadline`, `exhausted`.
     pub(crate) stopped: Option<String>,
     /// Its own error.
     pub(crate) failure: Option<String>,

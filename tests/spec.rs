@@ -75,7 +75,7 @@ fn all_faults_of_meaning_are_shown_at_once() {
         "spec.ron",
         r#"Job(
     name: "bad",
-    limits: (wall: "5", memory: "1 GiB"),
+    limits: (wall: "5", memory: "1 Gib"),
     preset: "proverfi",
     commands: [
         (id: "../up", run: ["touch", "ran"]),
@@ -92,7 +92,7 @@ fn all_faults_of_meaning_are_shown_at_once() {
     let ran = refused(&desk, "spec.ron");
     for (message, place, hint) in [
         ("error: `5` has no unit", "spec.ron:3:20", "\"5s\", \"5m\" or \"5h\""),
-        ("error: the limit `memory` is not enforced yet", "spec.ron:3:", "refused, never ignored"),
+        ("error: `Gib` is no unit", "spec.ron:3:", "GiB"),
         ("error: there is no preset `proverfi`", "spec.ron:4:13", "did you mean \"proverif\"?"),
         ("error: the id `../up`", "spec.ron:6:14", "letters, digits"),
         ("error: two queries have the id `twice`", "spec.ron:8:14", "an id of its own"),
@@ -169,7 +169,20 @@ fn a_plan_is_what_would_run() {
     let me = r#""it's me""#;
     assert_eq!(plan(&[]).with_code(0).out, line("q0", me, "a") + &line("q1", me, "b"));
     assert_eq!(plan(&["--only", "q1", "--set", "who=you"]).with_code(0).out, line("q1", "you", "b"));
-    let text = plan(&["--format", "json", "--only", "q0", "--wall", "90s", "--grace", "1s"]).with_code(0).out;
+    let text = plan(&[
+        "--format",
+        "json",
+        "--only",
+        "q0",
+        "--wall",
+        "90s",
+        "--grace",
+        "1s",
+        "--containment",
+        "group",
+    ])
+    .with_code(0)
+    .out;
     let told: Value = serde_json::from_str(&text).expect("JSON");
     let folder = fs::canonicalize(desk.path()).expect("there");
     assert_eq!(
@@ -178,8 +191,12 @@ fn a_plan_is_what_would_run() {
             "id": "q0",
             "argv": ["sh", "-c", "echo $0", "it's me", "a"],
             "cwd": folder,
-            "limits": {"wall_s": 90.0, "silence_s": null, "grace_s": 1.0},
+            "limits": {
+                "wall_s": 90.0, "silence_s": null, "cpu_s": null, "memory_bytes": null, "output_bytes": null,
+                "processes": null, "grace_s": 1.0,
+            },
             "expect": null,
+            "containment": "group",
         }])
     );
     plan(&["--only", "nobody"]).with_code(2).says("error: no query is left after `--only`");
@@ -194,11 +211,14 @@ fn what_the_command_line_asks_and_cannot_have_is_refused() {
     for (args, words) in [
         (vec!["-j", "0"], "-j"),
         (vec!["-j", "many"], "many"),
+        (vec!["--containment", "docker"], "namespace"),
         (vec!["--wall", "5"], "error: --wall: `5` has no unit: say what it counts: \"5s\""),
         (vec!["--wall", "0s"], "error: --wall: the limit is zero"),
         (vec!["--silence=-3s"], "--silence"),
         (vec!["--deadline", "tomorrow"], "--deadline"),
-        (vec!["--memory", "5 GiB"], "not enforced yet"),
+        (vec!["--memory", "5"], "error: --memory: `5` has no unit: say what it counts: \"5 KiB\""),
+        (vec!["--memory", "0 B"], "error: --memory: the limit is zero"),
+        (vec!["--memory", "1 GiB", "--containment", "group"], "the limit `memory` is one of a whole tree"),
         (vec!["--set", "who"], "NAME=VALUE"),
         (vec!["--set", "=x"], "the name is empty"),
         (vec!["--only", "[q"], "[q"),

@@ -1,12 +1,15 @@
 //! The logs: one thread writes every child's bytes, unchanged, to a file an attempt.
 //!
 //! Whoever reads a child waits here when the disk is slow, or the one who hears what it prints, so that the child waits in
-//! turn; control never does, and the thread waits for the disk only. A log that cannot be written is marked and given up,
-//! and its query goes on.
+//! turn; control never does, and the thread waits for the disk only. A log that cannot be written is marked and given up for
+//! good, and its query goes on: a log with a hole must not look whole because there was room again later.
+
+mod ends;
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -17,6 +20,8 @@ use provisor_core::plan::Logs as Keep;
 use provisor_core::record::{self, Happening};
 use provisor_core::rules::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use ends::Ends;
 
 /// Bytes on their way to the disk at most, over all children.
 const IN_FLIGHT: u32 = 4 << 20;
@@ -288,6 +293,8 @@ struct OpenedLog {
     broken: bool,
     /// What `Tail` keeps, so far.
     tail: Vec<u8>,
+    /// What `Ends` keeps, so far.
+    ends: Option<Ends>,
     /// Timing lines that are not written yet.
     lines: String,
 }
@@ -296,7 +303,7 @@ impl OpenedLog {
     fn new(open: &mut OpenLog, log: &LogSpec) -> Self {
         let file = match log.keep {
             Keep::Drop => None,
-            Keep::Keep | Keep::Tail(_) => {
+            Keep::Keep | Keep::Tail(_) | Keep::Ends(_) => {
                 open(&log.name).inspect_err(|error| complain(&log.name, error)).ok()
             }
         };
@@ -305,7 +312,17 @@ impl OpenedLog {
         let mut lines = String::new();
         record::write_head(&mut lines);
         let broken = (log.is_kept() && file.is_none()) || (log.record && timing.is_none());
-        Self { name: Arc::clone(&log.name), keep: log.keep, file, timing, broken, tail: Vec::new(), lines }
+        let ends = if let Keep::Ends(most) = log.keep { Some(Ends::new(most)) } else { None };
+        Self {
+            name: Arc::clone(&log.name),
+            keep: log.keep,
+            file,
+            timing,
+            broken,
+            tail: Vec::new(),
+            ends,
+            lines,
+        }
     }
 
     fn note(&mut self, at: Duration, happening: Happening) {
@@ -325,6 +342,12 @@ impl OpenedLog {
                     self.tail.drain(..self.tail.len() - most);
                 }
             }
+            Keep::Ends(_) => {
+                if let Some(ends) = &mut self.ends {
+                    let head = ends.take(bytes);
+                    self.write_out(head);
+                }
+            }
             Keep::Drop => {}
         }
     }
@@ -335,7 +358,14 @@ impl OpenedLog {
             let most = usize::try_from(most).unwrap_or(usize::MAX);
             self.write_out(&tail[tail.len().saturating_sub(most)..]);
         }
+        if let Some(mut ends) = self.ends.take() {
+            self.write_out(&ends.finish());
+        }
         self.write_lines();
+        if self.file.as_ref().is_some_and(is_gone) || self.timing.as_ref().is_some_and(is_gone) {
+            tracing::warn!(log = &*self.name, "the log was removed while it was written; its query goes on");
+            self.broken = true;
+        }
     }
 
     fn write_out(&mut self, bytes: &[u8]) {
@@ -354,6 +384,11 @@ impl OpenedLog {
         }
         self.lines.clear();
     }
+}
+
+/// It was removed: what was written to it is nowhere.
+fn is_gone(file: &File) -> bool {
+    file.metadata().is_ok_and(|there| there.nlink() == 0)
 }
 
 fn complain(name: &str, error: &std::io::Error) {

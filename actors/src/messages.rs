@@ -158,6 +158,8 @@ pub struct Ending {
     pub unwritten: Vec<Arc<Row>>,
     /// Events that a slow subscriber has missed.
     pub missed_events: u64,
+    /// Why nothing could be started any more, if so: what waits is left to a later run.
+    pub exhausted: Option<Arc<str>>,
     /// Why it is not to be trusted, if so.
     pub failure: Option<Failure>,
 }

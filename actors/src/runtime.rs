@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use actix::{Addr, AsyncContext, Context};
 use provisor_core::desk::{Desk, LogName, Papers};
 use provisor_core::plan::Judging;
-use provisor_core::roster::{Bounds, Entry, Place, Roster};
+use provisor_core::roster::{Bounds, Entry, Memory, Place, Roster};
 use provisor_core::rules::{Judge, RuleError};
 use provisor_core::tally::{Class, Counts};
 use provisor_core::{Cause, Plan, Query, Tick};
@@ -40,6 +40,17 @@ pub struct Job {
     pub reused: Vec<Class>,
     /// Names this run in the cookies of its children; unique on this machine.
     pub token: Arc<str>,
+    /// What is known of memory.
+    pub memory: KnownMemory,
+}
+
+/// What is known of memory before a run.
+#[derive(Clone, Debug, Default)]
+pub struct KnownMemory {
+    /// The most that queries used in earlier runs, in bytes, by their place in the plan.
+    pub peaks: HashMap<Place, u64>,
+    /// What the machine has, in bytes.
+    pub machine: Option<u64>,
 }
 
 /// What the runtime needs of the world.
@@ -274,12 +285,12 @@ fn open<S: Commit + 'static>(
     ports: Ports<S>,
 ) -> Result<Opened<S>, StartError> {
     let Ports { launcher, store, open_log, log_name, tee, events } = ports;
-    let Job { plan, todo, reused, token } = job;
+    let Job { plan, todo, reused, token, memory } = job;
     let Launcher { launch, containment, gone, close } = launcher()?;
     let (logs, log_thread) = Logs::start(open_log, tee)?;
     let clock = RunClock::start();
     let total = todo.len() + reused.len();
-    let roster = roster(&plan, todo);
+    let roster = roster(&plan, todo, &memory);
     let desk = Desk::new(Papers { plan: Arc::clone(&plan), containment, log_name }, roster);
     let (counter, counts) = Counter::new(Counts::new(total, reused));
     // The monitors report to the supervisor, and the supervisor sends to the counter: the address comes first.
@@ -320,15 +331,18 @@ fn down(supervisor: &Addr<Supervisor>, subject: Subject) -> impl FnOnce(Reason) 
     move |reason| supervisor.do_send(Down { subject, reason })
 }
 
-fn roster(plan: &Plan, todo: Vec<(Place, u32)>) -> Roster {
+fn roster(plan: &Plan, todo: Vec<(Place, u32)>, known: &KnownMemory) -> Roster {
     let bounds = Bounds {
         slots: plan.slots,
         deadline: plan.total.map(|total| Tick::ZERO + total),
         unwritten: UNWRITTEN.max(plan.slots),
+        memory_budget: plan.memory_budget,
+        machine_memory: known.machine,
     };
     let entry = |(query, attempts_before): (Place, u32)| {
-        let retry = Arc::clone(&plan.queries[query as usize].retry);
-        Entry { query, attempts_before, retry }
+        let asked = &plan.queries[query as usize];
+        let memory = Memory { limit: asked.limits.memory, peak: known.peaks.get(&query).copied() };
+        Entry { query, attempts_before, retry: Arc::clone(&asked.retry), memory }
     };
     Roster::new(bounds, todo.into_iter().map(entry))
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use provisor_core::desk::{Desk, Effect, Event, Failure};
 use provisor_core::lines::Reader;
+use provisor_core::plan::Limits;
 use provisor_core::process::{Patience, Process};
 use provisor_core::roster::Place;
 use provisor_core::rules::Judge;
@@ -100,7 +101,7 @@ impl Supervisor {
     /// The one way out.
     fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) {
         match effect {
-            Effect::Start { query, attempt, log } => self.start(query, attempt, log, ctx),
+            Effect::Start { query, attempt, log, memory } => self.start((query, attempt), log, memory, ctx),
             Effect::Abort { query, cause, forced } => {
                 if let Some(actor) = self.attempts.get(&query) {
                     actor.do_send(Abort { cause, forced });
@@ -117,17 +118,23 @@ impl Supervisor {
         }
     }
 
-    fn start(&mut self, query: Place, attempt: u32, log: Arc<str>, ctx: &mut Context<Self>) {
+    fn start(
+        &mut self,
+        (query, attempt): (Place, u32),
+        log: Arc<str>,
+        memory: Option<u64>,
+        ctx: &mut Context<Self>,
+    ) {
         let office = &self.office;
         let Some(asked) = office.plan.queries.get(query as usize) else { return };
+        let limits = Limits { memory, ..asked.limits };
         let machine = Process::new(
             Reader::new(Arc::clone(&office.judges[query as usize])),
-            asked.limits,
+            limits,
             Patience::default(),
         );
         let cookie = format!("{}/{query}/{attempt}", office.token).into();
-        let request =
-            LaunchRequest { cookie, command: asked.command.clone(), limits: (&asked.limits).into() };
+        let request = LaunchRequest { cookie, command: asked.command.clone(), limits: (&limits).into() };
         let actor = ProcessActor::new(
             (query, attempt),
             request,
@@ -165,6 +172,7 @@ impl Supervisor {
             unfinished: self.desk.waiting(),
             unwritten: self.desk.unwritten().cloned().collect(),
             missed_events: self.missed,
+            exhausted: self.desk.exhausted().cloned(),
             failure: self.desk.failure().cloned(),
         };
         for waiting in self.waiting.drain(..) {

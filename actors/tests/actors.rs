@@ -108,6 +108,27 @@ async fn a_store_that_fails_stops_the_run_and_counts_nothing() {
 }
 
 #[tokio::test]
+async fn a_child_that_does_not_die_keeps_its_slot_is_named_and_holds_up_nobody() {
+    let mut plan = plan(4, 2);
+    plan.queries[0].limits.wall = Some(Duration::from_millis(10));
+    let theatre = Theatre::new(|request| match place(request) {
+        0 => Ok(Script { is_stuck: Some("process 7 does not die"), ..Script::of(vec![Step::Hang]) }),
+        _ => Ok(Script::print("hello\n")),
+    });
+    let ledger = Ledger::default();
+    let ending = run(plan, &theatre, &ledger).await;
+    assert_eq!((ending.failure, ending.stopped), (None, None));
+    let mut rows = rows(&ledger);
+    rows.sort_by_key(|row| row.query);
+    let ends: Vec<_> = rows.iter().map(|row| row.outcome.cause_word()).collect();
+    assert_eq!(ends, ["unreaped", "exited", "exited", "exited"], "the other slot goes on");
+    let stuck = &rows[0].outcome;
+    assert_eq!((stuck.cause, stuck.method), (Cause::WallLimit, Some(StopMethod::Kill)));
+    assert_eq!(stuck.evidence.as_deref(), Some("process 7 does not die"));
+    assert!(theatre.most.load(Ordering::SeqCst) <= 2, "its slot is not given away");
+}
+
+#[tokio::test]
 async fn limits_are_enforced_and_a_child_that_ignores_term_is_killed() {
     let mut plan = plan(3, 3);
     plan.queries[0].limits.wall = Some(Duration::from_millis(10));

@@ -21,7 +21,14 @@ fn it_runs_from_every_tokio_context_and_leaves_nothing_behind() {
         let ending = run(plan(20, 4), &theatre, &ledger).await;
         assert_eq!(
             ending,
-            Ending { stopped: None, unfinished: 0, unwritten: Vec::new(), missed_events: 0, failure: None }
+            Ending {
+                stopped: None,
+                unfinished: 0,
+                unwritten: Vec::new(),
+                missed_events: 0,
+                exhausted: None,
+                failure: None
+            }
         );
         assert_eq!(rows(&ledger).len(), 20);
         assert_eq!(theatre.alive.load(Ordering::SeqCst), 0);

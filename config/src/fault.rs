@@ -68,8 +68,12 @@ pub enum Fault {
     // The job as a whole
     #[error("`{form}` is not supported yet")]
     Later { form: &'static str },
-    #[error("the limit `{limit}` is not enforced yet")]
-    NotEnforced { limit: &'static str },
+    #[error(
+        "the limit `{limit}` is one of a whole tree of processes, and at containment `group` no tree is known"
+    )]
+    LimitOfTree { limit: &'static str },
+    #[error("the limit `{limit}` is a whole number")]
+    NoCount { limit: &'static str },
     #[error("`total` is a limit of the whole job")]
     TotalOfOne,
     #[error("there is nothing to run: `commands`, `matrix` or `each` is missing")]
@@ -262,7 +266,8 @@ impl Fault {
     /// Those hints that are the same whatever is in the fault.
     fn fixed_hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::NotEnforced { .. } => "take it out: a limit that does not hold is refused, never ignored",
+            Self::LimitOfTree { .. } => "take it out, or ask for another containment, such as `Sweep`",
+            Self::NoCount { .. } => "write how many there may be at a time, such as 64",
             Self::TotalOfOne => "write it in the job's own `limits`",
             Self::NothingToRun => r#"for one command: commands: [(id: "hello", run: ["echo", "hello"])]"#,
             Self::CommandMissing { .. } => r#"for example command: ["proverif", "{{ query }}"]"#,

@@ -8,6 +8,7 @@ mod axes;
 mod expand;
 mod glob;
 mod ids;
+mod limits;
 mod matching;
 pub(crate) mod preset;
 mod problems;
@@ -38,6 +39,7 @@ pub(crate) use self::problems::Problems;
 use self::proverif::Models;
 use self::shared::Shared;
 use crate::fault::{Fault, Problem};
+use crate::human;
 use crate::spec::{Job, Later};
 use crate::template::{self, Templates, Vars};
 
@@ -84,6 +86,8 @@ pub struct Overrides {
     pub wall: Option<Duration>,
     /// The silence limit.
     pub silence: Option<Duration>,
+    /// The memory limit, in bytes.
+    pub memory: Option<u64>,
     /// The time between Term and Kill.
     pub grace: Option<Duration>,
     /// The time of the whole job.
@@ -170,6 +174,7 @@ impl<'e> Lowering<'e> {
     fn meaning(&mut self) -> Meaning {
         self.check_job();
         let total = self.total();
+        let memory_budget = self.memory_budget();
         let slots = self.slots();
         let mut queries = self.expand();
         self.warn_of_models();
@@ -180,6 +185,7 @@ impl<'e> Lowering<'e> {
             job: self.job.name.value.clone(),
             slots,
             total,
+            memory_budget,
             reuse: self.job.reuse.unwrap_or_else(|| default_reuse(&queries)),
             containment: self.around.overrides.containment.or(self.job.containment).unwrap_or_default(),
             axes: self.axes.to_vec(),
@@ -213,6 +219,16 @@ impl<'e> Lowering<'e> {
         let written = self.job.limits.as_ref().and_then(|limits| limits.total.as_ref());
         let written = written.and_then(|total| self.limit("total", total));
         self.around.overrides.total.or(written)
+    }
+
+    /// A budget of nothing would let nothing run beside anything, which nobody means.
+    fn memory_budget(&mut self) -> Option<u64> {
+        let written = self.job.memory_budget.as_ref()?;
+        let budget = self.human(written, human::size)?;
+        if budget == 0 {
+            self.problems.fault(written.place, Fault::ZeroLimit { limit: "memory_budget" });
+        }
+        Some(budget)
     }
 
     fn slots(&mut self) -> usize {

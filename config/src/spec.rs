@@ -105,7 +105,7 @@ with_settings! {
         overlap: Option<Later>,
         keep_last: Option<Later>,
         group: Option<Later>,
-        memory_budget: Option<Later>,
+        pub(crate) memory_budget: Option<Scalar>,
         pub(crate) containment: Option<Containment>,
         launcher: Option<Later>,
     }
@@ -113,7 +113,7 @@ with_settings! {
 
 impl Job {
     /// The forms of a whole job that are promised and not there.
-    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 9] {
+    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 8] {
         [
             ("passes", self.passes),
             ("race", self.race),
@@ -122,7 +122,6 @@ impl Job {
             ("overlap", self.overlap),
             ("keep_last", self.keep_last),
             ("group", self.group),
-            ("memory_budget", self.memory_budget),
             ("launcher", self.launcher),
         ]
     }
@@ -170,10 +169,10 @@ pub(crate) struct Limits {
     pub(crate) silence: Option<Scalar>,
     pub(crate) grace: Option<Scalar>,
     pub(crate) total: Option<Scalar>,
-    pub(crate) cpu: Option<Later>,
-    pub(crate) memory: Option<Later>,
-    pub(crate) output: Option<Later>,
-    pub(crate) processes: Option<Later>,
+    pub(crate) cpu: Option<Scalar>,
+    pub(crate) memory: Option<Scalar>,
+    pub(crate) output: Option<Scalar>,
+    pub(crate) processes: Option<Scalar>,
 }
 
 /// `inherit_env: ...`.

@@ -33,7 +33,7 @@ pub(crate) struct SpecArgs {
     /// Longest time for the whole run
     #[arg(long, value_name = "D")]
     pub(crate) deadline: Option<String>,
-    /// Most memory for a query; not enforced yet, and refused
+    /// Most memory for a query with all its processes, such as 4 GiB
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
     /// What holds the processes of a query together [default: the spec's, else auto]

@@ -12,7 +12,7 @@ fn progress(queries: u32) -> Progress {
     let around = Surroundings::of("job.ron".as_ref()).expect("a folder");
     let plan = Arc::new(provisor_config::parse(&spec, "job.ron".as_ref(), &around).expect("valid").plan);
     let todo = (0..queries).map(|place| (place, 0)).collect();
-    Progress::new(&Job { plan, todo, reused: Vec::new(), token: "test".into() })
+    Progress::new(&Job { plan, todo, reused: Vec::new(), token: "test".into(), memory: Default::default() })
 }
 
 fn at(seconds: u64) -> Tick {

@@ -65,6 +65,10 @@ fn query_json(query: &Query, containment: Containment) -> Value {
         "limits": {
             "wall_s": seconds(query.limits.wall),
             "silence_s": seconds(query.limits.silence),
+            "cpu_s": seconds(query.limits.cpu),
+            "memory_bytes": query.limits.memory,
+            "output_bytes": query.limits.output,
+            "processes": query.limits.processes,
             "grace_s": query.limits.grace.as_secs_f64(),
         },
         "expect": query.expect,

@@ -71,6 +71,9 @@ fn parting(status: &Status) -> String {
         Phase::Interrupted if status.stopped.as_deref() == Some("deadline") => {
             format!("its time was over{ago}")
         }
+        Phase::Interrupted if status.stopped.as_deref() == Some("exhausted") => {
+            format!("nothing could be started any more{ago}")
+        }
         Phase::Interrupted => format!("interrupted{ago}"),
         Phase::Failed => {
             let why = status.failure.as_deref().map(clean).unwrap_or_default();

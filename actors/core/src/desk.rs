@@ -7,6 +7,7 @@
 
 mod words;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,9 +43,14 @@ pub struct Desk {
     papers: Papers,
     roster: Roster,
     live: HashMap<Place, Live>,
+    /// Attempts whose last fact has arrived and whose [`Event::Down`] has not. A query that could not be started just now
+    /// is started again under the same number, and the word of the first must not be taken for that of the second.
+    leaving: HashMap<(Place, u32), u32>,
     /// Rows on their way to the disk, in the order in which they were sent.
     unwritten: VecDeque<Arc<Row>>,
     stall: Option<Stall>,
+    /// Somebody wants an end of it, or it is given up: nobody waits for the disk any more.
+    is_hurried: bool,
     failure: Option<Failure>,
     /// Nobody writes rows any more: the run does not wait for them.
     cannot_write: bool,
@@ -76,8 +82,10 @@ impl Desk {
             papers,
             roster,
             live: HashMap::new(),
+            leaving: HashMap::new(),
             unwritten: VecDeque::new(),
             stall: None,
+            is_hurried: false,
             failure: None,
             cannot_write: false,
             orders: Vec::new(),
@@ -111,6 +119,12 @@ impl Desk {
         self.roster.waiting()
     }
 
+    /// Why nothing could be started any more, if so.
+    #[must_use]
+    pub const fn exhausted(&self) -> Option<&Arc<str>> {
+        self.roster.exhausted()
+    }
+
     /// The rows that are not known to be on the disk, in the order in which they were sent there. They are no more than
     /// what ran while the disk took none.
     pub fn unwritten(&self) -> impl ExactSizeIterator<Item = &Arc<Row>> {
@@ -139,8 +153,10 @@ impl Desk {
                 }
             }
             Event::Down { query, attempt, how } => {
-                // An attempt whose last fact has arrived is not live any more; this one never told its own.
-                if self.live.get(&query).is_some_and(|live| live.attempt == attempt) {
+                let is_lost = !self.has_left(query, attempt)
+                    && self.live.get(&query).is_some_and(|live| live.attempt == attempt);
+                // This one never told its own last fact.
+                if is_lost {
                     self.consult(out, |roster, orders| {
                         roster.finished(now, query, Outcome::lost(how), orders)
                     });
@@ -154,10 +170,21 @@ impl Desk {
             Event::Resumed => self.resumed(now, out),
             Event::WriteFailed(failure) => self.give_up_writing(failure, out),
             Event::Interrupt { cause, forced } => {
+                self.is_hurried |= cause == Cause::Cancelled;
                 self.consult(out, |roster, orders| roster.abort(cause, forced, orders));
             }
             Event::Failed(failure) => self.fail(failure, out),
         }
+    }
+
+    /// Whether an attempt that is down has told its last fact before.
+    fn has_left(&mut self, query: Place, attempt: u32) -> bool {
+        let Entry::Occupied(mut leaving) = self.leaving.entry((query, attempt)) else { return false };
+        *leaving.get_mut() -= 1;
+        if *leaving.get() == 0 {
+            leaving.remove();
+        }
+        true
     }
 
     fn reported(
@@ -170,6 +197,9 @@ impl Desk {
     ) {
         let Some(live) = self.live.get_mut(&query) else { return };
         let ended = Effect::Tell(News::Ended { query, attempt });
+        if matches!(fact, Fact::Returned(_) | Fact::Finished(_)) {
+            *self.leaving.entry((query, attempt)).or_default() += 1;
+        }
         match fact {
             Fact::Started => {
                 live.started_us = Some(unix_us);
@@ -212,7 +242,7 @@ impl Desk {
 
     fn obey(&mut self, order: Order, out: &mut Vec<Effect>) {
         match order {
-            Order::Start { query, attempt } => self.start(query, attempt, out),
+            Order::Start { query, attempt, memory } => self.start(query, attempt, memory, out),
             Order::Abort { query, cause, forced } => {
                 if self.live.contains_key(&query) {
                     out.push(Effect::Abort { query, cause, forced });
@@ -230,13 +260,13 @@ impl Desk {
         }
     }
 
-    fn start(&mut self, query: Place, attempt: u32, out: &mut Vec<Effect>) {
+    fn start(&mut self, query: Place, attempt: u32, memory: Option<u64>, out: &mut Vec<Effect>) {
         let Some(asked) = self.papers.query(query) else { return };
         let log: Arc<str> = (self.papers.log_name)(&asked.id, attempt).into();
         let live =
             Live { attempt, log: Arc::clone(&log), log_is_whole: true, started_us: None, has_left: false };
         self.live.insert(query, live);
-        out.push(Effect::Start { query, attempt, log });
+        out.push(Effect::Start { query, attempt, log, memory });
         out.push(Effect::Count(Change::Started));
     }
 
@@ -298,7 +328,7 @@ impl Desk {
             return;
         }
         let since = *stall.idle_since.get_or_insert(now);
-        if now >= since + PATIENCE || self.roster.stopping() == Some(Cause::Cancelled) {
+        if now >= since + PATIENCE || self.is_hurried {
             let text = Arc::clone(&stall.text);
             self.stall = None;
             self.give_up_writing(Failure::Results(text), out);
@@ -313,6 +343,7 @@ impl Desk {
     /// The run cannot be trusted any more: end it.
     fn fail(&mut self, failure: Failure, out: &mut Vec<Effect>) {
         self.failure.get_or_insert(failure);
+        self.is_hurried = true;
         self.consult(out, |roster, orders| roster.abort(Cause::Cancelled, false, orders));
     }
 }

@@ -21,6 +21,8 @@ pub struct Plan {
     pub slots: usize,
     /// When this has passed since the start, what runs is ended with cause `deadline`.
     pub total: Option<Duration>,
+    /// What all queries that run together are expected to need at most, in bytes.
+    pub memory_budget: Option<u64>,
     /// Which finished queries of an earlier run stand.
     pub reuse: Reuse,
     /// What its processes are held together by.
@@ -188,6 +190,15 @@ pub enum RetryOn {
     WallLimit,
     /// It was silent for too long.
     Silent,
+    /// It reached its limit of CPU time.
+    CpuLimit,
+    /// It reached its limit of output.
+    OutputLimit,
+    /// It reached its limit of processes.
+    ProcessLimit,
+    /// It reached its memory limit, or the kernel killed it for want of memory: it is tried again alone, with twice its
+    /// limit.
+    MemoryLimit,
     /// Its actor died.
     Lost,
 }
@@ -209,6 +220,8 @@ pub enum Logs {
     Keep,
     /// The last so many bytes.
     Tail(u64),
+    /// The first and the last so many bytes, and between them a line that tells how many were left out.
+    Ends(u64),
     /// None.
     Drop,
 }

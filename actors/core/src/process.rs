@@ -5,17 +5,20 @@
 //! costs nothing and a wake-up that comes too early does nothing. The machine reads no clock and touches no process;
 //! its laws stand in `tests/exhaustive.rs`, where every reachable state is visited.
 
+mod state;
 mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cause::{Cause, End, Excess, Exit, Outcome, StopMethod, Usage};
+use crate::amount::size;
+use crate::cause::{Cause, End, Excess, Outcome, StopMethod};
 use crate::plan::Limits;
 use crate::rules::Stream;
 use crate::tick::Tick;
 use crate::verdict::Finding;
 
+use state::{Abort, Gone, Live, State};
 pub use words::{Departure, Ear, Effect, Event, Fact, Patience, Phase};
 
 /// The machine.
@@ -27,62 +30,6 @@ pub struct Process<E> {
     patience: Patience,
     /// What shows the first cause, where something has to.
     evidence: Option<Arc<str>>,
-}
-
-/// What is true in each phase, and only that.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum State {
-    Idle,
-    Starting { abort: Option<Abort> },
-    Running { live: Live, wall_at: Option<Tick>, silence_at: Option<Tick> },
-    Stopping { live: Live, cause: Cause, kill_at: Tick },
-    Killing { live: Live, cause: Cause, reap_until: Tick },
-    Draining { live: Live, gone: Gone, drain_until: Tick },
-    Sweeping { live: Live, gone: Gone, leaked: bool, swept: Option<u32>, until: Tick },
-    Done,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Abort {
-    cause: Cause,
-    forced: bool,
-}
-
-/// A process that was started and whose output is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Live {
-    since: Tick,
-    stdout_open: bool,
-    stderr_open: bool,
-}
-
-impl Live {
-    const fn new(since: Tick) -> Self {
-        Self { since, stdout_open: true, stderr_open: true }
-    }
-
-    const fn is_open(self) -> bool {
-        self.stdout_open || self.stderr_open
-    }
-
-    /// Whether the stream was still open.
-    const fn close(&mut self, stream: Stream) -> bool {
-        let open = match stream {
-            Stream::Stdout => &mut self.stdout_open,
-            Stream::Stderr => &mut self.stderr_open,
-        };
-        std::mem::replace(open, false)
-    }
-}
-
-/// A leader that has left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Gone {
-    cause: Cause,
-    method: Option<StopMethod>,
-    exit: Exit,
-    usage: Usage,
-    wall: Duration,
 }
 
 impl<E: Ear> Process<E> {
@@ -98,28 +45,12 @@ impl<E: Ear> Process<E> {
 
     /// Where it stands.
     pub const fn phase(&self) -> Phase {
-        match self.state {
-            State::Idle => Phase::Idle,
-            State::Starting { .. } => Phase::Starting,
-            State::Running { .. } => Phase::Running,
-            State::Stopping { .. } => Phase::Stopping,
-            State::Killing { .. } => Phase::Killing,
-            State::Draining { .. } => Phase::Draining,
-            State::Sweeping { .. } => Phase::Sweeping,
-            State::Done => Phase::Done,
-        }
+        self.state.phase()
     }
 
     /// When it wants an [`Event::Wake`], if nothing else happens before.
     pub fn wake_at(&self) -> Option<Tick> {
-        match self.state {
-            State::Idle | State::Starting { .. } | State::Done => None,
-            State::Running { wall_at, silence_at, .. } => wall_at.into_iter().chain(silence_at).min(),
-            State::Stopping { kill_at, .. } => Some(kill_at),
-            State::Killing { reap_until, .. } => Some(reap_until),
-            State::Draining { drain_until, .. } => Some(drain_until),
-            State::Sweeping { until, .. } => Some(until),
-        }
+        self.state.wake_at()
     }
 
     /// Takes in what happened at `now` and pushes what is to be done, in order.
@@ -174,7 +105,8 @@ impl<E: Ear> Process<E> {
             None => {
                 let wall_at = self.limits.wall.map(|limit| now + limit);
                 let silence_at = self.limits.silence.map(|limit| now + limit);
-                self.state = State::Running { live, wall_at, silence_at };
+                let may_print = self.limits.output;
+                self.state = State::Running { live, wall_at, silence_at, may_print };
             }
         }
     }
@@ -192,17 +124,34 @@ impl<E: Ear> Process<E> {
     }
 
     fn chunk(&mut self, now: Tick, stream: Stream, bytes: &[u8], out: &mut Vec<Effect>) {
-        let Some(since) = self.live().map(|live| live.since) else { return };
-        if let State::Running { silence_at, .. } = &mut self.state {
+        let Some(since) = self.state.live().map(|live| live.since) else { return };
+        let mut too_much = false;
+        if let State::Running { silence_at, may_print, .. } = &mut self.state {
             *silence_at = self.limits.silence.map(|limit| now + limit);
+            if let Some(may_print) = may_print {
+                let printed = bytes.len() as u64;
+                too_much = printed > *may_print;
+                *may_print = may_print.saturating_sub(printed);
+            }
         }
         let mut found = Vec::new();
         let wish = self.ear.hear(stream, bytes, now - since, &mut found);
         self.heard(now, found, wish, out);
+        if too_much {
+            self.printed_too_much(now, out);
+        }
+    }
+
+    /// If what was printed last did not end it: whoever knows enough has not printed too much.
+    fn printed_too_much(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        let State::Running { live, .. } = self.state else { return };
+        let limit = self.limits.output.unwrap_or_default();
+        self.evidence = Some(format!("it had printed more than {}", size(limit)).into());
+        self.stop(now, live, Abort { cause: Cause::OutputLimit, forced: false }, out);
     }
 
     fn eof(&mut self, now: Tick, stream: Stream, out: &mut Vec<Effect>) {
-        let Some(live) = self.live_mut() else { return };
+        let Some(live) = self.state.live_mut() else { return };
         if !live.close(stream) {
             return;
         }
@@ -267,8 +216,9 @@ impl<E: Ear> Process<E> {
     /// The system's own kills are known only at the exit, and only they may change a cause.
     fn refine(&mut self, cause: Cause, refined: Option<Excess>) -> Cause {
         match refined {
-            Some(Excess { cause: limit @ (Cause::MemoryLimit | Cause::CpuLimit), evidence })
-                if cause == Cause::Exited =>
+            Some(Excess { cause: limit, evidence })
+                if cause == Cause::Exited
+                    && matches!(limit, Cause::CpuLimit | Cause::ProcessLimit | Cause::MemoryLimit) =>
             {
                 self.evidence = Some(evidence);
                 limit
@@ -295,7 +245,7 @@ impl<E: Ear> Process<E> {
         if matches!(self.state, State::Done) {
             return;
         }
-        let since = self.live().map(|live| live.since);
+        let since = self.state.live().map(|live| live.since);
         let judgement = self.ear.judge(Cause::Exited, None);
         let wall = since.map_or(Duration::ZERO, |since| now - since);
         self.close_pipes(out);
@@ -307,7 +257,7 @@ impl<E: Ear> Process<E> {
             return;
         }
         match self.state {
-            State::Running { live, wall_at, silence_at } => {
+            State::Running { live, wall_at, silence_at, .. } => {
                 let cause = first_limit(wall_at, silence_at);
                 self.stop(now, live, Abort { cause, forced: false }, out);
             }
@@ -373,7 +323,7 @@ impl<E: Ear> Process<E> {
     }
 
     fn close_pipes(&self, out: &mut Vec<Effect>) {
-        if self.live().is_some_and(|live| live.is_open()) {
+        if self.state.live().is_some_and(|live| live.is_open()) {
             out.push(Effect::ClosePipes);
         }
     }
@@ -381,28 +331,6 @@ impl<E: Ear> Process<E> {
     fn finish(&mut self, outcome: Outcome, out: &mut Vec<Effect>) {
         self.state = State::Done;
         out.push(Effect::Report(Fact::Finished(Box::new(outcome))));
-    }
-
-    fn live(&self) -> Option<Live> {
-        match self.state {
-            State::Idle | State::Starting { .. } | State::Done => None,
-            State::Running { live, .. }
-            | State::Stopping { live, .. }
-            | State::Killing { live, .. }
-            | State::Draining { live, .. }
-            | State::Sweeping { live, .. } => Some(live),
-        }
-    }
-
-    fn live_mut(&mut self) -> Option<&mut Live> {
-        match &mut self.state {
-            State::Idle | State::Starting { .. } | State::Done => None,
-            State::Running { live, .. }
-            | State::Stopping { live, .. }
-            | State::Killing { live, .. }
-            | State::Draining { live, .. }
-            | State::Sweeping { live, .. } => Some(live),
-        }
     }
 }
 

@@ -120,6 +120,9 @@ pub fn replay(
     if recorded < held && recording.speaks_of_all() {
         return Err(Misfit::TooLong { recorded, held });
     }
+    // As recorded, what came of too much output is recorded, as what came of the other limits.
+    let output = limits.output.filter(|_| reaction == Reaction::WhatIf);
+    let limits = Limits { output, ..limits };
     let ear = Muted { ear: Reader::new(judge), mute: false };
     let machine = Process::new(ear, limits, Patience::default());
     let player = Player {
@@ -199,9 +202,10 @@ impl<'a> Player<'a> {
             }
             events.next();
             heard += 1;
-            let concluded = events.peek().is_some_and(|next| concludes(next, at));
+            let stop = events.peek().and_then(|next| stop_by(next, at));
+            let concluded = stop == Some(Cause::Concluded);
             self.machine.ear_mut().mute = self.reaction == Reaction::AsRecorded && !concluded;
-            self.sparing(concluded, |player| player.happen(at, happening));
+            self.sparing(stop.is_some(), |player| player.happen(at, happening));
         }
         let end = recording.events.last().map_or(Duration::ZERO, |(at, _)| *at);
         self.end(end, recording.exit().is_some());
@@ -358,9 +362,14 @@ const RECORDED: &str = "as recorded";
 
 const BROKE_OFF: &str = "the recording ends before the process does";
 
-/// Whether this is the stop by a rule that came of an event at that time.
-fn concludes((at, happening): &(Duration, Happening), of: Duration) -> bool {
-    *at == of && matches!(happening, Happening::Stopping { cause: Cause::Concluded, .. })
+/// The stop by a rule, or for too much output, that came of an event at that time.
+fn stop_by((at, happening): &(Duration, Happening), of: Duration) -> Option<Cause> {
+    match happening {
+        Happening::Stopping { cause: cause @ (Cause::Concluded | Cause::OutputLimit), .. } if *at == of => {
+            Some(*cause)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -162,6 +161,12 @@ fn is_conclusive(past: &Past, now: Limits) -> Result<(), Why> {
         "exited" | "concluded" if past.verdict.is_some() && !unasked_signal(past) => Ok(()),
         "wall-limit" => is_not_raised(past.limits.wall, now.wall),
         "silent" => is_not_raised(past.limits.silence, now.silence),
+        "cpu-limit" => is_not_raised(past.limits.cpu, now.cpu),
+        // Without a limit it was the machine's memory that did not do, which may be another time's.
+        "memory-limit" if past.limits.memory.is_none() => Err(Why::Unsettled),
+        "memory-limit" => is_not_raised(past.limits.memory, now.memory),
+        "output-limit" => is_not_raised(past.limits.output, now.output),
+        "process-limit" => is_not_raised(past.limits.processes, now.processes),
         _ => Err(Why::Unsettled),
     }
 }
@@ -170,7 +175,9 @@ fn is_conclusive(past: &Past, now: Limits) -> Result<(), Why> {
 fn is_finished(past: &Past) -> Result<(), Why> {
     match &*past.cause {
         "exited" if unasked_signal(past) => Err(Why::Unsettled),
-        "exited" | "concluded" | "wall-limit" | "silent" => Ok(()),
+        "memory-limit" if past.limits.memory.is_none() => Err(Why::Unsettled),
+        "exited" | "concluded" | "wall-limit" | "silent" | "cpu-limit" | "memory-limit" | "output-limit"
+        | "process-limit" => Ok(()),
         _ => Err(Why::Unsettled),
     }
 }
@@ -179,7 +186,7 @@ fn unasked_signal(past: &Past) -> bool {
     past.signalled && &*past.cause == "exited"
 }
 
-fn is_not_raised(then: Option<Duration>, now: Option<Duration>) -> Result<(), Why> {
+fn is_not_raised<T: Ord>(then: Option<T>, now: Option<T>) -> Result<(), Why> {
     match (then, now) {
         (Some(then), Some(now)) if now <= then => Ok(()),
         _ => Err(Why::LimitRaised),
@@ -188,6 +195,8 @@ fn is_not_raised(then: Option<Duration>, now: Option<Duration>) -> Result<(), Wh
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn print(n: u8) -> Fingerprint {
@@ -244,6 +253,45 @@ mod tests {
         assert_eq!(with(Some(Duration::from_secs(5))), Decision::Keep(0));
         assert_eq!(with(Some(Duration::from_secs(11))), Decision::Run(Why::LimitRaised));
         assert_eq!(with(None), Decision::Run(Why::LimitRaised));
+    }
+
+    #[test]
+    fn each_limit_stands_until_it_is_raised_itself() {
+        let then = Limits {
+            wall: Some(Duration::from_secs(10)),
+            silence: Some(Duration::from_secs(10)),
+            cpu: Some(Duration::from_secs(10)),
+            memory: Some(10),
+            output: Some(10),
+            processes: Some(10),
+            ..Limits::default()
+        };
+        let raised: [(&str, Limits); 6] = [
+            ("wall-limit", Limits { wall: Some(Duration::from_secs(11)), ..then }),
+            ("silent", Limits { silence: None, ..then }),
+            ("cpu-limit", Limits { cpu: Some(Duration::from_secs(11)), ..then }),
+            ("memory-limit", Limits { memory: Some(11), ..then }),
+            ("output-limit", Limits { output: None, ..then }),
+            ("process-limit", Limits { processes: Some(11), ..then }),
+        ];
+        for (cause, _) in &raised {
+            let row = Past { limits: then, ..past("q", cause, None) };
+            for (of, limits) in &raised {
+                let decided = one(Reuse::Conclusive, Asked { limits: *limits, ..asked("q") }, row.clone());
+                let is_its_own = cause == of;
+                let expected = if is_its_own { Decision::Run(Why::LimitRaised) } else { Decision::Keep(0) };
+                assert_eq!(decided, expected, "{cause}, and {of} raised");
+            }
+            assert_eq!(one(Reuse::Unfinished, asked("q"), row), Decision::Keep(0), "{cause}");
+        }
+    }
+
+    #[test]
+    fn a_query_that_the_machine_had_no_memory_for_is_run_again() {
+        for policy in [Reuse::Conclusive, Reuse::Unfinished] {
+            let row = past("q", "memory-limit", None);
+            assert_eq!(one(policy, asked("q"), row), Decision::Run(Why::Unsettled));
+        }
     }
 
     #[test]

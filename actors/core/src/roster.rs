@@ -1,29 +1,28 @@
-//! Who waits, who runs, who is done: slots, order, retries with backoff, the job's own deadline, and how many rows
-//! may wait for the disk.
+//! Who waits, who runs, who is done: slots, order, memory, retries with backoff, the job's own deadline, and how many
+//! rows may wait for the disk.
 //!
 //! The roster gives orders and is told what became of them. It knows queries by their place in the plan and nothing
 //! of processes; it never waits and reads no clock.
 
+mod memory;
+mod retry;
+mod shortage;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::cause::{Cause, End, Exit, Outcome, StopMethod};
-use crate::plan::{Retry, RetryOn};
+use crate::cause::{Cause, End, Outcome, StopMethod};
+use crate::plan::Retry;
 use crate::tick::Tick;
+
+pub use memory::Memory;
+use memory::{Budget, Patience};
+pub(crate) use retry::longest_pause;
+use shortage::Shortage;
 
 /// A query's place in the plan.
 pub type Place = u32;
-
-/// The longest pause before a retry or after the system was short of something.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// The first pause after the system was short of something; doubles while it stays so.
-const SHORTAGE_PAUSE: Duration = Duration::from_millis(20);
-/// The longest of those pauses.
-const LONGEST_SHORTAGE_PAUSE: Duration = Duration::from_secs(2);
-/// After so many failed starts in a row with nothing of ours running, waiting is no use: some thirty seconds.
-const HOPELESS: u32 = 20;
 
 /// Something the supervisor has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +33,8 @@ pub enum Order {
         query: Place,
         /// Counted from 1, over all runs.
         attempt: u32,
+        /// The limit of its memory, in bytes.
+        memory: Option<u64>,
     },
     /// End it.
     Abort {
@@ -71,6 +72,8 @@ pub struct Entry {
     pub attempts_before: u32,
     /// What is tried again.
     pub retry: Arc<Retry>,
+    /// What is known of its memory.
+    pub memory: Memory,
 }
 
 /// The bounds within which the roster works.
@@ -82,44 +85,63 @@ pub struct Bounds {
     pub deadline: Option<Tick>,
     /// Rows that may wait for the disk before nothing new is started.
     pub unwritten: usize,
+    /// What all that run together are expected to need at most, in bytes.
+    pub memory_budget: Option<u64>,
+    /// The machine's memory, in bytes, where it is known: what one query may be given at most.
+    pub machine_memory: Option<u64>,
+}
+
+/// An attempt that waits or runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    query: Place,
+    /// Counted from 1 in this run.
+    attempt: u32,
+    /// The limit of its memory.
+    memory: Option<u64>,
+    /// What it is expected to need of the budget.
+    needs: u64,
+    /// Nothing is to run beside it.
+    is_alone: bool,
 }
 
 /// The roster.
 #[derive(Debug)]
 pub struct Roster {
     bounds: Bounds,
-    /// How many may run just now: `slots`, or fewer while the system is short of something.
+    /// How many may be at work just now: `slots`, or fewer while the system is short of something.
     ceiling: usize,
     entries: BTreeMap<Place, Entry>,
-    waiting: VecDeque<(Place, u32)>,
-    delayed: BinaryHeap<Reverse<(Tick, Place, u32)>>,
-    running: BTreeMap<Place, u32>,
+    waiting: VecDeque<Turn>,
+    delayed: BinaryHeap<Reverse<(Tick, Turn)>>,
+    running: BTreeMap<Place, Turn>,
     /// Those of the running whose process has left: they hold no slot any more.
     leaving: BTreeSet<Place>,
     /// Slots whose process the kernel does not let go of.
     stuck: usize,
     unwritten: usize,
+    budget: Budget,
+    patience: Patience,
     shortage: Shortage,
+    /// Why nothing can be started any more.
+    exhausted: Option<Arc<str>>,
     /// Nothing new starts until further notice.
     held: bool,
     stopping: Option<Cause>,
-}
-
-#[derive(Debug, Default)]
-struct Shortage {
-    in_a_row: u32,
-    until: Option<Tick>,
 }
 
 impl Roster {
     /// A roster of these queries, in this order.
     #[must_use]
     pub fn new(bounds: Bounds, entries: impl IntoIterator<Item = Entry>) -> Self {
+        let budget = Budget::new(bounds.memory_budget, bounds.machine_memory);
         let mut waiting = VecDeque::new();
         let mut map = BTreeMap::new();
         for entry in entries {
-            waiting.push_back((entry.query, 1));
-            map.insert(entry.query, entry);
+            let Entry { query, memory, .. } = entry;
+            let needs = budget.expected(memory, bounds.slots);
+            waiting.push_back(Turn { query, attempt: 1, memory: memory.limit, needs, is_alone: false });
+            map.insert(query, entry);
         }
         Self {
             bounds,
@@ -131,7 +153,10 @@ impl Roster {
             leaving: BTreeSet::new(),
             stuck: 0,
             unwritten: 0,
+            budget,
+            patience: Patience::default(),
             shortage: Shortage::default(),
+            exhausted: None,
             held: false,
             stopping: None,
         }
@@ -155,18 +180,26 @@ impl Roster {
         self.stopping
     }
 
+    /// Why nothing could be started any more, if so: the run is over when its rows are written.
+    #[must_use]
+    pub const fn exhausted(&self) -> Option<&Arc<str>> {
+        self.exhausted.as_ref()
+    }
+
     /// Nothing runs, nothing is to be started and every row is written.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let nothing_to_start =
-            self.stopping.is_some() || self.waiting() == 0 || self.stuck >= self.bounds.slots;
+        let nothing_to_start = self.stopping.is_some()
+            || self.exhausted.is_some()
+            || self.waiting() == 0
+            || self.stuck >= self.bounds.slots;
         self.running.is_empty() && nothing_to_start && self.unwritten == 0
     }
 
     /// When it wants to be asked again, if nothing happens before.
     #[must_use]
     pub fn wake_at(&self) -> Option<Tick> {
-        if self.stopping.is_some() {
+        if self.stopping.is_some() || self.exhausted.is_some() {
             return None;
         }
         let retry = self.delayed.peek().map(|Reverse((due, ..))| *due).filter(|_| !self.held);
@@ -185,51 +218,53 @@ impl Roster {
     /// The process of an attempt is there.
     pub fn started(&mut self, query: Place) {
         if self.running.contains_key(&query) {
-            self.shortage.in_a_row = 0;
+            self.shortage.ease();
         }
     }
 
     /// The process of an attempt has left, and all of its output is read: its slot is free.
     pub fn left(&mut self, now: Tick, query: Place, orders: &mut Vec<Order>) {
-        if self.running.contains_key(&query) && self.leaving.insert(query) {
+        if let Some(turn) = self.running.get(&query)
+            && self.leaving.insert(query)
+        {
+            self.budget.give_back(turn);
             self.ceiling = (self.ceiling + 1).min(self.bounds.slots);
             self.fill(now, orders);
         }
     }
 
-    /// An attempt could not start because the system was short of something.
+    /// An attempt could not start because the system was short of something. It never becomes a row: its query waits
+    /// again, also for a later run where nothing can be started for minutes.
     pub fn returned(&mut self, now: Tick, query: Place, why: Arc<str>, orders: &mut Vec<Order>) {
-        let Some(attempt) = self.running.remove(&query) else { return };
-        let hopeless = self.running.is_empty() && self.shortage.in_a_row >= HOPELESS;
-        if hopeless || self.stopping.is_some() {
-            let cause = self.stopping.unwrap_or(Cause::Exited);
-            self.record(query, attempt, true, Outcome::not_started(why, cause), orders);
-        } else {
-            self.ceiling = self.running.len().max(1);
-            let pause = doubled(SHORTAGE_PAUSE, self.shortage.in_a_row, LONGEST_SHORTAGE_PAUSE);
-            self.shortage = Shortage { in_a_row: self.shortage.in_a_row + 1, until: Some(now + pause) };
-            self.waiting.push_front((query, attempt));
-            orders.push(Order::Requeued { query });
+        let Some(turn) = self.leave(query) else { return };
+        self.waiting.push_front(turn);
+        orders.push(Order::Requeued { query });
+        if self.stopping.is_none() {
+            self.ceiling = self.at_work().max(1);
+            if self.shortage.deepen(now, self.running.is_empty()) {
+                self.exhausted = Some(why);
+            }
         }
         self.fill(now, orders);
     }
 
     /// An attempt is over.
     pub fn finished(&mut self, now: Tick, query: Place, outcome: Outcome, orders: &mut Vec<Order>) {
-        let Some(attempt) = self.running.remove(&query) else { return };
+        let gave_back = self.leaving.contains(&query);
+        let Some(turn) = self.leave(query) else { return };
         if outcome.end == End::Unreaped {
             self.stuck += 1;
         }
-        if !self.leaving.remove(&query) {
+        if !gave_back {
             self.ceiling = (self.ceiling + 1).min(self.bounds.slots);
         }
-        match self.retry_at(now, query, attempt, &outcome) {
-            Some(due) => {
-                self.record(query, attempt, false, outcome, orders);
-                self.delayed.push(Reverse((due, query, attempt + 1)));
+        match self.again(now, &turn, &outcome) {
+            Some(next) => {
+                self.record(&turn, false, outcome, orders);
+                self.delayed.push(Reverse(next));
                 orders.push(Order::Requeued { query });
             }
-            None => self.record(query, attempt, true, outcome, orders),
+            None => self.record(&turn, true, outcome, orders),
         }
         self.fill(now, orders);
     }
@@ -258,66 +293,71 @@ impl Roster {
     }
 
     fn fill(&mut self, now: Tick, orders: &mut Vec<Order>) {
-        if self.stopping.is_some() || self.held {
+        if self.stopping.is_some() || self.exhausted.is_some() || self.held {
             return;
         }
-        while self.delayed.peek().is_some_and(|Reverse((due, ..))| *due <= now) {
-            let Some(Reverse((_, query, attempt))) = self.delayed.pop() else { break };
-            self.waiting.push_front((query, attempt));
+        while self.delayed.peek().is_some_and(|Reverse((due, _))| *due <= now) {
+            let Some(Reverse((_, turn))) = self.delayed.pop() else { break };
+            self.waiting.push_front(turn);
         }
-        if self.shortage.until.is_some_and(|until| now < until) {
+        if self.shortage.lasts(now) {
             return;
         }
-        self.shortage.until = None;
-        while self.running.len() - self.leaving.len() + self.stuck < self.ceiling
-            && self.unwritten < self.bounds.unwritten
-        {
-            let Some((query, attempt)) = self.waiting.pop_front() else { break };
-            self.running.insert(query, attempt);
-            let before = self.entries.get(&query).map_or(0, |entry| entry.attempts_before);
-            orders.push(Order::Start { query, attempt: before + attempt });
+        while let Some(turn) = self.next() {
+            self.budget.take(&turn);
+            self.running.insert(turn.query, turn);
+            let attempt = self.attempt(&turn);
+            orders.push(Order::Start { query: turn.query, attempt, memory: turn.memory });
         }
     }
 
-    fn record(&mut self, query: Place, attempt: u32, last: bool, outcome: Outcome, orders: &mut Vec<Order>) {
+    /// Takes the next one out of the line, if there is a slot for it and room for its row and its memory.
+    fn next(&mut self) -> Option<Turn> {
+        let at_work = self.at_work();
+        let has_slot = at_work < self.ceiling && at_work + self.stuck < self.bounds.slots;
+        if !has_slot || self.unwritten >= self.bounds.unwritten {
+            return None;
+        }
+        let Self { waiting, patience, budget, .. } = self;
+        let next = patience.next(waiting.iter(), |turn| budget.fits(turn, at_work))?;
+        waiting.remove(next)
+    }
+
+    /// It runs no more, and holds nothing.
+    fn leave(&mut self, query: Place) -> Option<Turn> {
+        let turn = self.running.remove(&query)?;
+        if !self.leaving.remove(&query) {
+            self.budget.give_back(&turn);
+        }
+        Some(turn)
+    }
+
+    /// Those that hold a slot and will give it back.
+    fn at_work(&self) -> usize {
+        self.running.len() - self.leaving.len()
+    }
+
+    /// The number of an attempt over all runs.
+    fn attempt(&self, turn: &Turn) -> u32 {
+        self.entries.get(&turn.query).map_or(0, |entry| entry.attempts_before) + turn.attempt
+    }
+
+    fn record(&mut self, turn: &Turn, last: bool, outcome: Outcome, orders: &mut Vec<Order>) {
         self.unwritten += 1;
-        let before = self.entries.get(&query).map_or(0, |entry| entry.attempts_before);
-        orders.push(Order::Record { query, attempt: before + attempt, last, outcome: Box::new(outcome) });
+        let (query, attempt) = (turn.query, self.attempt(turn));
+        orders.push(Order::Record { query, attempt, last, outcome: Box::new(outcome) });
     }
 
-    fn retry_at(&self, now: Tick, query: Place, attempt: u32, outcome: &Outcome) -> Option<Tick> {
-        let retry = &self.entries.get(&query)?.retry;
-        let worth_it = self.stopping.is_none()
-            && outcome.end != End::Unreaped
-            && attempt <= retry.times
-            && retry.on.iter().any(|on| is_met(*on, outcome));
-        worth_it.then(|| now + doubled(retry.backoff, attempt - 1, LONGEST_PAUSE))
+    /// The next attempt, and when, where there is to be one.
+    fn again(&self, now: Tick, turn: &Turn, outcome: &Outcome) -> Option<(Tick, Turn)> {
+        let retry = &self.entries.get(&turn.query)?.retry;
+        if self.stopping.is_some() {
+            return None;
+        }
+        let pause = retry::pause(retry, turn.attempt, outcome)?;
+        let next = if outcome.cause == Cause::MemoryLimit { self.budget.relieved(turn)? } else { *turn };
+        Some((now + pause, Turn { attempt: turn.attempt + 1, ..next }))
     }
-}
-
-/// Whether an attempt ended in this way.
-fn is_met(on: RetryOn, outcome: &Outcome) -> bool {
-    let by_itself = outcome.cause == Cause::Exited;
-    match (on, &outcome.end) {
-        (RetryOn::NotStarted, End::NotStarted(_)) | (RetryOn::Lost, End::Lost(_)) => true,
-        (RetryOn::Signal, End::Reaped(Exit::Signal(_))) => by_itself && outcome.method.is_none(),
-        (RetryOn::ExitCode(wanted), End::Reaped(Exit::Code(code))) => by_itself && *code == wanted,
-        (RetryOn::Failure, End::Reaped(Exit::Code(code))) => by_itself && *code != 0,
-        (RetryOn::NoVerdict, End::Reaped(_)) => by_itself && outcome.judgement.verdict.is_none(),
-        (RetryOn::WallLimit, End::Reaped(_)) => outcome.cause == Cause::WallLimit,
-        (RetryOn::Silent, End::Reaped(_)) => outcome.cause == Cause::Silent,
-        _ => false,
-    }
-}
-
-/// No pause before an attempt of a query with these retries is longer.
-pub(crate) fn longest_pause(retry: &Retry) -> Duration {
-    doubled(retry.backoff, retry.times.saturating_sub(1), LONGEST_PAUSE)
-}
-
-fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
-    let factor = 1_u32.checked_shl(times.min(31)).unwrap_or(u32::MAX);
-    first.checked_mul(factor).map_or(longest, |pause| pause.min(longest.max(first)))
 }
 
 /// How hard to end everything at the n-th interruption of the run, counted from 1; `None` means: leave at once.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use provisor_core::cause::{Cause, Outcome};
 use provisor_core::desk::{Desk, Effect, Event, Failure, News, PATIENCE, Papers};
-use provisor_core::plan::{Command, Judging, Limits, Logs, Plan, Query, Reuse, Stdin};
+use provisor_core::plan::{Command, Containment, Judging, Limits, Logs, Plan, Query, Reuse, Stdin};
 use provisor_core::process::Fact;
-use provisor_core::roster::{Bounds, Entry, Place, Roster};
+use provisor_core::roster::{Bounds, Entry, Memory, Place, Roster};
 use provisor_core::tally::Change;
 use provisor_core::tick::Tick;
 use provisor_core::verdict::Preset;
@@ -41,10 +41,22 @@ fn desk(queries: Place, slots: usize) -> Desk {
         query,
         attempts_before: 0,
         retry: Arc::clone(&asked.retry),
+        memory: Memory::default(),
     });
-    let roster = Roster::new(Bounds { slots, deadline: None, unwritten: 100 }, entries);
-    let plan =
-        Plan { job: "test".into(), slots, total: None, reuse: Reuse::Never, axes: Vec::new(), queries };
+    let roster = Roster::new(
+        Bounds { slots, deadline: None, unwritten: 100, memory_budget: None, machine_memory: None },
+        entries,
+    );
+    let plan = Plan {
+        job: "test".into(),
+        slots,
+        total: None,
+        memory_budget: None,
+        reuse: Reuse::Never,
+        containment: Containment::default(),
+        axes: Vec::new(),
+        queries,
+    };
     let papers = Papers {
         plan: Arc::new(plan),
         containment: "sweep".into(),
@@ -131,6 +143,18 @@ fn the_word_of_an_attempt_that_is_over_changes_nothing() {
 }
 
 #[test]
+fn the_late_word_of_an_attempt_that_could_not_start_is_not_taken_for_that_of_the_next() {
+    let down = || Event::Down { query: 0, attempt: 1, how: "it stopped".into() };
+    let mut desk = desk(1, 1);
+    tell(&mut desk, Tick::ZERO, report(0, Fact::Returned("short of something".into())));
+    // It is the same attempt that is tried again: nothing of it has run.
+    assert_eq!(starts(&tell(&mut desk, seconds(1), Event::Wake)), [0]);
+    assert_eq!(tell(&mut desk, seconds(1), down()), [], "that was the first");
+    let effects = tell(&mut desk, seconds(1), down());
+    assert!(matches!(&effects[..], [Effect::Release { query: 0 }, Effect::Write(_)]), "{effects:?}");
+}
+
+#[test]
 fn nothing_starts_while_the_disk_takes_no_rows_and_all_goes_on_when_it_does() {
     let mut desk = desk(3, 1);
     assert!(matches!(tell(&mut desk, Tick::ZERO, stalled())[..], [Effect::Tell(News::Stalled { .. })]));
@@ -182,6 +206,18 @@ fn whoever_interrupts_does_not_wait_for_the_disk() {
     tell(&mut desk, seconds(1), Event::Interrupt { cause: Cause::Cancelled, forced: false });
     assert!(desk.is_over());
     assert_eq!((desk.failure().cloned(), desk.unwritten().len()), (full(), 1));
+}
+
+/// Found by the simulation: the deadline had come first, and was taken for the reason.
+#[test]
+fn whoever_interrupts_after_the_deadline_does_not_wait_for_the_disk_either() {
+    let mut desk = desk(2, 1);
+    tell(&mut desk, Tick::ZERO, stalled());
+    tell(&mut desk, Tick::ZERO, Event::Interrupt { cause: Cause::Deadline, forced: false });
+    tell(&mut desk, Tick::ZERO, finished(0));
+    assert!(!desk.is_over(), "the deadline has patience with the disk");
+    tell(&mut desk, seconds(1), Event::Interrupt { cause: Cause::Cancelled, forced: false });
+    assert!(desk.is_over());
 }
 
 #[test]

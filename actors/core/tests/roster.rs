@@ -7,18 +7,20 @@ use std::time::Duration;
 use proptest::prelude::*;
 use provisor_core::cause::{Cause, End, Exit, Outcome};
 use provisor_core::plan::{Retry, RetryOn};
-use provisor_core::roster::{Bounds, Entry, Order, Place, Roster};
+use provisor_core::roster::{Bounds, Entry, Memory, Order, Place, Roster};
 use provisor_core::tick::Tick;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn entries(n: u32, retry: Retry) -> Vec<Entry> {
     let retry = Arc::new(retry);
-    (0..n).map(|query| Entry { query, attempts_before: 0, retry: Arc::clone(&retry) }).collect()
+    let entry =
+        |query| Entry { query, attempts_before: 0, retry: Arc::clone(&retry), memory: Memory::default() };
+    (0..n).map(entry).collect()
 }
 
 fn bounds(slots: usize) -> Bounds {
-    Bounds { slots, deadline: None, unwritten: 100 }
+    Bounds { slots, deadline: None, unwritten: 100, memory_budget: None, machine_memory: None }
 }
 
 fn exited(code: i32) -> Outcome {
@@ -27,7 +29,7 @@ fn exited(code: i32) -> Outcome {
 
 fn starts(orders: &[Order]) -> Vec<(Place, u32)> {
     let start = |order: &Order| match order {
-        Order::Start { query, attempt } => Some((*query, *attempt)),
+        Order::Start { query, attempt, .. } => Some((*query, *attempt)),
         _ => None,
     };
     orders.iter().filter_map(start).collect()
@@ -101,6 +103,10 @@ fn each_ending_is_retried_by_its_own_name_only() {
         (RetryOn::ExitCode(75), exited(75)),
         (RetryOn::WallLimit, limit(Cause::WallLimit)),
         (RetryOn::Silent, limit(Cause::Silent)),
+        (RetryOn::CpuLimit, limit(Cause::CpuLimit)),
+        (RetryOn::OutputLimit, limit(Cause::OutputLimit)),
+        (RetryOn::ProcessLimit, limit(Cause::ProcessLimit)),
+        (RetryOn::MemoryLimit, limit(Cause::MemoryLimit)),
         (RetryOn::Lost, Outcome::lost("panicked".into())),
     ];
     for (on, _) in &endings {
@@ -131,19 +137,55 @@ fn a_shortage_starts_fewer_at_once_and_gives_up_only_when_nothing_runs() {
 }
 
 #[test]
-fn a_shortage_without_end_becomes_a_row() {
-    let mut roster = Roster::new(bounds(1), entries(1, Retry::default()));
-    let (mut now, mut orders) = (Tick::ZERO, wake(&mut roster, Tick::ZERO));
-    for _ in 0..40 {
-        if starts(&orders).is_empty() {
-            break;
+fn a_shortage_without_end_ends_the_run_after_minutes_and_makes_no_row() {
+    let mut roster = Roster::new(bounds(2), entries(3, Retry::default()));
+    let mut now = Tick::ZERO;
+    let mut running: Vec<_> = starts(&wake(&mut roster, now)).iter().map(|(query, _)| *query).collect();
+    let mut tries = 0;
+    while roster.exhausted().is_none() {
+        let mut orders = Vec::new();
+        for query in running.drain(..) {
+            roster.returned(now, query, "no processes left".into(), &mut orders);
         }
-        orders.clear();
-        roster.returned(now, 0, "no processes left".into(), &mut orders);
+        assert!(orders.iter().all(|order| matches!(order, Order::Requeued { .. })), "{orders:?}");
         now = roster.wake_at().unwrap_or(now);
-        roster.wake(now, &mut orders);
+        running = starts(&wake(&mut roster, now)).iter().map(|(query, _)| *query).collect();
+        tries += 1;
+        assert!(tries < 1000, "it never gives up");
     }
-    assert!(matches!(&orders[..], [Order::Record { outcome, .. }] if outcome.cause_word() == "not-started"));
+    assert_eq!(roster.exhausted().map(|why| &**why), Some("no processes left"));
+    assert!(
+        now >= Tick::ZERO + Duration::from_secs(180) && now < Tick::ZERO + Duration::from_secs(190),
+        "{now:?}"
+    );
+    assert!(roster.is_over(), "nothing runs, and no row is awaited");
+    assert_eq!((roster.waiting(), roster.wake_at()), (3, None), "all is left to a later run");
+}
+
+#[test]
+fn a_shortage_is_not_hopeless_while_something_runs_or_could_be_started() {
+    let mut roster = Roster::new(bounds(2), entries(3, Retry::default()));
+    let hour = Tick::ZERO + Duration::from_secs(3600);
+    wake(&mut roster, Tick::ZERO);
+    let mut orders = Vec::new();
+    for now in [Tick::ZERO, hour] {
+        roster.returned(now, 1, "no processes left".into(), &mut orders);
+        let later = roster.wake_at().expect("a time to try again");
+        roster.left(later, 0, &mut orders);
+        roster.wake(later, &mut orders);
+    }
+    assert_eq!(roster.exhausted(), None, "the first one is still there");
+}
+
+#[test]
+fn what_could_not_start_in_a_run_that_ends_has_no_row() {
+    let mut roster = Roster::new(bounds(1), entries(1, Retry::default()));
+    let mut orders = wake(&mut roster, Tick::ZERO);
+    roster.abort(Cause::Cancelled, false, &mut orders);
+    orders.clear();
+    roster.returned(Tick::ZERO, 0, "no processes left".into(), &mut orders);
+    assert_eq!(orders, [Order::Requeued { query: 0 }]);
+    assert!(roster.is_over());
 }
 
 #[test]
@@ -180,6 +222,31 @@ fn a_slot_of_a_process_that_does_not_die_stays_booked_and_ends_the_run_when_it_w
     assert!(starts(&finish(&mut roster, Tick::ZERO, 0, Outcome::unreaped(Cause::WallLimit))).is_empty());
     roster.written(Tick::ZERO, 1, &mut Vec::new());
     assert!(roster.is_over(), "no slot is left, so the run does not hang");
+}
+
+/// Found by the simulation: the run stood still for ever.
+#[test]
+fn a_shortage_beside_a_process_that_does_not_die_leaves_a_slot_to_go_on_with() {
+    let mut roster = Roster::new(bounds(3), entries(2, Retry::default()));
+    wake(&mut roster, Tick::ZERO);
+    finish(&mut roster, Tick::ZERO, 0, Outcome::unreaped(Cause::WallLimit));
+    let mut orders = Vec::new();
+    roster.returned(Tick::ZERO, 1, "no processes left".into(), &mut orders);
+    let later = roster.wake_at().expect("a time to try again");
+    assert_eq!(starts(&wake(&mut roster, later)), [(1, 1)]);
+}
+
+/// Found by the simulation, as the one before: this one had given back its slot when it got stuck.
+#[test]
+fn a_tree_that_does_not_die_after_its_leader_leaves_a_slot_to_go_on_with() {
+    let mut roster = Roster::new(bounds(3), entries(2, Retry::default()));
+    wake(&mut roster, Tick::ZERO);
+    let mut orders = Vec::new();
+    roster.left(Tick::ZERO, 0, &mut orders);
+    roster.returned(Tick::ZERO, 1, "no processes left".into(), &mut orders);
+    finish(&mut roster, Tick::ZERO, 0, Outcome::unreaped(Cause::Exited));
+    let later = roster.wake_at().expect("a time to try again");
+    assert_eq!(starts(&wake(&mut roster, later)), [(1, 1)]);
 }
 
 /// What the world does next: which of the running ones is answered, and how.

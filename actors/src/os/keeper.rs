@@ -6,6 +6,7 @@
 
 mod ending;
 mod last;
+mod measuring;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::File;
@@ -22,6 +23,7 @@ use provisor_core::containment::Level;
 use super::begin::Beginning;
 use super::cgroup::{QueryGroups, RunGroups};
 use super::looks::Looks;
+use super::meter::Meter;
 use super::packet::{Inbox, Outbox, Packet};
 use super::spawn::{Born, Failed, Spawner};
 use super::sweep::{Leaders, Orphans, Sweep};
@@ -74,6 +76,9 @@ pub(super) struct Keeper {
     killed: VecDeque<(Instant, u64)>,
     round_wait: Duration,
     looks: Looks,
+    meter: Meter,
+    /// Something has ended since the last look: there may be zombies.
+    has_ended_unlooked: bool,
     /// All children stand still, also those that are born now.
     paused: bool,
     outbox: Outbox,
@@ -92,13 +97,17 @@ impl Keeper {
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, SOCKET))?;
+        let mut orphans = Orphans::new();
+        if let Some(token) = &beginning.token {
+            orphans.set_token(token);
+        }
         Ok(Self {
             socket,
             epoll,
             spawner: Spawner::new(open_files)?,
             children: HashMap::new(),
             leaders: Leaders::default(),
-            orphans: Orphans::new(),
+            orphans,
             groups: beginning.groups,
             walks: beginning.level != Level::Group,
             sweeps: HashMap::new(),
@@ -106,6 +115,8 @@ impl Keeper {
             killed: VecDeque::new(),
             round_wait: ending::ROUND,
             looks: Looks::new(Instant::now()),
+            meter: Meter::new(),
+            has_ended_unlooked: false,
             paused: false,
             outbox: Outbox::default(),
             awaits_room: false,
@@ -132,6 +143,7 @@ impl Keeper {
                 }
             }
             self.end_round();
+            self.measure();
             connected &= self.wish_for_room().is_ok();
         }
         self.end_everything();
@@ -144,8 +156,9 @@ impl Keeper {
     }
 
     fn timeout(&self) -> EpollTimeout {
-        let idle = self.children.is_empty() && self.orphans.is_empty();
-        let longest = self.next_round().or_else(|| (!idle).then_some(LOOK_EVERY));
+        let idle = self.children.is_empty() && self.orphans.is_empty() && !self.has_ended_unlooked;
+        let rest = (!idle).then_some(LOOK_EVERY);
+        let longest = self.next_round().or(rest).into_iter().chain(self.meter.wait(Instant::now())).min();
         longest.map_or(EpollTimeout::NONE, |longest| {
             // Rounded up: a wait that is cut off is followed by one of nothing.
             let millis = longest.as_nanos().div_ceil(1_000_000);
@@ -231,6 +244,7 @@ impl Keeper {
                 }
                 let cookie: Box<[u8]> = request.cookie.to_bytes().into();
                 self.leaders.insert(id, born.pid, &cookie);
+                self.meter.watch(id, born.pid, limits, groups.hold());
                 let pidfd = Some(born.pidfd);
                 let kept = Kept { pid: born.pid, cookie, pidfd, groups, ending: Ending::Open };
                 self.children.insert(id, kept);

@@ -15,6 +15,7 @@ mod link;
 pub mod listen;
 pub mod local;
 mod looks;
+mod meter;
 mod namespace;
 pub mod orphans;
 mod output;

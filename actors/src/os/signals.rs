@@ -9,6 +9,7 @@ use std::ffi::c_int;
 use std::io;
 use std::ptr;
 
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise, sigprocmask};
 
 /// A limit of open files, as it was.
@@ -24,6 +25,12 @@ impl From<OpenFiles> for libc::rlimit {
     fn from(limit: OpenFiles) -> Self {
         Self { rlim_cur: limit.soft, rlim_max: limit.hard }
     }
+}
+
+/// How many files this process may have open just now; none if the system does not say.
+#[must_use]
+pub fn most_open_files() -> Option<u64> {
+    getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _)| soft)
 }
 
 /// Raises this process's limit of open files as far as it goes, and returns what it was: that is for the children

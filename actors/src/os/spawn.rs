@@ -18,6 +18,7 @@ use nix::unistd::{Pid, getpid, pipe2};
 
 use super::birth::{Cradle, Stillborn};
 use super::cgroup::{Entrance, QueryGroups};
+use super::meter::net::Nets;
 use super::wire::{Spawn, Step};
 
 /// A child that has reached its program.
@@ -75,8 +76,11 @@ impl Spawner {
         let (stderr, stderr_end) = pipe()?;
         self.collect_pointers(request);
         let stdio = [stdin.map_or(-1, AsRawFd::as_raw_fd), stdout_end.as_raw_fd(), stderr_end.as_raw_fd()];
-        let (pid, pidfd) = match self.bear(request, stdio, &groups.entrance().map_err(no_entrance)?) {
-            Err(Stillborn::NotIntoGroups) => self.bear(request, stdio, &groups.lists().map_err(no_entrance)?),
+        let nets = Nets::of(request.limits, groups.hold().1);
+        let (pid, pidfd) = match self.bear(request, stdio, &groups.entrance().map_err(no_entrance)?, nets) {
+            Err(Stillborn::NotIntoGroups) => {
+                self.bear(request, stdio, &groups.lists().map_err(no_entrance)?, nets)
+            }
             born => born,
         }
         .map_err(|stillborn| match stillborn {
@@ -101,6 +105,7 @@ impl Spawner {
         request: &Spawn<'_>,
         stdio: [c_int; 3],
         entrance: &Entrance,
+        nets: Nets,
     ) -> Result<(Pid, OwnedFd), Stillborn<Failed>> {
         let lists: Vec<c_int> = entrance.lists.iter().map(AsRawFd::as_raw_fd).collect();
         let needed = stdio.iter().chain(&lists).copied().max().unwrap_or(2).max(2);
@@ -114,6 +119,7 @@ impl Spawner {
             beyond: needed + 1,
             guardian: self.guardian.as_raw(),
             open_files: self.open_files,
+            nets,
             failed_step: AtomicI32::new(0),
             failed_errno: AtomicI32::new(0),
         };
@@ -149,6 +155,7 @@ struct Plan<'a> {
     beyond: c_int,
     guardian: libc::pid_t,
     open_files: Option<libc::rlimit>,
+    nets: Nets,
     failed_step: AtomicI32,
     failed_errno: AtomicI32,
 }
@@ -198,6 +205,16 @@ unsafe fn prepare_and_exec(plan: &Plan<'_>) -> Step {
         }
         if let Some(limit) = &plan.open_files
             && libc::setrlimit(libc::RLIMIT_NOFILE, limit) < 0
+        {
+            return Step::Limits;
+        }
+        if let Some(limit) = &plan.nets.cpu
+            && libc::setrlimit(libc::RLIMIT_CPU, limit) < 0
+        {
+            return Step::Limits;
+        }
+        if let Some(limit) = &plan.nets.processes
+            && libc::setrlimit(libc::RLIMIT_NPROC, limit) < 0
         {
             return Step::Limits;
         }

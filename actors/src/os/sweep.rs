@@ -124,7 +124,6 @@ impl Orphans {
         }
     }
 
-    #[expect(dead_code, reason = "told with the beginning")]
     /// The token of the run, with which the marks of all its queries begin.
     pub(super) fn set_token(&mut self, token: &str) {
         self.run_mark = Some(format!("{}={token}/", tree::COOKIE).into_bytes().into());
@@ -268,6 +267,14 @@ impl Orphans {
             }
         }
         self.owned.remove(&id);
+    }
+
+    /// Tells of a live leader, of its orphans as of the last look, and of everything below them. For counting only.
+    pub(super) fn visit_tree(&self, id: u64, leader: Pid, visit: &mut dyn FnMut(i32)) {
+        self.proc.count_alive(leader.as_raw(), visit);
+        for pid in self.of(id) {
+            self.proc.count_alive(pid, visit);
+        }
     }
 
     /// Sends a signal to everything below a live leader.

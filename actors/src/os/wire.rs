@@ -3,14 +3,15 @@
 //! For the two ends of the socket only. Decoding checks every length and must never panic, whatever the bytes are:
 //! a guardian that falls over takes every running query with it. It must never touch a descriptor or a process.
 
+mod limits;
+
 use std::ffi::CStr;
 
-use std::time::Duration;
-
 use super::TreeLimits;
-use super::evidence::{Seen, What};
+use super::evidence::Seen;
 use super::fields::Reader;
 pub(super) use super::fields::{Strings, WireError};
+use limits::{decode_limits, decode_seen, encode_limits, put_seen};
 
 /// A request up to this size is one packet; a larger one travels in a memfd, announced by [`Request::Large`].
 pub(super) const PACKET: usize = 64 * 1024;
@@ -376,38 +377,6 @@ impl Reply {
         };
         rest.end()?;
         Ok(reply)
-    }
-}
-
-/// No limit is the largest number there is.
-fn encode_limits(TreeLimits { cpu, memory, processes }: TreeLimits, bytes: &mut Vec<u8>) {
-    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    bytes.extend_from_slice(&cpu.map_or(u64::MAX, micros).to_le_bytes());
-    bytes.extend_from_slice(&memory.unwrap_or(u64::MAX).to_le_bytes());
-    bytes.extend_from_slice(&processes.unwrap_or(u32::MAX).to_le_bytes());
-}
-
-fn decode_limits(rest: &mut Reader<'_>) -> Result<TreeLimits, WireError> {
-    let some = |number: u64| (number != u64::MAX).then_some(number);
-    Ok(TreeLimits {
-        cpu: some(rest.u64()?).map(Duration::from_micros),
-        memory: some(rest.u64()?),
-        processes: Some(rest.u32()?).filter(|number| *number != u32::MAX),
-    })
-}
-
-/// Nothing seen is kind 0.
-fn put_seen(bytes: &mut Vec<u8>, seen: Option<Seen>) {
-    let (what, value) = seen.map_or((0, 0), |Seen { what, value }| (what as u8, value));
-    bytes.push(what);
-    bytes.extend_from_slice(&value.to_le_bytes());
-}
-
-fn decode_seen(rest: &mut Reader<'_>) -> Result<Option<Seen>, WireError> {
-    let (what, value) = (rest.byte()?, rest.u64()?);
-    match (what, value) {
-        (0, 0) => Ok(None),
-        (what, value) => Ok(Some(Seen { what: What::from_number(what).ok_or(WireError::Kind)?, value })),
     }
 }
 

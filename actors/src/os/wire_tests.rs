@@ -2,6 +2,9 @@
 
 use proptest::prelude::*;
 
+use std::time::Duration;
+
+use super::super::evidence::What;
 use super::*;
 
 const LIMITS: TreeLimits = TreeLimits { cpu: Some(Duration::from_secs(3)), memory: None, processes: Some(7) };

@@ -75,11 +75,11 @@ impl Standing {
         cells
     }
 
-    /// The line that decided, or why there is none, as in the column `line`: cleaned and cut.
+    /// The line that decided, or what shows a limit, or why there is neither, as in the column `line`: cleaned and cut.
     #[must_use]
     pub fn line(&self) -> String {
         let outcome = &self.outcome;
-        deciding_line(&outcome.end, outcome.judgement.line.as_deref())
+        deciding_line(outcome)
     }
 }
 
@@ -105,7 +105,7 @@ pub fn signal_name(signal: i32) -> Cow<'static, str> {
 
 /// Hands out the cells of a row, those of the axes too.
 pub(super) fn each(line: &Line<'_>, mut cell: impl FnMut(&str)) {
-    let Outcome { end, judgement, wall, usage, leftovers, .. } = line.outcome;
+    let Outcome { judgement, wall, usage, leftovers, .. } = line.outcome;
     let exit = line.outcome.exit();
     let (code, signal) = match exit {
         Some(Exit::Code(code)) => (Some(code), None),
@@ -124,7 +124,7 @@ pub(super) fn each(line: &Line<'_>, mut cell: impl FnMut(&str)) {
     dirty(exit.map(|_| usage.max_rss_kib.to_string()).as_deref());
     dirty(line.started_us.and_then(local_time).as_deref());
     dirty(Some(&line.attempt.to_string()));
-    dirty(Some(&deciding_line(end, judgement.line.as_deref())));
+    dirty(Some(&deciding_line(line.outcome)));
     dirty(line.log);
     dirty(line.expected);
     dirty(Some(line.containment));
@@ -138,11 +138,13 @@ pub(super) fn seconds(time: Duration) -> String {
     format!("{}.{:03}", time.as_secs(), time.subsec_millis())
 }
 
-/// The line that decided, or why there is none; cleaned and cut.
-fn deciding_line(end: &End, line: Option<&str>) -> String {
+/// What shows that a limit was reached, or the line that decided, or why there is neither; cleaned and cut.
+fn deciding_line(Outcome { end, evidence, judgement, .. }: &Outcome) -> String {
     let shown = match end {
         End::NotStarted(why) | End::Lost(why) => why,
-        End::Reaped(_) | End::Unreaped => line.unwrap_or_default(),
+        End::Reaped(_) | End::Unreaped => {
+            evidence.as_deref().or(judgement.line.as_deref()).unwrap_or_default()
+        }
     };
     text::cut(&text::clean(shown), LINE_CUT).into_owned()
 }

@@ -14,7 +14,7 @@ const INSERT_ATTEMPT: &str = concat!(
     "INSERT INTO attempts (",
     columns!(),
     ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ",
-    "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)"
+    "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)"
 );
 
 /// What the plan knows of a row.
@@ -54,6 +54,10 @@ fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'
         planned.prints.1.0,
         limits.wall.map(words::limit_micros),
         limits.silence.map(words::limit_micros),
+        limits.cpu.map(words::limit_micros),
+        limits.memory.map(words::number),
+        limits.output.map(words::number),
+        limits.processes,
         words::limit_micros(limits.grace),
         outcome.cause_word(),
         end.ending,

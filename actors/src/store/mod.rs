@@ -110,6 +110,11 @@ impl Store {
         self.reader.attempts_before()
     }
 
+    /// See [`Reader::peaks`].
+    pub fn peaks(&self) -> Result<HashMap<String, u64>, StoreError> {
+        self.reader.peaks()
+    }
+
     /// See [`Reader::last_run_complete`].
     pub fn last_run_complete(&self) -> Result<bool, StoreError> {
         self.reader.last_run_complete()

@@ -26,7 +26,8 @@ macro_rules! columns {
             $query,
             ", ",
             $attempt,
-            ", last, fingerprint, judging, wall_limit_us, silence_limit_us, grace_us, cause, ending, first_cause, ",
+            ", last, fingerprint, judging, wall_limit_us, silence_limit_us, ",
+            "cpu_limit_us, memory_limit, output_limit, processes_limit, grace_us, cause, ending, first_cause, ",
             "why, exit_code, signal, method, wall_us, cpu_us, max_rss_kib, leaked, leftovers, verdict, counts, ",
             "line, value, results, omitted, omitted_notes, started_us, log, log_is_whole, containment"
         )
@@ -180,6 +181,13 @@ impl Reader {
         Ok(counts.into_iter().collect())
     }
 
+    /// The largest resident set that was seen of each query in earlier runs, in KiB, by its id.
+    pub fn peaks(&self) -> Result<HashMap<String, u64>, StoreError> {
+        let sql = "SELECT query, max(max_rss_kib) FROM attempts WHERE max_rss_kib > 0 GROUP BY query";
+        let peaks = self.all(sql, |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+        Ok(peaks.into_iter().map(|(query, kib)| (query, kib.unsigned_abs())).collect())
+    }
+
     /// The rows of earlier runs: first those of queries that were in an older plan only, then in the plan's order.
     pub fn past(&self) -> Result<Vec<PastRow>, StoreError> {
         self.all(
@@ -289,12 +297,7 @@ impl StoredRow {
             attempt,
             fingerprint: Fingerprint(columns.take()?),
             judging: Fingerprint(columns.take()?),
-            limits: Limits {
-                wall: columns.optional_duration()?,
-                silence: columns.optional_duration()?,
-                grace: columns.duration()?,
-                ..Limits::default()
-            },
+            limits: columns.limits()?,
             outcome: read_outcome(&mut columns)?,
             started_us: columns.take()?,
             log: columns.take()?,

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LITTLE_ROOM: u64 = 64 << 20;
 const SHORT_LOG: u32 = 64;
 
-/// Durations and times are in microseconds. `attempts` is the history; `queries.stands` says which attempt is a
+/// Durations and times are in microseconds, sizes in bytes. `attempts` is the history; `queries.stands` says which attempt is a
 /// query's row now, and `queries.place` where the query is in the plan; without a place it is no longer asked. `judgings`
 /// holds as JSON what the fingerprints in `attempts.judging` are of.
 const TABLES: &str = "
@@ -41,7 +41,8 @@ const TABLES: &str = "
     CREATE TABLE attempts (
         id INTEGER PRIMARY KEY, run INTEGER NOT NULL, query TEXT NOT NULL, attempt INTEGER NOT NULL,
         last INTEGER NOT NULL, fingerprint BLOB NOT NULL, judging BLOB NOT NULL,
-        wall_limit_us INTEGER, silence_limit_us INTEGER, grace_us INTEGER NOT NULL,
+        wall_limit_us INTEGER, silence_limit_us INTEGER, cpu_limit_us INTEGER, memory_limit INTEGER,
+        output_limit INTEGER, processes_limit INTEGER, grace_us INTEGER NOT NULL,
         cause TEXT NOT NULL, ending TEXT NOT NULL, first_cause TEXT NOT NULL, why TEXT,
         exit_code INTEGER, signal INTEGER, method TEXT,
         wall_us INTEGER NOT NULL, cpu_us INTEGER NOT NULL, max_rss_kib INTEGER NOT NULL,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provisor_core::cause::{End, Exit, StopMethod};
+use provisor_core::plan::Limits;
 use provisor_core::verdict::Counts;
 use rusqlite::Row;
 use rusqlite::types::{FromSql, Type};
@@ -125,6 +126,25 @@ impl<'a, 'b> Columns<'a, 'b> {
     pub(super) fn unsigned(&mut self) -> rusqlite::Result<u64> {
         let number: i64 = self.take()?;
         u64::try_from(number).map_err(|_| self.out_of_range(number))
+    }
+
+    pub(super) fn optional_unsigned(&mut self) -> rusqlite::Result<Option<u64>> {
+        match self.take::<Option<i64>>()? {
+            None => Ok(None),
+            Some(number) => u64::try_from(number).map(Some).map_err(|_| self.out_of_range(number)),
+        }
+    }
+
+    pub(super) fn limits(&mut self) -> rusqlite::Result<Limits> {
+        Ok(Limits {
+            wall: self.optional_duration()?,
+            silence: self.optional_duration()?,
+            cpu: self.optional_duration()?,
+            memory: self.optional_unsigned()?,
+            output: self.optional_unsigned()?,
+            processes: self.take()?,
+            grace: self.duration()?,
+        })
     }
 
     /// A word that means something.

@@ -39,6 +39,7 @@ pub(crate) fn plan(queries: usize, slots: usize) -> Plan {
         job: "test".into(),
         slots,
         total: None,
+        memory_budget: None,
         reuse: Reuse::Never,
         containment: Containment::Auto,
         axes: Vec::new(),
@@ -48,7 +49,7 @@ pub(crate) fn plan(queries: usize, slots: usize) -> Plan {
 
 pub(crate) fn job(plan: Plan) -> Job {
     let todo = (0..plan.queries.len()).map(|place| (place as Place, 0)).collect();
-    Job { plan: Arc::new(plan), todo, reused: Vec::new(), token: "test".into() }
+    Job { plan: Arc::new(plan), todo, reused: Vec::new(), token: "test".into(), memory: Default::default() }
 }
 
 pub(crate) fn ports(theatre: &Theatre, ledger: &Ledger) -> Ports<Ledger> {

@@ -22,7 +22,7 @@ fn full_outcome() -> Outcome {
     Outcome {
         end: End::Reaped(Exit::Signal(9)),
         cause: Cause::WallLimit,
-        evidence: Some("it was seen".into()),
+        evidence: Some("it was, \"quoted\"\nand more, seen".into()),
         method: Some(StopMethod::Kill),
         wall: Duration::from_micros(10_000_001),
         usage: Usage { cpu: Duration::from_micros(9_999_999), max_rss_kib: 123_456 },
@@ -101,7 +101,7 @@ fn the_files_have_their_columns() {
         "123456",
         "<time>",
         "1",
-        "RESULT, \"quoted\" and more",
+        "it was, \"quoted\" and more, seen",
         "logs/0.1.log",
         "true",
         "sweep",
@@ -182,12 +182,18 @@ fn a_limit_never_comes_back_lower() {
     let limits = Limits {
         wall: Some(Duration::from_nanos(1_000_000_001)),
         silence: Some(Duration::MAX),
+        cpu: Some(Duration::from_nanos(1_000_000_001)),
+        memory: Some(1 << 40),
+        output: Some(12),
+        processes: Some(u32::MAX),
         ..Limits::default()
     };
     plan.queries[0].limits = limits;
     let mut store = begin_anew(temp.path(), plan);
     store.commit(&[row(0, 1, outcome("true"))]).unwrap();
     let then = store.past().unwrap()[0].past.limits;
+    assert!(then.cpu >= limits.cpu && then.cpu < Some(Duration::from_millis(1001)));
+    assert_eq!((then.memory, then.output, then.processes), (limits.memory, limits.output, limits.processes));
     assert!(then.wall >= limits.wall && then.wall < Some(Duration::from_millis(1001)));
     assert!(then.silence > Some(Duration::from_secs(3_000_000_000)), "a hundred years are for ever");
 }

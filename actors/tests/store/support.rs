@@ -61,6 +61,7 @@ pub(crate) fn plan(ids: &[&str]) -> Plan {
         job: "job".into(),
         slots: 1,
         total: None,
+        memory_budget: None,
         reuse: Reuse::Conclusive,
         containment: Containment::Auto,
         axes: Vec::new(),

@@ -79,19 +79,19 @@ pub(super) struct Origin<'e> {
 
 /// The settings of an origin, and behind them those of the job.
 #[derive(Clone, Copy)]
-struct Layers<'e> {
-    inner: Option<Settings<'e>>,
+pub(super) struct Layers<'e> {
+    pub(super) inner: Option<Settings<'e>>,
     outer: Settings<'e>,
 }
 
 impl<'e> Layers<'e> {
     /// What is written innermost.
-    fn first<T>(&self, get: impl Fn(&Settings<'e>) -> Option<T>) -> Option<T> {
+    pub(super) fn first<T>(&self, get: impl Fn(&Settings<'e>) -> Option<T>) -> Option<T> {
         self.inner.as_ref().and_then(&get).or_else(|| get(&self.outer))
     }
 
     /// What is written at all, outermost first.
-    fn all<T>(&self, get: impl Fn(&Settings<'e>) -> Option<T>) -> impl Iterator<Item = T> {
+    pub(super) fn all<T>(&self, get: impl Fn(&Settings<'e>) -> Option<T>) -> impl Iterator<Item = T> {
         let outer = get(&self.outer);
         outer.into_iter().chain(self.inner.as_ref().and_then(get))
     }
@@ -213,57 +213,15 @@ impl<'e> Lowering<'e> {
         (only, files)
     }
 
-    fn limits(&mut self, layers: Layers<'e>) -> Limits {
-        for limits in layers.all(|settings| settings.limits) {
-            self.refuse_limits(limits);
-        }
-        if let Some(total) = layers.inner.and_then(|inner| inner.limits?.total.as_ref()) {
-            self.problems.fault(total.place, Fault::TotalOfOne);
-        }
-        let mut limit = |name, get: fn(&spec::Limits) -> Option<&Scalar>| {
-            let written = layers.first(|settings| settings.limits.and_then(get))?;
-            self.limit(name, written)
-        };
-        let wall = limit("wall", |limits| limits.wall.as_ref());
-        let silence = limit("silence", |limits| limits.silence.as_ref());
-        let grace = layers.first(|settings| settings.limits?.grace.as_ref());
-        let grace = grace.and_then(|grace| self.duration(grace));
-        let typed = &self.around.overrides;
-        Limits {
-            wall: typed.wall.or(wall),
-            silence: typed.silence.or(silence),
-            grace: typed.grace.or(grace).unwrap_or(Limits::DEFAULT_GRACE),
-            ..Limits::default()
-        }
-    }
-
-    fn refuse_limits(&mut self, limits: &spec::Limits) {
-        for (limit, written) in [
-            ("cpu", limits.cpu),
-            ("memory", limits.memory),
-            ("output", limits.output),
-            ("processes", limits.processes),
-        ] {
-            if let Some(written) = written {
-                self.problems.fault(written.0, Fault::NotEnforced { limit });
-            }
-        }
-    }
-
-    /// A limit of nothing would end everything at once, which nobody means.
-    pub(super) fn limit(&mut self, limit: &'static str, written: &Scalar) -> Option<std::time::Duration> {
-        let duration = self.duration(written)?;
-        if duration.is_zero() {
-            self.problems.fault(written.place, Fault::ZeroLimit { limit });
-        }
-        Some(duration)
-    }
-
-    fn duration(&mut self, written: &Scalar) -> Option<std::time::Duration> {
+    pub(super) fn duration(&mut self, written: &Scalar) -> Option<std::time::Duration> {
         self.human(written, human::duration)
     }
 
-    fn human<T>(&mut self, written: &Scalar, read: fn(&str) -> Result<T, HumanError>) -> Option<T> {
+    pub(super) fn human<T>(
+        &mut self,
+        written: &Scalar,
+        read: fn(&str) -> Result<T, HumanError>,
+    ) -> Option<T> {
         match read(&written.value.to_string()) {
             Ok(value) => Some(value),
             Err(error) => {
@@ -278,6 +236,7 @@ impl<'e> Lowering<'e> {
             None | Some(spec::Logs::Keep) => Logs::Keep,
             Some(spec::Logs::Drop) => Logs::Drop,
             Some(spec::Logs::Tail(bytes)) => Logs::Tail(self.human(bytes, human::size).unwrap_or_default()),
+            Some(spec::Logs::Ends(bytes)) => Logs::Ends(self.human(bytes, human::size).unwrap_or_default()),
         }
     }
 

@@ -277,6 +277,7 @@ impl<'de> Deserialize<'de> for InputList {
 pub(crate) enum Logs {
     Keep,
     Tail(Scalar),
+    Ends(Scalar),
     Drop,
 }
 

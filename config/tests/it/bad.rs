@@ -110,7 +110,11 @@ fn values() {
         "limits: (wall: \"0s\"),",
         "limits: (wall: \"99999999999999999999h\"),",
         "limits: (wall: [1]),",
-        "limits: (cpu: \"1h\", memory: \"4 GiB\", output: \"1 MB\", processes: 10),",
+        "limits: (cpu: \"1\", memory: \"4\", output: \"1 s\", processes: \"10\"),",
+        "limits: (cpu: \"0s\", memory: \"0 GiB\", output: \"0 B\", processes: 0),",
+        "limits: (processes: 1.5),",
+        "containment: Group, limits: (cpu: \"1h\", memory: \"4 GiB\", output: \"1 MB\", processes: 10),",
+        "logs: Ends(64),",
         "logs: Tail(\"64\"),",
         "retry: (times: 2, on: [ExitCode(300)], backoff: \"1\"),",
         "retry: (times: -1),",
@@ -192,7 +196,7 @@ fn all_faults_of_meaning_are_told_at_once_in_their_order() {
     insta::assert_snapshot!(table(&[r#"Job(
     name: "many",
     slots: 0,
-    limits: (wall: "5", memory: "4 GiB"),
+    limits: (wall: "5", memory: "4"),
     env: {"A": "{{ nobody }}"},
     preset: "isabelle",
     commands: [

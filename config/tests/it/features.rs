@@ -221,6 +221,13 @@ fn logs_records_and_reuse() {
 }
 
 #[test]
+fn each_limit_is_read_in_its_unit() {
+    let limits = one(r#"limits: (cpu: "1h", memory: "4 GiB", output: "1 MB", processes: 10)"#).limits;
+    assert_eq!((limits.cpu, limits.memory), (Some(Duration::from_secs(3600)), Some(4 << 30)));
+    assert_eq!((limits.output, limits.processes), (Some(1_000_000), Some(10)));
+}
+
+#[test]
 fn limits_have_defaults() {
     assert_eq!(one("").limits, Limits::default());
     let limits = one(r#"limits: (wall: "1m", silence: "2s", grace: "0s")"#).limits;
@@ -305,6 +312,7 @@ fn the_command_line_goes_before_the_spec() {
         slots: Some(7),
         wall: seconds(1),
         silence: seconds(2),
+        memory: Some(5),
         grace: seconds(3),
         total: seconds(4),
         containment: Some(Containment::Sweep),
@@ -317,6 +325,7 @@ fn the_command_line_goes_before_the_spec() {
     for query in &lowered.plan.queries {
         let limits = (query.limits.wall, query.limits.silence, Some(query.limits.grace));
         assert_eq!(limits, (seconds(1), seconds(2), seconds(3)));
+        assert_eq!(query.limits.memory, Some(5));
         assert!(query.record);
     }
     assert_eq!(argv(&lowered.plan.queries[0]), ["{{ set }}"]);

@@ -139,7 +139,6 @@ fn forms_for_later_are_refused_by_name() {
         ("group", r#"group: (strategy: OneForOne, intensity: (3, "30s"), shutdown: After("5s")),"#),
         ("restart", "restart: Transient,"),
         ("health", r#"health: (line_every: "5m"),"#),
-        ("memory_budget", r#"memory_budget: "20 GiB","#),
         ("launcher", "launcher: Local,"),
     ] {
         let message = refusal(&format!("Job(name: \"x\", {written} commands: [(id: \"a\", run: [\"a\"])])"));

@@ -114,9 +114,12 @@ fn unexpected(row: &Standing) -> String {
     expected.map(|expected| format!("expected {}. ", clean(expected))).unwrap_or_default()
 }
 
-/// Why it ended so: the line that decided, or all results where they are several.
+/// Why it ended so: what shows a limit, the line that decided, or all results where they are several.
 pub(crate) fn decided(outcome: &Outcome) -> String {
-    let Outcome { end, judgement, .. } = outcome;
+    let Outcome { end, evidence, judgement, .. } = outcome;
+    if let Some(evidence) = evidence {
+        return clean(evidence).into_owned();
+    }
     if let End::NotStarted(why) | End::Lost(why) = end {
         return clean(why).into_owned();
     }

@@ -26,7 +26,8 @@ pub enum Event {
         /// What it tells.
         fact: Fact,
     },
-    /// Whoever attended to an attempt is no more. Does nothing if its last fact has arrived.
+    /// Whoever attended to an attempt is no more: told once for each attempt, after all its reports. Does nothing if
+    /// its last fact has arrived.
     Down {
         /// Which query.
         query: Place,
@@ -82,6 +83,8 @@ pub enum Effect {
         attempt: u32,
         /// The name of its log.
         log: Arc<str>,
+        /// The limit of its memory, in bytes: the plan's, or more after it was killed for that.
+        memory: Option<u64>,
     },
     /// End an attempt.
     Abort {

@@ -40,7 +40,7 @@ const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-const LIMITS: Limits = Limits { wall: Some(ms(1000)), silence: Some(ms(400)), ..NO_LIMITS };
+const LIMITS: Limits = Limits { wall: Some(ms(1000)), silence: Some(ms(400)), output: Some(15), ..NO_LIMITS };
 const NO_LIMITS: Limits = Limits {
     wall: None,
     silence: None,
@@ -56,7 +56,8 @@ const NO_LIMITS: Limits = Limits {
 enum Cue {
     Print(Stream, &'static str),
     Close(Stream),
-    Exit(Exit),
+    Exit(Exit, Option<Cause>),
+    Exceed(Cause),
     Swept(u32),
     /// As late as it happens to be.
     Wake,
@@ -123,10 +124,12 @@ impl Recorder {
                 self.open[*stream as usize] = false;
                 self.feed(Event::Eof(*stream));
             }
-            Cue::Exit(exit) if !self.has_left => {
+            Cue::Exit(exit, refined) if !self.has_left => {
                 self.has_left = true;
-                self.feed(Event::Exited(Departure { exit: *exit, usage: Usage::default(), refined: None }));
+                let refined = refined.map(seen);
+                self.feed(Event::Exited(Departure { exit: *exit, usage: Usage::default(), refined }));
             }
+            Cue::Exceed(cause) if !self.has_left => self.feed(Event::Exceeded(seen(*cause))),
             Cue::Swept(leftovers) if self.sweeps => {
                 self.sweeps = false;
                 self.feed(Event::Swept { leftovers: *leftovers });
@@ -139,15 +142,22 @@ impl Recorder {
     }
 }
 
+fn seen(cause: Cause) -> Excess {
+    Excess { cause, evidence: "seen".into() }
+}
+
 fn cues() -> impl Strategy<Value = Vec<(u64, Cue)>> {
     let stream = prop_oneof![3 => Just(Stream::Stdout), 1 => Just(Stream::Stderr)];
     let text = prop::sample::select(vec!["a\n", "b\nx\n", "t\n", "k\n", "no", "a\nt\nb", "\n"]);
     let exit = prop_oneof![(0..3).prop_map(Exit::Code), Just(Exit::Signal(15))];
     let cause = prop_oneof![Just(Cause::Cancelled), Just(Cause::Deadline)];
+    let of_the_tree = prop::sample::select(vec![Cause::CpuLimit, Cause::ProcessLimit, Cause::MemoryLimit]);
+    let of_a_live_tree = of_the_tree.clone();
     let cue = prop_oneof![
         8 => (stream.clone(), text).prop_map(|(stream, text)| Cue::Print(stream, text)),
         3 => stream.prop_map(Cue::Close),
-        2 => exit.prop_map(Cue::Exit),
+        2 => (exit, prop::option::weighted(0.2, of_the_tree)).prop_map(|(exit, limit)| Cue::Exit(exit, limit)),
+        1 => of_a_live_tree.prop_map(Cue::Exceed),
         3 => (0..3_u32).prop_map(Cue::Swept),
         6 => Just(Cue::Wake),
         1 => (cause, any::<bool>()).prop_map(|(cause, forced)| Cue::Abort(cause, forced)),
@@ -172,9 +182,9 @@ proptest! {
         let text = run.recording.encode();
         let recording = Recording::parse(text.as_bytes()).unwrap();
         let replayed = replay(judge(), limits, &recording, &run.log, Reaction::AsRecorded).unwrap();
-        // How it was lost is for people, and said anew.
+        // How it was lost is for people, and said anew; what was seen of a limit is not in the recording.
         let how = |end| if matches!(end, End::Lost(_)) { End::Lost("".into()) } else { end };
-        let of_words = |outcome: Outcome| Outcome { end: how(outcome.end.clone()), ..outcome };
+        let of_words = |outcome: Outcome| Outcome { end: how(outcome.end.clone()), evidence: None, ..outcome };
         prop_assert_eq!(of_words(replayed.outcome), of_words(outcome), "{}", text);
         prop_assert_eq!(replayed.heard, recording.events.len());
     }
@@ -205,6 +215,20 @@ fn recorded(lines: &str, log: &str) -> (Recording, String) {
 
 fn what_if(limits: Limits, (recording, log): &(Recording, String)) -> Replay {
     replay(judge(), limits, recording, log.as_bytes(), Reaction::WhatIf).unwrap()
+}
+
+#[test]
+fn too_much_output_ends_a_replay_where_it_would_have_ended_the_run() {
+    let recorded =
+        recorded("5 o 4\n9 o 4\n20 o 4\n25 exit 0\n26 o 0\n27 e 0\n30 swept 0\n", "a\nb\na\nb\na\nb\n");
+    let with = |output| what_if(Limits { output: Some(output), ..NO_LIMITS }, &recorded).outcome;
+    assert_eq!((with(12).cause, with(12).judgement.results), (Cause::Exited, 6));
+    let stopped = with(5);
+    assert_eq!(
+        (stopped.cause, stopped.wall, stopped.judgement.results),
+        (Cause::OutputLimit, Duration::from_micros(9), 4)
+    );
+    assert_eq!(stopped.evidence.as_deref(), Some("it had printed more than 5 bytes"));
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use provisor_core::cause::{Cause, End, Exit, Outcome, StopMethod};
-use provisor_core::process::{Effect, Event, Fact, Phase, Process};
+use provisor_core::cause::{Cause, End, Excess, Exit, Outcome, StopMethod};
+use provisor_core::process::{Departure, Effect, Event, Fact, Phase, Process};
 use provisor_core::tick::Tick;
 
 use super::{Machine, TinyEar};
+use crate::OUTPUT;
 
 /// One way of being wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,11 +32,19 @@ pub(crate) enum Fault {
     KillAfterExit,
     NotStartedNeverReported,
     FinishedTwice,
+    MemoryHasAGrace,
+    TimeHasNone,
+    ExcessForgotten,
+    OutputUncounted,
+    OutputLimitOneTooLow,
+    EvidenceLost,
+    EvidenceOfNothing,
+    AnyRefinementCounts,
 }
 
 impl Fault {
     /// Every fault, with the law that must catch it.
-    pub(crate) const ALL: [(Self, &'static str); 20] = [
+    pub(crate) const ALL: [(Self, &'static str); 28] = [
         (Self::FinishOnEofWithoutExit, "no normal outcome without a seen exit"),
         (Self::ForgetAbortWhileStarting, "an abort while starting is remembered"),
         (Self::GraceTimerLeftArmed, "after the exit only the sweep"),
@@ -56,7 +65,27 @@ impl Fault {
         (Self::KillAfterExit, "after the exit only the sweep"),
         (Self::NotStartedNeverReported, "one last fact, exactly at the end"),
         (Self::FinishedTwice, "one last fact, exactly at the end"),
+        (Self::MemoryHasAGrace, "a tree that takes the machine's memory or processes is killed in one step"),
+        (Self::TimeHasNone, "a tree that takes time or prints too much is asked first"),
+        (Self::ExcessForgotten, "no excess is lost"),
+        (Self::OutputUncounted, "too much output ends the query, and no less does"),
+        (Self::OutputLimitOneTooLow, "too much output ends the query, and no less does"),
+        (Self::EvidenceLost, "a limit that was seen has its evidence"),
+        (Self::EvidenceOfNothing, "a limit that was seen has its evidence"),
+        (Self::AnyRefinementCounts, "the first cause stands"),
     ];
+}
+
+impl Fault {
+    /// The limit of output that the machine is given, and the one by which the laws judge it.
+    pub(crate) fn output(self) -> (Option<u64>, Option<u64>) {
+        match self {
+            Self::OutputUncounted => (Some(OUTPUT), Some(OUTPUT)),
+            // A whole chunk too low.
+            Self::OutputLimitOneTooLow => (Some(OUTPUT - 4), Some(OUTPUT)),
+            _ => (None, None),
+        }
+    }
 }
 
 /// The real machine behind something that spoils what goes in or what comes out.
@@ -97,6 +126,22 @@ impl Faulty {
                 self.pretend(out);
                 true
             }
+            (Fault::MemoryHasAGrace, Event::Exceeded(excess)) if excess.cause == Cause::MemoryLimit => {
+                let evidence = excess.evidence.clone();
+                let light = Event::Exceeded(Excess { cause: Cause::CpuLimit, evidence });
+                self.inner.step(now, light, out);
+                true
+            }
+            (Fault::TimeHasNone, Event::Exceeded(excess)) if excess.cause == Cause::CpuLimit => {
+                let evidence = excess.evidence.clone();
+                self.inner.step(now, Event::Exceeded(Excess { cause: Cause::MemoryLimit, evidence }), out);
+                true
+            }
+            (Fault::ExcessForgotten, Event::Exceeded(_)) => true,
+            (Fault::OutputUncounted, Event::Chunk(stream, bytes)) => {
+                self.inner.step(now, Event::Chunk(*stream, &bytes[..1]), out);
+                true
+            }
             (Fault::EarlyWakeStops, Event::Wake) if phase == Phase::Running => {
                 self.inner.step(now, Event::Abort { cause: Cause::WallLimit, forced: false }, out);
                 true
@@ -132,6 +177,18 @@ impl Faulty {
                     out.push(last);
                 }
             }
+            (Fault::EvidenceLost, _) => of_outcomes(out, |outcome| outcome.evidence = None),
+            (Fault::EvidenceOfNothing, _) => of_outcomes(out, |outcome| {
+                outcome.evidence.get_or_insert("none".into());
+            }),
+            (Fault::AnyRefinementCounts, Event::Exited(Departure { refined: Some(excess), .. }))
+                if (Phase::Running..Phase::Draining).contains(&before) =>
+            {
+                self.last = Some(excess.cause);
+            }
+            (Fault::AnyRefinementCounts, _) => of_outcomes(out, |outcome| {
+                outcome.cause = self.last.filter(|_| outcome.cause == Cause::Exited).unwrap_or(outcome.cause);
+            }),
             (Fault::LastCauseWins, _) => self.overwrite_cause(before, event, out),
             _ => {}
         }
@@ -147,6 +204,14 @@ impl Faulty {
             if let (Effect::Report(Fact::Finished(outcome)), Some(last)) = (effect, self.last) {
                 outcome.cause = last;
             }
+        }
+    }
+}
+
+fn of_outcomes(effects: &mut [Effect], act: impl Fn(&mut Outcome)) {
+    for effect in effects {
+        if let Effect::Report(Fact::Finished(outcome)) = effect {
+            act(outcome);
         }
     }
 }

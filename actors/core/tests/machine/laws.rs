@@ -53,9 +53,17 @@ pub(crate) struct Witness {
     stdout_closed: bool,
     stderr_closed: bool,
     first_cause: Option<Cause>,
+    /// What it may print, and what it has printed up to its end: no more than one byte above the limit is counted.
+    output: Option<u64>,
+    printed: u64,
 }
 
 impl Witness {
+    /// Of a machine with this limit of output.
+    pub(crate) fn of(output: Option<u64>) -> Self {
+        Self { output, ..Self::default() }
+    }
+
     /// What has been seen after this step too.
     pub(crate) fn see<M: Machine>(&self, moment: &Moment<'_, M>) -> Self {
         let mut next = self.clone();
@@ -66,7 +74,12 @@ impl Witness {
         next.sweeps += count(&Effect::Sweep);
         next.closes += count(&Effect::ClosePipes);
         next.last_facts += moment.last_facts();
-        next.first_cause = self.first_cause.or(cause_now(moment));
+        if let (Event::Chunk(_, bytes), Phase::Running, Some(limit)) =
+            (moment.event, moment.before.phase(), self.output)
+        {
+            next.printed = (self.printed + bytes.len() as u64).min(limit + 1);
+        }
+        next.first_cause = self.first_cause.or(cause_now(moment, &next));
         let live = self.spawned && moment.before.phase() != Phase::Done;
         match moment.event {
             Event::Spawned => next.spawned |= moment.before.phase() == Phase::Starting,
@@ -80,21 +93,36 @@ impl Witness {
     }
 }
 
+impl Witness {
+    fn prints_too_much(&self) -> bool {
+        self.output.is_some_and(|limit| self.printed > limit)
+    }
+}
+
 /// The cause that this event is by itself, where it can be one.
-fn cause_now<M: Machine>(moment: &Moment<'_, M>) -> Option<Cause> {
+fn cause_now<M: Machine>(moment: &Moment<'_, M>, so_far: &Witness) -> Option<Cause> {
     let phase = moment.before.phase();
     match moment.event {
         Event::Abort { cause, .. } if phase <= Phase::Running => Some(*cause),
         Event::Chunk(_, b"stop" | b"kill") if phase == Phase::Running => Some(Cause::Concluded),
         Event::Exited(departure) if phase == Phase::Running => {
-            Some(departure.refined.as_ref().map_or(Cause::Exited, |excess| excess.cause))
+            let refined = departure.refined.as_ref().map(|excess| excess.cause);
+            let by_the_system = [Cause::CpuLimit, Cause::ProcessLimit, Cause::MemoryLimit];
+            Some(refined.filter(|cause| by_the_system.contains(cause)).unwrap_or(Cause::Exited))
         }
+        Event::Exceeded(excess) if phase == Phase::Running => Some(excess.cause),
+        Event::Chunk(..) if phase == Phase::Running && so_far.prints_too_much() => Some(Cause::OutputLimit),
         Event::Wake if phase == Phase::Running => moment.effects.iter().find_map(|effect| match effect {
             Effect::Report(Fact::Stopping { cause, .. }) => Some(*cause),
             _ => None,
         }),
         _ => None,
     }
+}
+
+/// Whether a limit has to be shown by something.
+const fn is_shown(cause: Cause) -> bool {
+    matches!(cause, Cause::CpuLimit | Cause::OutputLimit | Cause::ProcessLimit | Cause::MemoryLimit)
 }
 
 type Law<M> = (&'static str, fn(&Moment<'_, M>, &Witness) -> bool);
@@ -186,6 +214,36 @@ fn laws<M: Machine>() -> Vec<Law<M>> {
             let end = m.before.phase() != Phase::Done && m.after.phase() == Phase::Done;
             let open = w.spawned && !(w.stdout_closed && w.stderr_closed);
             !end || w.closes == usize::from(open)
+        }),
+        ("a tree that takes the machine's memory or processes is killed in one step", |m, _| {
+            let heavy = [Cause::ProcessLimit, Cause::MemoryLimit];
+            let seen = matches!(m.event, Event::Exceeded(excess) if heavy.contains(&excess.cause));
+            let live = matches!(m.before.phase(), Phase::Running | Phase::Stopping);
+            !(seen && live) || m.has(&Effect::Signal(StopMethod::Kill))
+        }),
+        ("a tree that takes time or prints too much is asked first", |m, w| {
+            let ends = m.before.phase() == Phase::Running && m.after.phase() > Phase::Running;
+            let light = matches!(w.first_cause, Some(Cause::CpuLimit | Cause::OutputLimit));
+            let left = matches!(m.event, Event::Exited(_) | Event::Vanished(_));
+            !(ends && light) || left || m.has(&Effect::Signal(StopMethod::Term))
+        }),
+        ("no excess is lost", |m, _| {
+            let seen = matches!(m.event, Event::Exceeded(_)) && m.before.phase() == Phase::Running;
+            !seen || m.signals() == 1
+        }),
+        ("too much output ends the query, and no less does", |m, w| {
+            let told = m.effects.iter().any(|effect| {
+                matches!(effect, Effect::Report(Fact::Stopping { cause: Cause::OutputLimit, .. }))
+            });
+            let goes_on = m.after.phase() == Phase::Running && matches!(m.event, Event::Chunk(..));
+            (!told || w.prints_too_much()) && !(goes_on && w.prints_too_much())
+        }),
+        ("a limit that was seen has its evidence, and nothing else has", |m, _| match m.outcome() {
+            Some(outcome) if matches!(outcome.end, End::Reaped(_) | End::Unreaped) => {
+                outcome.evidence.is_some() == is_shown(outcome.cause)
+            }
+            Some(outcome) => outcome.evidence.is_none(),
+            None => true,
         }),
         ("a limit that is reached ends the query", |m, _| {
             let due = m.before.wake_at().is_some_and(|at| m.now >= at);

@@ -70,7 +70,7 @@ const fn ticks(n: u64) -> Duration {
     Duration::from_micros(n)
 }
 
-/// Limits of a few ticks, so that every order of deadlines comes up.
+/// Limits of a few ticks, so that every order of deadlines comes up. Output is not counted.
 pub(crate) fn limits(wall: Option<u64>, silence: Option<u64>) -> Limits {
     Limits { wall: wall.map(ticks), silence: silence.map(ticks), grace: ticks(1), ..Limits::default() }
 }
@@ -88,7 +88,7 @@ pub(crate) fn alphabet() -> Vec<Event<'static>> {
     let abort = |cause, forced| Event::Abort { cause, forced };
     let excess = |cause| Excess { cause, evidence: "seen".into() };
     let exit = |exit, refined: Option<Cause>| {
-        Event::Exited(Departure { exit, usage: Usage::default(), refined: refined.map(excess) })
+        Event::Exited(Departure { exit, usage: Usage::default(), refined: refined.map(&excess) })
     };
     vec![
         Event::Begin,
@@ -105,6 +105,9 @@ pub(crate) fn alphabet() -> Vec<Event<'static>> {
         Event::Eof(Stream::Stderr),
         exit(Exit::Code(0), None),
         exit(Exit::Signal(9), Some(Cause::MemoryLimit)),
+        exit(Exit::Code(1), Some(Cause::Silent)),
+        Event::Exceeded(excess(Cause::CpuLimit)),
+        Event::Exceeded(excess(Cause::MemoryLimit)),
         Event::Swept { leftovers: 1 },
         Event::Vanished("the guardian died".into()),
         Event::Wake,
@@ -120,10 +123,10 @@ pub(crate) struct Extent {
 }
 
 /// Visits every state that `start` can reach within `horizon` ticks, each event at the same tick and one tick later,
-/// and holds every step against every law.
-pub(crate) fn explore<M: Machine>(start: M, horizon: u64) -> Result<Extent, String> {
+/// and holds every step against every law. `output` is the limit of output that it was given.
+pub(crate) fn explore<M: Machine>(start: M, horizon: u64, output: Option<u64>) -> Result<Extent, String> {
     let alphabet = alphabet();
-    let first = (start, Witness::default(), 0_u64);
+    let first = (start, Witness::of(output), 0_u64);
     let mut seen = HashSet::from([first.clone()]);
     let mut queue = VecDeque::from([first]);
     let mut extent = Extent::default();

@@ -82,6 +82,11 @@ impl QueryGroups {
         })
     }
 
+    /// Whether the kernel holds its limit of memory, and that of processes, where it has one.
+    pub(in crate::os) fn hold(&self) -> (bool, bool) {
+        (self.memory.is_some(), self.processes.is_some())
+    }
+
     /// Whether there is no group at all.
     pub(in crate::os) fn is_none(&self) -> bool {
         self.folders().next().is_none()

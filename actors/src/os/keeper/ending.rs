@@ -12,11 +12,10 @@ use nix::sys::epoll::{EpollEvent, EpollFlags};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use super::super::evidence::{Seen, What};
 use super::super::sweep::Sweep;
 use super::super::tree;
 use super::super::wire::Reply;
-use super::{Ending, Keeper, Kept, LOOK_EVERY};
+use super::{Ending, Keeper, LOOK_EVERY};
 
 /// Between the rounds of a sweep whose processes take their time to die.
 pub(super) const ROUND: Duration = Duration::from_millis(1);
@@ -106,7 +105,7 @@ impl Keeper {
         child.pidfd = None;
         let ending = child.ending;
         if ending != Ending::Forgotten {
-            let refined = child.limit_that_ended_it();
+            let refined = self.meter.left(id, &peek, &child.groups);
             let tree::Peek { signalled, status, cpu_us, max_rss_kib } = peek;
             let exited = Reply::Exited { id, signalled, status, cpu_us, max_rss_kib, refined };
             // That the supervisor is gone shows at the socket too.
@@ -183,6 +182,7 @@ impl Keeper {
             self.orphans.reap_dead(&self.leaders);
         }
         self.looks.took(begun, Instant::now());
+        self.has_ended_unlooked = false;
     }
 
     /// One round for every sweep that is going on.
@@ -215,6 +215,7 @@ impl Keeper {
         let Some(sweep) = self.sweeps.remove(&id) else { return };
         let Some(child) = self.children.remove(&id) else { return };
         self.orphans.finish(id, &sweep, &self.leaders);
+        self.has_ended_unlooked = true;
         // Nothing should be in it any more. While the zombie is there, the number means this group and no other.
         let _ = killpg(child.pid, Signal::SIGKILL);
         self.leaders.remove(child.pid, &child.cookie);
@@ -245,14 +246,5 @@ impl Keeper {
 
     fn tell_stuck(&mut self, id: u64, pid: i32, refused: bool) {
         let _ = self.reply(Reply::Stuck { id, pid, refused }, Vec::new());
-    }
-}
-
-impl Kept {
-    /// The kernel's own kill, as its group tells of it. A tree that has lost a part to it is no better than one that has
-    /// lost its leader: what it says is not what it would have said.
-    fn limit_that_ended_it(&self) -> Option<Seen> {
-        let kills = self.groups.oom_kills();
-        (kills > 0).then_some(Seen { what: What::MemoryKills, value: kills })
     }
 }

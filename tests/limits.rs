@@ -1,0 +1,391 @@
+//! Limits of whole trees hold, whoever in them goes beyond: the leader, its children, or what has left them; and each row
+//! says what was seen.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{Desk, Ran, skip_unless};
+
+/// Turns for as long as it is let.
+const BURN: &str = "while True: pass\n";
+
+/// Starts `argv[1]` children that take `argv[2]` MiB each, says so when they have, and waits for them.
+const TAKE: &str = "
+import os, sys, time
+count, size = int(sys.argv[1]), int(sys.argv[2]) << 20
+for _ in range(count):
+    if os.fork() == 0:
+        taken = bytearray(os.urandom(4096)) * (size // 4096)
+        time.sleep(300)
+        os._exit(0)
+for _ in range(count):
+    os.wait()
+";
+
+/// Takes 100 MiB once, which four children share; all look at it, and leave.
+const SHARE: &str = "
+import mmap, os, sys
+taken = mmap.mmap(-1, 100 << 20)
+for at in range(0, 100 << 20, 4096):
+    taken[at] = 1
+ends = [os.pipe() for _ in range(4)]
+for read, write in ends:
+    if os.fork() == 0:
+        total = sum(taken[at] for at in range(0, 100 << 20, 4096))
+        os.read(read, 1)
+        os._exit(0)
+import time
+time.sleep(3)
+for read, write in ends:
+    os.write(write, b'x')
+for _ in ends:
+    os.wait()
+print('shared')
+";
+
+struct Limits {
+    desk: Desk,
+    hidden: bool,
+}
+
+impl Limits {
+    /// `None`: skipped.
+    fn new(name: &str) -> Option<Self> {
+        let there = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
+        let there = there.is_ok_and(|status| status.success());
+        if skip_unless(there, "children that use up things need python3") {
+            return None;
+        }
+        let desk = Desk::new(&format!("limits-{name}"));
+        for (name, text) in [("burn.py", BURN), ("take.py", TAKE), ("share.py", SHARE)] {
+            desk.write(name, text);
+        }
+        Some(Self { desk, hidden: false })
+    }
+
+    /// Where the kernel's controllers cannot be seen, so that trees have to be looked at. `None`: skipped.
+    fn looked_at(name: &str) -> Option<Self> {
+        let limits = Self::new(name)?;
+        let may = Command::new("unshare").args(["-m", "true"]).stderr(Stdio::null()).status();
+        let may = may.is_ok_and(|status| status.success());
+        if skip_unless(may, "hiding the kernel's controllers needs a mount namespace") {
+            return None;
+        }
+        Some(Self { hidden: true, ..limits })
+    }
+
+    fn run(
+        &self,
+        settings: &str,
+        commands: &[(&str, &str)],
+    ) -> (Ran, BTreeMap<String, BTreeMap<String, String>>) {
+        let commands: String =
+            commands.iter().map(|(id, run)| format!("(id: \"{id}\", run: {run}),\n")).collect();
+        let spec = format!("Job(name: \"limits\", {settings}, commands: [\n{commands}])");
+        self.desk.write("spec.ron", spec);
+        let run = self.desk.provisor(["run", "spec.ron", "-o", "out"]);
+        let ran = self.desk.finish(if self.hidden { hide_controllers(&run) } else { run });
+        let rows = self.desk.results();
+        (ran, rows)
+    }
+}
+
+/// The same command where nothing is mounted at /sys/fs/cgroup.
+fn hide_controllers(command: &Command) -> Command {
+    let mut hidden = Command::new("unshare");
+    let script = "mount -t tmpfs none /sys/fs/cgroup && exec \"$@\"";
+    hidden.args(["-m", "sh", "-c", script, "sh"]).arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        hidden.current_dir(folder);
+    }
+    hidden.stdin(Stdio::null());
+    hidden
+}
+
+#[track_caller]
+fn assert_row(
+    rows: &BTreeMap<String, BTreeMap<String, String>>,
+    id: &str,
+    cause: &str,
+    signal: &str,
+    why: &str,
+) {
+    let row = &rows[id];
+    assert_eq!((row["cause"].as_str(), row["signal"].as_str()), (cause, signal), "{id}: {row:?}");
+    assert!(row["line"].contains(why), "{id}: nothing about `{why}` in {row:?}");
+}
+
+#[test]
+fn cpu_time_is_that_of_the_whole_tree() {
+    let Some(limits) = Limits::looked_at("cpu") else { return };
+    let (ran, rows) = limits.run(
+        r#"slots: 3, limits: (cpu: "1s", wall: "100s")"#,
+        &[
+            ("leader", r#"["python3", "burn.py"]"#),
+            ("child", r#"["sh", "-c", "python3 burn.py & wait"]"#),
+            ("orphan", r#"["sh", "-c", "( setsid python3 burn.py & ) ; exec sleep 90"]"#),
+        ],
+    );
+    for id in ["leader", "child", "orphan"] {
+        assert_row(&rows, id, "cpu-limit", "SIGTERM", "of CPU time (limit 1 s)");
+    }
+    assert_eq!(rows["orphan"]["leftovers"], "1");
+    ran.with_code(1);
+}
+
+/// With whatever there is on this machine.
+#[test]
+fn cpu_time_is_limited_where_there_are_groups_too() {
+    let Some(limits) = Limits::new("cpu-groups") else { return };
+    let (ran, rows) = limits.run(
+        r#"limits: (cpu: "1s", wall: "100s")"#,
+        &[("orphan", r#"["sh", "-c", "( setsid python3 burn.py & ) ; exec sleep 90"]"#)],
+    );
+    assert_row(&rows, "orphan", "cpu-limit", "SIGTERM", "of CPU time (limit 1 s)");
+    ran.with_code(1);
+}
+
+#[test]
+fn what_ends_before_its_limit_is_left_alone() {
+    let Some(limits) = Limits::looked_at("below") else { return };
+    let (ran, rows) = limits.run(
+        r#"limits: (cpu: "50s", memory: "2 GiB", output: "1 MiB", processes: 50, wall: "100s")"#,
+        &[("fine", r#"["sh", "-c", "python3 --version; sleep 1"]"#)],
+    );
+    assert_row(&rows, "fine", "exited", "", "");
+    ran.with_code(0);
+}
+
+/// None of its processes is above the limit by itself.
+#[test]
+fn memory_is_that_of_the_whole_tree() {
+    let Some(limits) = Limits::looked_at("memory") else { return };
+    let (ran, rows) = limits.run(
+        r#"limits: (memory: "150 MiB", wall: "100s")"#,
+        &[("tree", r#"["python3", "take.py", "3", "70"]"#)],
+    );
+    assert_row(&rows, "tree", "memory-limit", "SIGKILL", "MiB of memory (limit 150 MiB)");
+    ran.with_code(1);
+}
+
+/// Five processes have a hundred MiB, and it is the same hundred.
+#[test]
+fn memory_that_is_shared_counts_once() {
+    let Some(limits) = Limits::looked_at("shared") else { return };
+    let (ran, rows) = limits
+        .run(r#"limits: (memory: "250 MiB", wall: "100s")"#, &[("shared", r#"["python3", "share.py"]"#)]);
+    assert_row(&rows, "shared", "exited", "", "");
+    ran.with_code(0);
+}
+
+#[test]
+fn memory_is_limited_by_the_kernel_where_it_can() {
+    let Some(limits) = Limits::new("memory-groups") else { return };
+    let (ran, rows) = limits.run(
+        r#"limits: (memory: "150 MiB", wall: "100s")"#,
+        &[("tree", r#"["python3", "take.py", "3", "70"]"#)],
+    );
+    assert_row(&rows, "tree", "memory-limit", "SIGKILL", "(limit 150 MiB)");
+    ran.with_code(1);
+}
+
+#[test]
+fn processes_are_those_of_the_whole_tree() {
+    let Some(limits) = Limits::looked_at("processes") else { return };
+    let (ran, rows) = limits.run(
+        r#"limits: (processes: 8, wall: "100s")"#,
+        &[
+            ("few", r#"["sh", "-c", "for i in 1 2 3 4; do sleep 2 & done; wait"]"#),
+            ("many", r#"["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 90 & done; wait"]"#),
+        ],
+    );
+    assert_row(&rows, "few", "exited", "", "");
+    assert_row(&rows, "many", "process-limit", "SIGKILL", "its tree had 10 processes (limit 8)");
+    ran.with_code(1);
+}
+
+#[test]
+fn processes_are_limited_by_the_kernel_where_it_can() {
+    let Some(limits) = Limits::new("processes-groups") else { return };
+    let (ran, rows) = limits
+        .run(r#"limits: (processes: 8, wall: "100s")"#, &[("many", r#"["python3", "take.py", "9", "1"]"#)]);
+    assert_eq!(rows["many"]["cause"], "process-limit", "{rows:?}");
+    assert!(rows["many"]["line"].contains("(limit 8)"), "{rows:?}");
+    ran.with_code(1);
+}
+
+/// The machine is short of memory, not the query of what it may have: the kernel kills, and the row says so.
+#[test]
+fn a_kill_of_the_kernels_is_told_from_others() {
+    let Some(limits) = Limits::new("oom") else { return };
+    let Some(group) = Group::with_memory(200 << 20) else { return };
+    let commands = "(id: \"huge\", run: [\"python3\", \"take.py\", \"0\", \"0\"]),\n";
+    limits.desk.write("huge.py", "taken = bytearray(b'x') * (1 << 30)\n");
+    let spec = format!(
+        "Job(name: \"limits\", slots: 1, limits: (wall: \"100s\"), commands: [{commands}
+         (id: \"out-of-memory\", run: [\"python3\", \"huge.py\"]),
+         (id: \"killed\", run: [\"sh\", \"-c\", \"kill -KILL $$\"])])"
+    );
+    limits.desk.write("spec.ron", spec);
+    let mut inside = group.command(&limits.desk.provisor(["run", "spec.ron", "-o", "out"]));
+    let ran = limits.desk.ran(inside.output().expect("sh runs"));
+    let rows = limits.desk.results();
+    assert_row(&rows, "huge", "exited", "", "");
+    assert_row(&rows, "out-of-memory", "memory-limit", "SIGKILL", "out of memory");
+    ran.with_code(1);
+}
+
+/// A group of version 1 in which the kernel runs out of memory early.
+struct Group(PathBuf);
+
+impl Group {
+    fn with_memory(bytes: u64) -> Option<Self> {
+        let own = Path::new("/sys/fs/cgroup/memory").join(format!("provisor-test-{}", std::process::id()));
+        let made = std::fs::create_dir(&own)
+            .and_then(|()| std::fs::write(own.join("memory.limit_in_bytes"), bytes.to_string()));
+        if skip_unless(made.is_ok(), "running out of memory needs a memory group that one may make") {
+            return None;
+        }
+        // Where swap is counted it must not help.
+        let _ = std::fs::write(own.join("memory.memsw.limit_in_bytes"), bytes.to_string());
+        Some(Self(own))
+    }
+
+    fn command(&self, command: &Command) -> Command {
+        let mut inside = Command::new("sh");
+        let script = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", self.0.display());
+        inside.args(["-c", &script, "sh"]).arg(command.get_program()).args(command.get_args());
+        if let Some(folder) = command.get_current_dir() {
+            inside.current_dir(folder);
+        }
+        inside.stdin(Stdio::null());
+        inside
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a_flood_of_output_is_stopped() {
+    let Some(limits) = Limits::new("flood") else { return };
+    let (ran, rows) = limits.run(
+        r#"limits: (output: "1 MiB", wall: "100s")"#,
+        &[
+            ("lines", r#"["yes"]"#),
+            ("one-line", r#"["sh", "-c", "exec tr '\\000' x < /dev/zero"]"#),
+            ("both", r#"["sh", "-c", "yes | head -c 700000; yes | head -c 700000 >&2; exec sleep 90"]"#),
+            ("just", r#"["sh", "-c", "yes | head -c 1048576"]"#),
+        ],
+    );
+    for id in ["lines", "one-line", "both"] {
+        assert_row(&rows, id, "output-limit", "SIGTERM", "it had printed more than 1 MiB");
+        let log = limits.desk.file(&format!("out/{}", rows[id]["log"]));
+        let length = std::fs::metadata(log).expect("a log").len();
+        assert!(length > 1 << 20, "{id}: what came until its end is kept: {length}");
+    }
+    assert_row(&rows, "just", "exited", "", "");
+    ran.with_code(1);
+}
+
+/// What provisor itself takes does not depend on how much is printed, nor on whether it has lines.
+#[test]
+#[expect(clippy::print_stdout, reason = "the figure is worth a line with --nocapture")]
+fn a_flood_does_not_take_provisors_memory() {
+    let desk = Desk::new("limits-flood-memory");
+    let spec = r#"Job(name: "flood", slots: 2, logs: Ends("64 KiB"), limits: (wall: "200s"), commands: [
+        (id: "lines", run: ["sh", "-c", "yes 'a line of some length' | head -c 400000000"]),
+        (id: "one-line", run: ["sh", "-c", "head -c 400000000 /dev/zero"]),
+    ])"#;
+    let mut run = desk.start(spec, &["--progress", "none"]);
+    let status = format!("/proc/{}/status", run.pid());
+    let mut peak = 0;
+    while run.child.try_wait().expect("a child").is_none() {
+        // A zombie has no such line any more.
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(kib.unwrap_or(0_u64));
+        std::thread::yield_now();
+    }
+    run.wait().with_code(0);
+    println!("the supervisor's VmHWM under 800 MB of output: {:.1} MiB", peak as f64 / 1024.0);
+    assert!(peak > 0 && peak < 80 << 10, "{peak} KiB");
+    for row in desk.results().values() {
+        let length = std::fs::metadata(desk.file(&format!("out/{}", row["log"]))).expect("a log").len();
+        assert!((128 << 10..132 << 10).contains(&length), "both ends and the line between: {length}");
+    }
+}
+
+#[test]
+fn the_ends_of_a_log_are_kept() {
+    let desk = Desk::new("limits-ends");
+    let spec = r#"Job(name: "ends", logs: Ends("1 KiB"), commands: [
+        (id: "long", run: ["seq", "100000"]), (id: "short", run: ["seq", "100"])])"#;
+    desk.run(spec, &[]).with_code(0);
+    let rows = desk.results();
+    let log = |id: &str| desk.read(&format!("out/{}", rows[id]["log"]));
+    let long = log("long");
+    assert!(long.starts_with("1\n2\n3\n") && long.ends_with("\n99999\n100000\n"), "{long}");
+    assert!(long.contains("\n[provisor left out 586847 bytes here]\n"), "588895 less twice 1024: {long}");
+    assert_eq!(log("short"), (1..=100).map(|n| format!("{n}\n")).collect::<String>());
+}
+
+#[test]
+fn a_raised_limit_runs_again_what_it_had_stopped() {
+    let desk = Desk::new("limits-raised");
+    let spec = |output: &str, cpu: &str| {
+        format!(
+            r#"Job(name: "raised", reuse: Conclusive, limits: (output: "{output}", cpu: "{cpu}"), commands: [
+            (id: "long", run: ["sh", "-c", "seq 10000; test $(head -c 1 go) = 1 || exec sleep 90"]),
+            (id: "short", run: ["seq", "10"])])"#
+        )
+    };
+    let causes = |desk: &Desk| desk.column("cause").into_values().collect::<Vec<_>>();
+    desk.write("go", "0");
+    desk.run(&spec("1 KiB", "100s"), &[]).with_code(1);
+    assert_eq!(causes(&desk), ["output-limit", "exited"]);
+    desk.run(&spec("1 KiB", "200s"), &[]).with_code(1).says("2 reused");
+    desk.write("go", "1");
+    desk.run(&spec("1 MiB", "200s"), &[]).with_code(0).says("1 reused");
+    assert_eq!(causes(&desk), ["exited", "exited"]);
+}
+
+#[test]
+fn a_query_is_tried_again_after_the_limits_that_the_spec_names() {
+    let desk = Desk::new("limits-retry");
+    let spec = r#"Job(name: "retry", limits: (output: "100 B"), commands: [
+        (id: "again", run: ["sh", "-c", "test -e second || { touch second; seq 1000; sleep 90; }"],
+         retry: (times: 1, on: [OutputLimit])),
+        (id: "once", run: ["sh", "-c", "seq 1000; exec sleep 90"], retry: (times: 1, on: [CpuLimit, MemoryLimit, ProcessLimit])),
+    ])"#;
+    desk.run(spec, &[]).with_code(1);
+    let rows = desk.results();
+    assert_eq!((&*rows["again"]["cause"], &*rows["again"]["attempt"]), ("exited", "2"));
+    assert_eq!((&*rows["once"]["cause"], &*rows["once"]["attempt"]), ("output-limit", "1"));
+}
+
+#[test]
+fn a_child_takes_the_kernels_limit_of_cpu_time_along_as_a_net() {
+    let desk = Desk::new("limits-net");
+    let spec = r#"Job(name: "net", limits: (cpu: "90s"), commands: [
+        (id: "asked", run: ["sh", "-c", "ulimit -St; ulimit -Ht"])])"#;
+    desk.run(spec, &[]).with_code(0);
+    assert_eq!(desk.read(&format!("out/{}", desk.column("log")["asked"])), "91\n96\n");
+}
+
+#[test]
+fn a_crash_leaves_its_signal_and_no_core() {
+    let desk = Desk::new("limits-core");
+    let spec = r#"Job(name: "core", commands: [
+        (id: "crash", run: ["sh", "-c", "ulimit -c; kill -SEGV $$"])])"#;
+    desk.run(spec, &[]).with_code(1);
+    assert_eq!(desk.column("signal")["crash"], "SIGSEGV");
+    assert_eq!(desk.read(&format!("out/{}", desk.column("log")["crash"])), "0\n");
+}
