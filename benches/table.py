@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the README's figures from the raw results of one run, between the two markers there. What a run has no raw
-results of is left out.
+"""Writes the README's figures, and its table of survivors, from the raw results of a run, each between two markers
+there. What a run has no raw results of is left out, or left as it is.
 
     benches/table.py [--check] [benches/runs/RUN]
 
-Without a run: the one that the marker names. With --check nothing is written: a difference is shown, and is a failure.
+Without a run: those that the markers name. With --check nothing is written: a difference is shown, and is a failure.
 """
 import csv
 import difflib
@@ -14,7 +14,6 @@ import statistics
 import sys
 
 README = "README.md"
-BLOCK = re.compile(r"<!-- figures: (\S+) -->\n(.*?)<!-- end of figures -->", re.DOTALL)
 
 PEERS = {
     "provisor": "provisor, with everything on (capture, logs, rules, durable rows)",
@@ -155,14 +154,85 @@ def measured(run, files):
     ]
 
 
-def block(run):
+def figures_of(run):
     names = ("figures", "peers", "lines", "replay", "actors", "display")
     files = {name: raw(run, name) for name in names}
     rows = [*own_cpu(files["peers"])]
     for part in (figures, lines, replay, actors, display):
         rows += part(files[part.__name__])
-    parts = [measured(run, files), peers(files["peers"]), table(["figure", "measured", "target"], rows) if rows else []]
-    return "\n".join("\n".join([*part, ""]) for part in parts if part)
+    return [measured(run, files), peers(files["peers"]), table(["figure", "measured", "target"], rows) if rows else []]
+
+
+# What survivors.csv calls an event, and what the README calls it.
+EVENTS = {
+    "timeout": "timeout",
+    "early stop": "early stop",
+    "Ctrl-C": "Ctrl-C",
+    "Ctrl-C twice": "Ctrl-C, twice",
+    "SIGTERM": "SIGTERM",
+    "SIGHUP": "SIGHUP",
+    "kill -9 of the tool": "`kill -9` of the tool itself",
+    "kill -9 of the guardian": "`kill -9` of the guardian",
+    "kill -9 of both": "`kill -9` of both at once",
+}
+
+
+def survivors_cell(rows):
+    """The most that were left in any round, and how many the next start left of those."""
+    rows = [row for row in rows if row["survivors"]]
+    if not rows:
+        return "-"
+    most = max(int(row["survivors"]) for row in rows)
+    later = [int(row["after_next_start"]) for row in rows if row["after_next_start"]]
+    waits = "*" if any(row["note"] for row in rows) else ""
+    return f"{most}{waits}" + (f", then {max(later)}" if later and most else "")
+
+
+def survivors_head(tool, rows):
+    versions = " ".join(dict.fromkeys(row["version"] for row in rows))
+    level = next((row["containment"] for row in rows if row.get("containment")), None)
+    return f"provisor, `{level}`" if level else f"{tool} {versions}"
+
+
+def survivors_of(run):
+    rows = raw(run, "survivors")
+    tools = {tool: [row for row in rows if row["tool"] == tool] for tool in dict.fromkeys(row["tool"] for row in rows)}
+    lines = []
+    for event, words in EVENTS.items():
+        cells = [survivors_cell([row for row in mine if row["event"] == event]) for mine in tools.values()]
+        lines.append([words, *cells])
+    before = max(int(row["before"]) for row in rows if row["before"])
+    rounds = 1 + max(int(row["round"]) for row in rows)
+    note = [
+        f"Processes that were left two seconds after the event, the most in {rounds} rounds, out of a leader and five that it",
+        f"has started ({before} in all): a plain child, one in a session of its own with its descriptors closed, one in such a",
+        "session that holds the pipe, a double fork, and one that ignores TERM. `-`: the tool has no such thing. `*`: the tool",
+        "was still waiting for its jobs. `, then`: what was left when the same job was started again. For GNU parallel an",
+        "early stop is `--halt now,success=1`.",
+    ]
+    promises = {row["containment"]: row["not_guaranteed"] for row in rows if row["containment"]}
+    exceptions = [f"- `{level}`: {words}." for level, words in promises.items()]
+    head = ["event", *(survivors_head(tool, mine) for tool, mine in tools.items())]
+    return [measured(run, {"survivors": rows}), table(head, lines), note, ["What each level of provisor cannot promise:", "", *exceptions]]
+
+
+# The README's parts by the name in their markers: the files of which each needs one at least, and what writes it.
+PARTS = {
+    "figures": (("figures", "peers", "lines", "replay", "actors", "display"), figures_of),
+    "survivors": (("survivors",), survivors_of),
+}
+
+
+def written(readme, name, run):
+    """The README with this part made from this run, or from the one that its marker names."""
+    files, make = PARTS[name]
+    marked = re.search(rf"<!-- {name}: (\S+) -->\n(.*?)<!-- end of {name} -->", readme, re.DOTALL)
+    if not marked:
+        sys.exit(f"{README} has no `<!-- {name}: benches/runs/RUN -->` with an `<!-- end of {name} -->` after it")
+    if run is None or not any(raw(run, file) for file in files):
+        run = marked[1]
+    text = "\n".join("\n".join([*part, ""]) for part in make(run) if part)
+    return f"{readme[:marked.start()]}<!-- {name}: {run} -->\n{text}\n<!-- end of {name} -->{readme[marked.end():]}"
 
 
 def main():
@@ -170,17 +240,15 @@ def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
     with open(README, encoding="utf-8") as file:
         old = file.read()
-    marked = BLOCK.search(old)
-    if not marked:
-        sys.exit(f"{README} has no `<!-- figures: benches/runs/RUN -->` with an `<!-- end of figures -->` after it")
-    run = os.path.relpath(runs[0]) if runs else marked[1]
-    new = f"{old[:marked.start()]}<!-- figures: {run} -->\n{block(run)}\n<!-- end of figures -->{old[marked.end():]}"
+    new = old
+    for name in PARTS:
+        new = written(new, name, os.path.relpath(runs[0]) if runs else None)
     if "--check" not in sys.argv:
         with open(README, "w", encoding="utf-8") as file:
             file.write(new)
     elif new != old:
-        sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), new.splitlines(True), README, f"from {run}"))
-        sys.exit(f"the figures in {README} are not those of {run}: run benches/table.py, or keep the raw results")
+        sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), new.splitlines(True), README, "from the raw results"))
+        sys.exit(f"the figures in {README} are not those of the raw results: run benches/table.py, or keep the raw results")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Command;
 
+use common::ledger::{lines, stored};
 use common::{Desk, Started, alive_with, guardian_of, wait_until};
 use provisor::actors::store::Store;
 
@@ -28,30 +29,6 @@ fn spec(mark: &str) -> String {
             rules: [(on: Regex("^RESULT (\\d+)$"), verdict: "answered", value: Group(1))],
             matrix: {{"n": 1..={QUERIES}}}, id: "q{{{{ n }}}}", command: ["sh", "-c", "{script}", "sh", "{{{{ n }}}}"])"#
     )
-}
-
-/// The whole lines of results.csv by their ids; none, where it is not there yet.
-fn lines(desk: &Desk) -> BTreeMap<String, String> {
-    let text = fs::read_to_string(desk.file("out/results.csv")).unwrap_or_default();
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let mut lines = BTreeMap::new();
-    for line in whole.lines().skip(1) {
-        let id = line.split(',').next().expect("an id").to_owned();
-        assert_eq!(lines.insert(id, line.to_owned()), None, "two rows of one query: {line}");
-    }
-    lines
-}
-
-/// The database's rows: id, verdict's value, attempt, log.
-fn stored(desk: &Desk) -> BTreeMap<String, (String, u32, Option<String>)> {
-    let Ok(store) = Store::read(&desk.file("out")) else { return BTreeMap::new() };
-    let mut rows = BTreeMap::new();
-    for row in store.standing().expect("readable") {
-        let value = row.outcome.judgement.value.as_deref().unwrap_or_default().to_owned();
-        let log = row.log.as_deref().map(str::to_owned);
-        assert_eq!(rows.insert(row.query.to_string(), (value, row.attempt, log)), None, "two rows");
-    }
-    rows
 }
 
 /// How often each number was executed.

@@ -3,6 +3,7 @@
 mod common;
 
 use common::Desk;
+use provisor::core::containment::Level;
 
 #[test]
 fn a_list_of_commands_becomes_a_table() {
@@ -30,7 +31,8 @@ fn a_list_of_commands_becomes_a_table() {
     assert_eq!((of("loud", "verdict"), of("loud", "exit_code")), ("failed".into(), "3".into()));
     assert_eq!((of("signal", "verdict"), of("signal", "signal")), ("failed".into(), "SIGSEGV".into()));
     assert_eq!(of("hello", "attempt"), "1");
-    assert_eq!(of("hello", "containment"), "sweep");
+    let record: serde_json::Value = serde_json::from_str(&desk.read("out/runs/1/run.json")).expect("JSON");
+    assert_eq!(Some(&*of("hello", "containment")), record["containment"].as_str());
     assert!(of("hello", "max_rss_kib").parse::<u64>().expect("a number") > 0);
     assert_eq!(desk.read(&format!("out/{}", of("hello", "log"))), "hello\n");
     let loud = desk.read(&format!("out/{}", of("loud", "log")));
@@ -198,8 +200,12 @@ fn the_provenance_of_a_run_is_kept() {
     assert_eq!(desk.read("out/runs/1/spec.ron"), spec);
     let record: serde_json::Value = serde_json::from_str(&desk.read("out/runs/1/run.json")).expect("JSON");
     assert_eq!((record["job"].as_str(), record["complete"].as_bool()), (Some("kept"), Some(true)));
-    assert_eq!(record["containment"].as_str(), Some("sweep"));
-    assert!(record["guarantees"].as_str().is_some_and(|text| text.contains("cookie")));
+    assert_eq!(record["containment_asked"].as_str(), Some("auto"));
+    let level = record["containment"].as_str().expect("a word");
+    let level = Level::ALL.into_iter().find(|one| one.word() == level).expect("a level");
+    assert_eq!(record["guarantees"].as_str(), Some(level.promise()));
+    assert_eq!(record["not_guaranteed"].as_str(), Some(level.exception()));
+    assert!(record["weaker_because"].is_array());
     assert!(record["tools"]["true"]["blake3"].as_str().is_some_and(|hash| hash.len() == 64));
     assert!(record["ended_at"].is_string());
 }

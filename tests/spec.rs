@@ -169,7 +169,20 @@ fn a_plan_is_what_would_run() {
     let me = r#""it's me""#;
     assert_eq!(plan(&[]).with_code(0).out, line("q0", me, "a") + &line("q1", me, "b"));
     assert_eq!(plan(&["--only", "q1", "--set", "who=you"]).with_code(0).out, line("q1", "you", "b"));
-    let text = plan(&["--format", "json", "--only", "q0", "--wall", "90s", "--grace", "1s"]).with_code(0).out;
+    let text = plan(&[
+        "--format",
+        "json",
+        "--only",
+        "q0",
+        "--wall",
+        "90s",
+        "--grace",
+        "1s",
+        "--containment",
+        "group",
+    ])
+    .with_code(0)
+    .out;
     let told: Value = serde_json::from_str(&text).expect("JSON");
     let folder = fs::canonicalize(desk.path()).expect("there");
     assert_eq!(
@@ -183,6 +196,7 @@ fn a_plan_is_what_would_run() {
                 "processes": null, "grace_s": 1.0,
             },
             "expect": null,
+            "containment": "group",
         }])
     );
     plan(&["--only", "nobody"]).with_code(2).says("error: no query is left after `--only`");
@@ -197,6 +211,7 @@ fn what_the_command_line_asks_and_cannot_have_is_refused() {
     for (args, words) in [
         (vec!["-j", "0"], "-j"),
         (vec!["-j", "many"], "many"),
+        (vec!["--containment", "docker"], "namespace"),
         (vec!["--wall", "5"], "error: --wall: `5` has no unit: say what it counts: \"5s\""),
         (vec!["--wall", "0s"], "error: --wall: the limit is zero"),
         (vec!["--silence=-3s"], "--silence"),

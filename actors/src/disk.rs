@@ -20,15 +20,15 @@ const LUSTRE: FsType = FsType(0x0bd0_0bd0);
 const NINE_P: FsType = FsType(0x0102_1997);
 const CEPH: FsType = FsType(0x00c3_6400);
 
-/// Written to see whether there is room at all: the least that a run leaves takes more.
-const PROBE: [u8; 1 << 16] = [b'\n'; 1 << 16];
+/// Written to see whether there is room at all: the least that a run leaves takes more. In bytes.
+const PROBE: usize = 1 << 16;
 
 /// Writes a few bytes and brings them to the disk: better told before a run than when its first result is there, and the only
 /// way to know of a quota.
 pub fn probe(dir: &Folder) -> io::Result<()> {
     let name = format!(".probe-{}", std::process::id());
     let mut file = dir.create_anew(&name)?;
-    let written = file.write_all(&PROBE).and_then(|()| file.sync_all());
+    let written = file.write_all(&vec![b'\n'; PROBE]).and_then(|()| file.sync_all());
     dir.remove(&name)?;
     written
 }

@@ -1,14 +1,15 @@
 //! The logs: one thread writes every child's bytes, unchanged, to a file an attempt.
 //!
 //! Whoever reads a child waits here when the disk is slow, or the one who hears what it prints, so that the child waits in
-//! turn; control never does, and the thread waits for the disk only. A log that cannot be written is marked and given up,
-//! and its query goes on.
+//! turn; control never does, and the thread waits for the disk only. A log that cannot be written is marked and given up for
+//! good, and its query goes on: a log with a hole must not look whole because there was room again later.
 
 mod ends;
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -361,6 +362,10 @@ impl OpenedLog {
             self.write_out(&ends.finish());
         }
         self.write_lines();
+        if self.file.as_ref().is_some_and(is_gone) || self.timing.as_ref().is_some_and(is_gone) {
+            tracing::warn!(log = &*self.name, "the log was removed while it was written; its query goes on");
+            self.broken = true;
+        }
     }
 
     fn write_out(&mut self, bytes: &[u8]) {
@@ -379,6 +384,11 @@ impl OpenedLog {
         }
         self.lines.clear();
     }
+}
+
+/// It was removed: what was written to it is nowhere.
+fn is_gone(file: &File) -> bool {
+    file.metadata().is_ok_and(|there| there.nlink() == 0)
 }
 
 fn complain(name: &str, error: &std::io::Error) {

@@ -13,6 +13,7 @@ use actix::{
 };
 use futures_util::StreamExt;
 use provisor_core::Tick;
+use provisor_core::cause::End;
 use provisor_core::cause::Excess;
 use provisor_core::lines::Reader;
 use provisor_core::process::{Departure, Effect, Event, Fact, Phase, Process};
@@ -200,7 +201,8 @@ impl ProcessActor {
         self.feed(Event::Vanished(gone.to_string().into()), ctx);
     }
 
-    fn report(&mut self, fact: Fact) {
+    fn report(&mut self, mut fact: Fact) {
+        self.name_what_is_stuck(&mut fact);
         diagnose(&fact);
         // What never ran has no log.
         if matches!(fact, Fact::Finished(_)) && self.child.is_some() {
@@ -218,6 +220,19 @@ impl ProcessActor {
         };
         self.seq += 1;
         self.around.reports.do_send(report);
+    }
+
+    /// Which process it is that the kernel does not let go of, the machine cannot know.
+    fn name_what_is_stuck(&self, fact: &mut Fact) {
+        if let Fact::Finished(outcome) = fact
+            && outcome.end == End::Unreaped
+            && let Some(stuck) = self.child.as_ref().and_then(|child| child.stuck())
+        {
+            outcome.evidence = Some(match outcome.evidence.take() {
+                Some(evidence) => format!("{evidence}; {stuck}").into(),
+                None => stuck,
+            });
+        }
     }
 
     fn woken(&mut self, ctx: &mut Context<Self>) {

@@ -162,7 +162,7 @@ impl<S: Commit> Clerk<S> {
         self.broken.extend(self.logs.barrier());
         for row in &mut self.rows {
             if row.log.as_ref().is_some_and(|log| self.broken.remove(log)) {
-                Arc::make_mut(row).log_is_whole = false;
+                mark_log(Arc::make_mut(row));
             }
         }
         true
@@ -199,6 +199,18 @@ impl<S: Commit> Clerk<S> {
         }
         Ok(())
     }
+}
+
+/// What is said of a query whose log could not be written.
+const LOG_IS_INCOMPLETE: &str = "its log could not be written and is incomplete";
+
+fn mark_log(row: &mut Row) {
+    row.log_is_whole = false;
+    let evidence = &mut row.outcome.evidence;
+    *evidence = Some(match evidence.take() {
+        Some(before) => format!("{before}; {LOG_IS_INCOMPLETE}").into(),
+        None => LOG_IS_INCOMPLETE.into(),
+    });
 }
 
 impl Actor for ResultWriter {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::disk;
-use crate::folder::{self, Folder, Identity};
+use crate::folder::{self, Folder};
 use crate::os::token;
 
 pub use lock::{Holder, Left, holder};
@@ -65,12 +65,6 @@ pub enum RunDirError {
         path: PathBuf,
         /// Why not.
         source: io::Error,
-    },
-    /// Something else was put in its place just now.
-    #[error("{path} changed its place while it was opened: run again when nobody moves it")]
-    Moved {
-        /// The directory.
-        path: PathBuf,
     },
     /// One of its files is a symlink.
     #[error("{path} is a symlink, and provisor writes through none: remove it")]
@@ -139,11 +133,7 @@ impl RunDir {
         disk::probe(&folder).map_err(|source| RunDirError::NotWritable { path: path.clone(), source })?;
         let failed = |source| RunDirError::Lock { path: path.join(lock::NAME), source };
         let token = token::fresh().map_err(failed)?;
-        let (lock, left) = lock::take(&path, &token, waits)?;
-        // The lock is taken by the path: it must be the one in the directory that is held from here on.
-        if !Identity::of(&lock).is_ok_and(|identity| folder.holds(lock::NAME, identity)) {
-            return Err(RunDirError::Moved { path });
-        }
+        let (lock, left) = lock::take(&folder, &token, waits)?;
         let dir = Self { folder: Arc::new(folder), lock, token, left };
         FOLDERS.iter().try_for_each(|name| dir.make_folder(&dir.folder, name).map(drop))?;
         Ok(dir)

@@ -43,6 +43,8 @@ pub struct Script {
     pub exit: Exit,
     /// It takes no notice of Term.
     pub ignores_term: bool,
+    /// Kill does not end it either, and this is said of it: what stands still inside the kernel is so.
+    pub is_stuck: Option<&'static str>,
 }
 
 impl Script {
@@ -55,7 +57,7 @@ impl Script {
     /// Does these and exits with 0.
     #[must_use]
     pub fn of(steps: Vec<Step>) -> Self {
-        Self { steps, exit: Exit::Code(0), ignores_term: false }
+        Self { steps, exit: Exit::Code(0), ignores_term: false, is_stuck: None }
     }
 }
 
@@ -114,7 +116,7 @@ impl Theatre {
         let (exit, left) = oneshot::channel();
         let (exceed, mut seen) = mpsc::unbounded_channel();
         let (stop, stopped) = mpsc::unbounded_channel();
-        let ignores_term = script.ignores_term;
+        let (ignores_term, is_stuck) = (script.ignores_term, script.is_stuck);
         let life = Life(Arc::clone(&self.alive));
         tokio::task::spawn_local(play(script, stopped, output, exceed, exit, life));
         let output = poll_fn(move |cx| {
@@ -126,7 +128,7 @@ impl Theatre {
             })
         });
         Launched {
-            child: Box::new(Actor { theatre: self, stop, ignores_term }),
+            child: Box::new(Actor { theatre: self, stop, ignores_term, is_stuck }),
             output: Box::pin(output),
             exceeded: Some(Box::pin(poll_fn(move |cx| seen.poll_recv(cx)))),
             exit: Box::pin(async move { left.await.map_err(|_| GuardianGone) }),
@@ -190,12 +192,14 @@ struct Actor {
     theatre: Theatre,
     stop: mpsc::UnboundedSender<i32>,
     ignores_term: bool,
+    is_stuck: Option<&'static str>,
 }
 
 impl Child for Actor {
     fn signal(&self, method: StopMethod) {
         self.theatre.signals.lock().unwrap_or_else(PoisonError::into_inner).push(method);
         match method {
+            _ if self.is_stuck.is_some() => {}
             StopMethod::Term if self.ignores_term => {}
             StopMethod::Term => drop(self.stop.send(15)),
             StopMethod::Kill => drop(self.stop.send(9)),
@@ -204,6 +208,10 @@ impl Child for Actor {
 
     fn sweep(&mut self) -> LocalFuture<Result<SweepReport, GuardianGone>> {
         Box::pin(std::future::ready(Ok(SweepReport { leftovers: 0 })))
+    }
+
+    fn stuck(&self) -> Option<Arc<str>> {
+        self.is_stuck.map(Arc::from)
     }
 }
 

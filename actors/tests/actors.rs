@@ -13,8 +13,8 @@ use provisor_actors::messages::{Begin, Event, Failure, Reason, Report};
 use provisor_actors::monitor::start_monitored;
 use provisor_actors::os::{LaunchError, LaunchRequest, Transience, TreeLimits};
 use provisor_actors::process::{ProcessActor, Surroundings};
-use provisor_actors::runtime::{Ports, Runtime, RuntimeHandle, StartError};
 use provisor_actors::row::Refusal;
+use provisor_actors::runtime::{Ports, Runtime, RuntimeHandle, StartError};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
 use provisor_core::cause::{Cause, End, StopMethod};
 use provisor_core::lines::Reader;
@@ -92,7 +92,10 @@ async fn a_query_counts_as_done_only_when_its_row_is_durable_but_its_slot_is_fre
 
 #[tokio::test]
 async fn a_store_that_fails_stops_the_run_and_counts_nothing() {
-    let ledger = Ledger { before: Some(Arc::new(|| Err(Refusal::Final("the disk is broken".into())))), ..Ledger::default() };
+    let ledger = Ledger {
+        before: Some(Arc::new(|| Err(Refusal::Final("the disk is broken".into())))),
+        ..Ledger::default()
+    };
     let theatre = Theatre::new(|request| {
         Ok(if place(request) == 0 { Script::print("a\n") } else { Script::of(vec![Step::Hang]) })
     });
@@ -102,6 +105,27 @@ async fn a_store_that_fails_stops_the_run_and_counts_nothing() {
     assert_eq!(ending.failure, Some(Failure::Results("the disk is broken".into())));
     assert_eq!(counts.borrow().done, 0);
     assert_eq!(theatre.alive.load(Ordering::SeqCst), 0, "what ran was ended");
+}
+
+#[tokio::test]
+async fn a_child_that_does_not_die_keeps_its_slot_is_named_and_holds_up_nobody() {
+    let mut plan = plan(4, 2);
+    plan.queries[0].limits.wall = Some(Duration::from_millis(10));
+    let theatre = Theatre::new(|request| match place(request) {
+        0 => Ok(Script { is_stuck: Some("process 7 does not die"), ..Script::of(vec![Step::Hang]) }),
+        _ => Ok(Script::print("hello\n")),
+    });
+    let ledger = Ledger::default();
+    let ending = run(plan, &theatre, &ledger).await;
+    assert_eq!((ending.failure, ending.stopped), (None, None));
+    let mut rows = rows(&ledger);
+    rows.sort_by_key(|row| row.query);
+    let ends: Vec<_> = rows.iter().map(|row| row.outcome.cause_word()).collect();
+    assert_eq!(ends, ["unreaped", "exited", "exited", "exited"], "the other slot goes on");
+    let stuck = &rows[0].outcome;
+    assert_eq!((stuck.cause, stuck.method), (Cause::WallLimit, Some(StopMethod::Kill)));
+    assert_eq!(stuck.evidence.as_deref(), Some("process 7 does not die"));
+    assert!(theatre.most.load(Ordering::SeqCst) <= 2, "its slot is not given away");
 }
 
 #[tokio::test]

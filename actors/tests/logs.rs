@@ -223,3 +223,20 @@ fn a_log_can_be_judged_again_if_it_is_all_there_and_the_streams_can_be_told_apar
     assert!(!spec(Keep::Tail(10), true).is_whole(false));
     assert!(!spec(Keep::Drop, true).is_whole(false));
 }
+
+#[tokio::test]
+async fn a_log_that_was_removed_while_it_was_written_is_told_of() {
+    let folder = Folder::new("removed");
+    let path = folder.0.clone();
+    let open = Box::new(move |name: &str| File::create(path.join(name)));
+    let (logs, thread) = Logs::start(open, None).expect("a thread");
+    let spec = spec(Keep::Keep, false);
+    logs.write(&spec, Stream::Stdout, Bytes::from("ab"), pending::<()>()).await;
+    assert!(logs.barrier().is_empty());
+    fs::remove_file(folder.0.join("a.log")).expect("removed");
+    logs.write(&spec, Stream::Stdout, Bytes::from("cd"), pending::<()>()).await;
+    logs.close(&spec);
+    assert_eq!(logs.barrier(), [Arc::from("a.log")]);
+    drop(logs);
+    thread.join().expect("the thread ends");
+}

@@ -3,8 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use provisor_actors::os::guardian::PROCESS_NAME;
+use provisor_actors::os::local::CloseReport;
 use provisor_actors::store::Standing;
+use provisor_core::cause::End;
 use provisor_core::tally::{Class, Counts};
+use provisor_core::text::clean;
 
 use super::results::table as layout;
 use super::words;
@@ -29,6 +33,28 @@ pub(crate) fn table(rows: &[Standing], width: Option<u16>) -> String {
     text
 }
 
+/// A line for each query that the kernel does not let go of, with the process that it is.
+#[must_use]
+pub(crate) fn unreaped(rows: &[Standing]) -> String {
+    let unreaped = rows.iter().filter(|row| row.outcome.end == End::Unreaped);
+    let lines = unreaped.map(|row| {
+        let evidence = row.outcome.evidence.as_deref().unwrap_or("it was killed and has not died");
+        format!("unreaped: {}: {}\n", clean(&row.query), clean(evidence))
+    });
+    lines.collect()
+}
+
+/// That the guardian waits for what does not die, and what that means.
+#[must_use]
+pub(crate) fn stays(report: &CloseReport) -> String {
+    let CloseReport { left, one_of_them, .. } = report;
+    let who = match left {
+        1 => format!("process {one_of_them} was killed and has not died"),
+        more => format!("{more} processes were killed and have not died, {one_of_them} is one of them"),
+    };
+    format!("{who}; until it is gone this directory stays locked, by `{PROCESS_NAME}`, which waits for it")
+}
+
 /// What a row counts as.
 pub(crate) fn class(row: &Standing) -> Class {
     Class::of(&row.outcome, row.expected.as_deref())
@@ -37,7 +63,7 @@ pub(crate) fn class(row: &Standing) -> Class {
 /// The lines under the table: the counts, and where everything is.
 #[must_use]
 pub(crate) fn closing(counts: &Counts, dir: &Path) -> String {
-    format!("{}Results: {}\n", counted(counts, counts.total), dir.join("results.csv").display())
+    format!("{}Results: {}\n", counted(counts, counts.total), super::path(&dir.join("results.csv")))
 }
 
 /// `15 queries: 9 well, 6 not (true 9, false 6)`, or `15 of 20 queries: ...` where there are more, as a line.

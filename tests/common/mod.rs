@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part of this")]
 #![expect(clippy::print_stdout, reason = "a skipped test says so, and `./test` counts it")]
 
+pub(crate) mod ledger;
 pub(crate) mod results;
 pub(crate) mod schema;
 pub(crate) mod terminal;

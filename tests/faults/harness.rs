@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use crate::common::{Desk, Ran, skip_unless, wait_until};
 
 /// Longer than any of these tests takes on a busy machine, in seconds.
-const LONGEST: &str = "150";
+const LONGEST: &str = "250";
 
 /// Set for the second time: the name of the test that is contained.
 const INSIDE: &str = "PROVISOR_FAULTS_INSIDE";
@@ -35,7 +35,8 @@ fn enter<F: FnOnce(&Desk)>(processes: Option<u32>, body: F) {
     if std::env::var_os(INSIDE).is_some() {
         let desk = Desk::new(&name.replace("::", "-"));
         body(&desk);
-        assert_eq!(others(), [""; 0], "processes are left");
+        // A test that leaves early has killed provisor, whose guardian needs a moment.
+        wait_until(&format!("no process is left: {:?}", others()), || others().is_empty());
         return;
     }
     let Some(mut command) = container() else {
@@ -86,7 +87,9 @@ fn container() -> Option<Command> {
     };
     let way = (*WAY.get_or_init(|| [ROOT, USER].into_iter().find(works)))?;
     let mut command = Command::new("timeout");
-    command.args(["-s", "KILL", LONGEST, "unshare"]).args(way);
+    // A thousand kills are asked for by hand and take their time.
+    let longest = if std::env::var_os("PROVISOR_KILLS").is_some() { "0" } else { LONGEST };
+    command.args(["-s", "KILL", longest, "unshare"]).args(way);
     Some(command)
 }
 
@@ -143,13 +146,17 @@ impl PidsGroup {
 }
 
 impl Drop for PidsGroup {
-    /// It cannot be removed while a process is in it.
+    /// It cannot be removed while a process is in it. The first process of the namespace is the last to leave.
     fn drop(&mut self) {
-        let left = fs::read_to_string(self.0.join("cgroup.procs")).unwrap_or_default();
-        let removed = fs::remove_dir(&self.0);
+        let mut left = String::new();
+        let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            wait_until("the cgroup is empty", || {
+                left = fs::read_to_string(self.0.join("cgroup.procs")).unwrap_or_default();
+                fs::remove_dir(&self.0).is_ok()
+            });
+        }));
         if !std::thread::panicking() {
-            assert_eq!(left, "", "processes are left in the cgroup");
-            removed.expect("an empty cgroup can be removed");
+            assert!(looked.is_ok(), "processes are left in {}: {left}", self.0.display());
         }
     }
 }

@@ -11,6 +11,7 @@ mod catalogue;
 mod harness;
 mod inside;
 mod killing;
+mod kills;
 mod output;
 mod signals;
 mod spawning;

@@ -95,28 +95,28 @@ fn crowd(queries: usize) -> String {
     format!(
         r#"Job(name: "crowd", slots: {queries}, env: {{"MARK": "fault"}}, matrix: {{"n": 1..={queries}}}, id: "q{{{{ n }}}}",
             command: {})"#,
-        fake("sleep-ms 30 exit 0")
+        fake("sleep-ms 1000 exit 0")
     )
 }
 
 #[test]
 fn row_32_the_system_has_no_process_left() {
-    limited(40, |desk| {
-        let ran = run(desk, &crowd(120), &[]).with_code(0);
-        assert_fewer(desk, &ran, 120);
+    limited(64, |desk| {
+        let ran = run(desk, &crowd(300), &[]).with_code(0);
+        assert_fewer(desk, &ran, 300);
     });
 }
 
 #[test]
 fn row_33_there_is_no_descriptor_left() {
     contained(|desk| {
-        desk.write("spec.ron", crowd(120));
+        desk.write("spec.ron", crowd(300));
         let mut command = Command::new("sh");
         let provisor = env!("CARGO_BIN_EXE_provisor");
-        command.args(["-c", &format!("ulimit -n 64; exec {provisor} run spec.ron -o out")]);
+        command.args(["-c", &format!("ulimit -n 256; exec {provisor} run spec.ron -o out")]);
         let ran = desk.finish(here(command, desk)).with_code(0);
         assert_eq!(others(), [""; 0]);
-        assert_fewer(desk, &ran, 120);
+        assert_fewer(desk, &ran, 300);
     });
 }
 
@@ -138,8 +138,8 @@ fn with_faulty_guardian(desk: &Desk, inject: &str) -> Option<crate::common::Ran>
     let spec = spec
         .replace("(id: \"q0\"", &format!("(id: \"second\", run: {}), (id: \"q0\"", fake("await go exit 0")));
     let started = desk.start(&spec, &[]);
-    let guardian = guardian_of(started.pid());
     wait_until("two are at work", || alive_with("MARK=fault").len() == 2);
+    let guardian = guardian_of(started.pid());
     let _tracer = attach(guardian, inject)?;
     desk.write("go", "");
     let ran = started.wait();
@@ -243,10 +243,12 @@ fn row_40_an_exec_that_hangs() {
     contained(|desk| {
         let spec = format!(
             r#"Job(name: "hung", slots: 1, env: {{"MARK": "fault"}}, commands: [
-                (id: "a", run: ["sh", "-c", "until test -e go; do sleep 0.01; done"]), (id: "b", run: {})])"#,
+                (id: "a", run: {}), (id: "b", run: {})])"#,
+            fake("touch up await go"),
             fake("exit 0")
         );
         let started = desk.start(&spec, &["--progress", "plain"]);
+        desk.await_file("up");
         let guardian = guardian_of(started.pid());
         let Some(_tracer) = attach(guardian, "execve:delay_enter=3000000") else { return };
         desk.write("go", "");

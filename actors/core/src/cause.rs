@@ -150,7 +150,8 @@ pub struct Outcome {
     pub end: End,
     /// Why.
     pub cause: Cause,
-    /// What shows it, where the cause is a limit that was seen from outside: a sentence.
+    /// What shows it, where the cause is a limit that was seen from outside, and what else must be known: that its log is
+    /// incomplete. A sentence.
     pub evidence: Option<Arc<str>>,
     /// What provisor did to it, if anything.
     pub method: Option<StopMethod>,

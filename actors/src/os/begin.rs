@@ -31,11 +31,13 @@ pub(super) struct Beginning {
     pub(super) level: Level,
     /// Where they are born.
     pub(super) groups: RunGroups,
+    /// What their cookies begin with.
+    pub(super) token: Option<String>,
 }
 
 impl Default for Beginning {
     fn default() -> Self {
-        Self { held: Vec::new(), level: Level::Sweep, groups: RunGroups::none() }
+        Self { held: Vec::new(), level: Level::Sweep, groups: RunGroups::none(), token: None }
     }
 }
 
@@ -118,7 +120,8 @@ fn contain(socket: &OwnedFd, ask: Contain<'_>) -> io::Result<Option<Beginning>> 
         // Nobody is going to look for orphans.
         prctl::set_child_subreaper(false)?;
     }
-    Ok((pid == 0).then_some(Beginning { held: Vec::new(), level, groups }))
+    let token = Some(ask.token.to_owned());
+    Ok((pid == 0).then_some(Beginning { held: Vec::new(), level, groups, token }))
 }
 
 fn refuse(socket: &OwnedFd, why: String) -> io::Result<Option<Beginning>> {

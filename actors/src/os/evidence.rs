@@ -76,11 +76,17 @@ pub(super) fn excess(Seen { what, value }: Seen, limits: TreeLimits) -> Excess {
             format!("the kernel ended it for its CPU time, after {used}{cpu}")
         }
         What::Memory => format!("its tree held {} of memory{memory}", size(value)),
-        What::MemoryKills => format!("the kernel killed {value} of its processes for memory{memory}"),
+        What::MemoryKills if value == 1 => {
+            format!("the kernel killed one of its processes for want of memory{memory}")
+        }
+        What::MemoryKills => {
+            format!("the kernel killed {value} of its processes for want of memory{memory}")
+        }
         What::MachineKills => format!(
             "it was killed by SIGKILL, not by provisor, while the kernel was out of memory (it killed {value})"
         ),
         What::Processes => format!("its tree had {value} processes{processes}"),
+        What::Refused if value == 1 => format!("the kernel refused it a further process{processes}"),
         What::Refused => format!("the kernel refused it a further process {value} times{processes}"),
     };
     Excess { cause: what.cause(), evidence: evidence.into() }

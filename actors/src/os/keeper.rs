@@ -77,6 +77,8 @@ pub(super) struct Keeper {
     round_wait: Duration,
     looks: Looks,
     meter: Meter,
+    /// Something has ended since the last look: there may be zombies.
+    has_ended_unlooked: bool,
     /// All children stand still, also those that are born now.
     paused: bool,
     outbox: Outbox,
@@ -95,13 +97,17 @@ impl Keeper {
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, SOCKET))?;
+        let mut orphans = Orphans::new();
+        if let Some(token) = &beginning.token {
+            orphans.set_token(token);
+        }
         Ok(Self {
             socket,
             epoll,
             spawner: Spawner::new(open_files)?,
             children: HashMap::new(),
             leaders: Leaders::default(),
-            orphans: Orphans::new(),
+            orphans,
             groups: beginning.groups,
             walks: beginning.level != Level::Group,
             sweeps: HashMap::new(),
@@ -110,6 +116,7 @@ impl Keeper {
             round_wait: ending::ROUND,
             looks: Looks::new(Instant::now()),
             meter: Meter::new(),
+            has_ended_unlooked: false,
             paused: false,
             outbox: Outbox::default(),
             awaits_room: false,
@@ -142,8 +149,14 @@ impl Keeper {
         self.end_everything();
     }
 
+    /// Whether no child of its making is there.
+    #[cfg(feature = "testing")]
+    pub(super) fn is_idle(&self) -> bool {
+        self.children.is_empty()
+    }
+
     fn timeout(&self) -> EpollTimeout {
-        let idle = self.children.is_empty() && self.orphans.is_empty();
+        let idle = self.children.is_empty() && self.orphans.is_empty() && !self.has_ended_unlooked;
         let rest = (!idle).then_some(LOOK_EVERY);
         let longest = self.next_round().or(rest).into_iter().chain(self.meter.wait(Instant::now())).min();
         longest.map_or(EpollTimeout::NONE, |longest| {
@@ -170,7 +183,7 @@ impl Keeper {
 
     /// An error means that the supervisor is gone. What is not understood is passed over; a Spawn that is not, or
     /// whose descriptors did not all arrive, is refused.
-    fn on_packet(&mut self, packet: Packet<'_>) -> io::Result<()> {
+    pub(super) fn on_packet(&mut self, packet: Packet<'_>) -> io::Result<()> {
         let Packet { bytes, mut fds, short } = packet;
         let Ok(Request::Large { id, length }) = Request::decode(bytes) else {
             return match Request::spawn_id(bytes) {

@@ -70,7 +70,7 @@ impl LocalLauncher {
     pub fn guardian_gone(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut fate = self.shared.link.fate();
         async move {
-            let _ = fate.wait_for(|fate| *fate != Fate::Alive).await;
+            let _ = fate.wait_for(|fate| !matches!(fate, Fate::Alive | Fate::Stays(_))).await;
         }
     }
 

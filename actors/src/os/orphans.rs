@@ -36,9 +36,12 @@ pub fn kill_orphans(which: Orphans, time: Duration) -> (u32, bool) {
         quiet = if found.is_empty() { quiet + 1 } else { 0 };
         for pid in found {
             if tree::reap(pid) == Reaped::Lives && killed.insert(pid) {
-                proc.signal_below(pid, Signal::SIGKILL, &mut |victim| {
-                    killed.insert(victim);
-                });
+                // Where all are meant, what is below becomes ours in its turn, and to go looking for it would give it time.
+                if which == Orphans::Marked {
+                    proc.signal_below(pid, Signal::SIGKILL, &mut |victim| {
+                        killed.insert(victim);
+                    });
+                }
                 let _ = tree::signal_own(pid, Signal::SIGKILL);
             }
         }

@@ -124,7 +124,6 @@ impl Orphans {
         }
     }
 
-    #[expect(dead_code, reason = "told with the beginning")]
     /// The token of the run, with which the marks of all its queries begin.
     pub(super) fn set_token(&mut self, token: &str) {
         self.run_mark = Some(format!("{}={token}/", tree::COOKIE).into_bytes().into());

@@ -40,7 +40,8 @@ pub(super) struct Proc {
 /// What `/proc/PID/stat` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stat {
-    /// It has ended, or is about to: its descriptors close a moment before it is a zombie.
+    /// It has ended, or is about to: its descriptors close a moment before it is a zombie, and one that was sent SIGKILL
+    /// has not always had its turn since.
     pub(super) leaving: bool,
     /// The parent.
     pub(super) parent: i32,
@@ -320,11 +321,17 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
     let (parent, group) = (number(fields.next()?)?, number(fields.next()?)?);
     // After session, terminal and its group: the flags.
     let flags: u32 = std::str::from_utf8(fields.nth(3)?).ok()?.parse().ok()?;
-    Some(Stat { leaving: matches!(state, b'Z' | b'X') || flags & PF_EXITING != 0, parent, group })
+    // From the first of faults on it is the 22nd: the signals that wait, as a mask.
+    let waiting: u64 =
+        fields.nth(21).and_then(|mask| std::str::from_utf8(mask).ok()?.parse().ok()).unwrap_or(0);
+    let leaving = matches!(state, b'Z' | b'X') || flags & PF_EXITING != 0 || waiting & SIGKILL_WAITS != 0;
+    Some(Stat { leaving, parent, group })
 }
 
 /// The kernel's flag of a process on its way out.
 const PF_EXITING: u32 = 4;
+/// The bit of SIGKILL among the signals that wait.
+const SIGKILL_WAITS: u64 = 1 << (libc::SIGKILL - 1);
 
 #[cfg(test)]
 mod tests {
@@ -336,6 +343,12 @@ mod tests {
         assert_eq!(stat, Stat { leaving: false, parent: 7, group: 8 });
         let leaving = |line: &[u8]| parse_stat(line).expect("a stat line").leaving;
         assert!(leaving(b"12 (a) R 7 8 9 0 -1 4194308 0") && leaving(b"12 (a) Z 7 8 9 0 -1 0 0"));
+        let mut waiting =
+            b"12 (a) R 7 8 9 0 -1 4194304 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 256"
+                .to_vec();
+        assert!(leaving(&waiting), "it was sent SIGKILL");
+        *waiting.last_mut().expect("a digit") = b'4';
+        assert!(!leaving(&waiting));
         assert_eq!(parse_stat(b""), None);
         assert_eq!(parse_stat(b"12 (a"), None);
     }

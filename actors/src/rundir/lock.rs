@@ -9,12 +9,13 @@ use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::RunDirError;
+use crate::folder::{Folder, Identity};
 
 /// The name of its file.
 pub(super) const NAME: &str = "lock";
@@ -64,14 +65,13 @@ pub struct Left {
 }
 
 /// Takes the lock of a directory for the run with this token, making its file where it is missing.
-pub(super) fn take(dir: &Path, token: &str, waits: Duration) -> Result<(File, Left), RunDirError> {
-    let path = dir.join(NAME);
-    let failed = |source| RunDirError::Lock { path: path.clone(), source };
+pub(super) fn take(dir: &Folder, token: &str, waits: Duration) -> Result<(File, Left), RunDirError> {
+    let failed = |source| RunDirError::Lock { path: dir.path().join(NAME), source };
     let give_up_at = Instant::now() + waits.max(LEAST_WAIT);
     loop {
-        let mut lock = open(&path).map_err(failed)?;
+        let mut lock = dir.open_or_create(NAME).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) if is_still_there(&lock, &path) => {
+            Ok(()) if is_still_there(&lock, dir) => {
                 let left = read_left(&mut lock);
                 write_holder(&lock, token, &left).map_err(failed)?;
                 return Ok((lock, left));
@@ -80,10 +80,10 @@ pub(super) fn take(dir: &Path, token: &str, waits: Duration) -> Result<(File, Le
             Err(TryLockError::Error(source)) => return Err(failed(source)),
             Err(TryLockError::WouldBlock) => match read_holder(&mut lock) {
                 Some(holder) if is_alive(&holder) => {
-                    return Err(RunDirError::InUse { path: dir.to_owned(), holder });
+                    return Err(RunDirError::InUse { path: dir.path().to_owned(), holder });
                 }
                 _ if Instant::now() >= give_up_at => {
-                    return Err(RunDirError::StillHeld { path: dir.to_owned() });
+                    return Err(RunDirError::StillHeld { path: dir.path().to_owned() });
                 }
                 _ => thread::sleep(POLL),
             },
@@ -91,17 +91,9 @@ pub(super) fn take(dir: &Path, token: &str, waits: Duration) -> Result<(File, Le
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW).open(path)
-}
-
 /// Somebody may have removed the file between its opening and its locking: such a lock is worth nothing.
-fn is_still_there(lock: &File, path: &Path) -> bool {
-    match (lock.metadata(), fs::symlink_metadata(path)) {
-        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
-        _ => false,
-    }
+fn is_still_there(lock: &File, dir: &Folder) -> bool {
+    Identity::of(lock).is_ok_and(|identity| dir.holds(NAME, identity))
 }
 
 /// Writes the file anew. What is left is kept in it: this run may die before it has done anything about that.

@@ -81,7 +81,9 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// A file beside the database cannot be written.
-    #[error("cannot write {path}: {source}; it is made anew from provisor.db by the next run, where all rows are safe")]
+    #[error(
+        "cannot write {path}: {source}; it is made anew from provisor.db by the next run, where all rows are safe"
+    )]
     Table {
         /// The file.
         path: PathBuf,

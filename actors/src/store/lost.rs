@@ -1,5 +1,6 @@
 //! Rows that the database could not keep: as lines of CSV, for a file of their own or for whoever reads what is printed.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -33,7 +34,10 @@ impl Store {
             lines.row(row)?;
             written += 1;
         }
-        for row in rows.iter().filter(|row| row.last) {
+        // One may have been written after all, and nobody heard of it.
+        let written_already: HashSet<_> = standing.iter().map(|row| (row.place, row.attempt)).collect();
+        let is_lost = |row: &&Arc<Row>| row.last && !written_already.contains(&(row.query, row.attempt));
+        for row in rows.iter().filter(is_lost) {
             lines.line(&line(&current.plan, row))?;
             written += 1;
         }
@@ -44,7 +48,8 @@ impl Store {
     /// The same into a file of its own in the run directory, which nobody has written before. On return it is on the disk.
     pub fn rescue(&self, rows: &[Arc<Row>]) -> io::Result<PathBuf> {
         let (name, file) = self.create_rescue()?;
-        let written = self.write_lost(rows, &file).and_then(|_| file.sync_all()).and_then(|()| self.dir.sync());
+        let written =
+            self.write_lost(rows, &file).and_then(|_| file.sync_all()).and_then(|()| self.dir.sync());
         if let Err(error) = written {
             let _ = self.dir.remove(&name);
             return Err(error);

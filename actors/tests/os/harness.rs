@@ -11,11 +11,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use provisor_actors::os::contain::Contain;
 use provisor_actors::os::guardian::{self, GuardianHandle, GuardianOptions};
 use provisor_actors::os::local::{CloseReport, LocalLauncher};
+use provisor_actors::os::token;
 use provisor_actors::os::{
     ExitReport, Launch, LaunchError, LaunchRequest, Launched, LocalStream, Output, SweepReport, TreeLimits,
 };
+use provisor_core::containment::Containment;
 use provisor_core::plan::{Command, Environment, Inherit, Stdin};
 use provisor_core::rules::Stream;
 
@@ -44,15 +47,17 @@ pub(crate) fn run_all(cases: &[Case], arguments: &[String]) -> ExitCode {
             || filters.iter().any(|f| if exact { *f == name } else { name.contains(f.as_str()) })
     };
     // No case is ignored.
-    let chosen: Vec<&Case> = cases.iter().filter(|case| wanted(case.0) && !has("--ignored")).collect();
+    let again = crate::containing::AGAIN.iter().map(|name| format!("{AGAIN}{name}"));
+    let names: Vec<String> = cases.iter().map(|case| case.0.to_owned()).chain(again).collect();
+    let chosen: Vec<&String> = names.iter().filter(|name| wanted(name) && !has("--ignored")).collect();
     if has("--list") {
-        chosen.iter().for_each(|case| println!("{}: test", case.0));
+        chosen.iter().for_each(|name| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
     println!("\nrunning {} tests", chosen.len());
-    let failed: Vec<&str> = chosen.iter().filter(|case| !run_contained(case.0)).map(|case| case.0).collect();
+    let failed: Vec<_> = chosen.iter().filter(|name| !run_contained(name)).collect();
     let (word, passed) = (if failed.is_empty() { "ok" } else { "FAILED" }, chosen.len() - failed.len());
-    let filtered = cases.len() - chosen.len();
+    let filtered = names.len() - chosen.len();
     failed.iter().for_each(|name| println!("failed: {name}"));
     println!(
         "\ntest result: {word}. {passed} passed; {} failed; 0 ignored; 0 measured; {filtered} filtered out\n",
@@ -61,19 +66,31 @@ pub(crate) fn run_all(cases: &[Case], arguments: &[String]) -> ExitCode {
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(101) }
 }
 
+/// The name of a case that is done once more, in a namespace, begins with this.
+const AGAIN: &str = "in_a_namespace_";
+
 fn run_contained(name: &str) -> bool {
     let own = std::env::current_exe().expect("the path of this test");
-    let mut process = if may_contain() {
+    let may_contain = may_contain();
+    let case = name.strip_prefix(AGAIN).unwrap_or(name);
+    if case != name && !may_contain {
+        println!("skipped: {name}: no namespaces here");
+        return true;
+    }
+    let mut process = if may_contain {
         let mut process = Process::new("unshare");
         process.args(["--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c"]);
         // The shell is the namespace's first process, not the case: that one lacks default signal actions.
-        process.arg("\"$0\" --case \"$1\"; exit $?").arg(own).arg(name);
+        process.arg("\"$0\" --case \"$1\"; exit $?").arg(own).arg(case);
         process
     } else {
         let mut process = Process::new(own);
-        process.arg("--case").arg(name);
+        process.arg("--case").arg(case);
         process
     };
+    if case != name {
+        process.env(AT, Containment::Namespace.word());
+    }
     let start = Instant::now();
     let mut child = process.stdin(Stdio::null()).spawn().expect("the case starts");
     let passed = loop {
@@ -155,9 +172,18 @@ pub(crate) fn with_rig<F: Future<Output = ()>>(work: impl FnOnce(std::rc::Rc<Rig
     with_rig_over(new_guardian(), std::env::vars_os().collect(), work)
 }
 
-/// A guardian as usual.
+/// The level at which a case is done, where it is not the sweep: a word of [`Containment`].
+pub(crate) const AT: &str = "OS_CASE_AT";
+
+/// A guardian as usual, at the level at which this case is done.
 pub(crate) fn new_guardian() -> GuardianHandle {
-    guardian::start(GuardianOptions::default()).expect("a guardian")
+    let mut guardian = guardian::start(GuardianOptions::default()).expect("a guardian");
+    if let Ok(word) = std::env::var(AT) {
+        let containment = Containment::ALL.into_iter().find(|one| one.word() == word).expect("a level");
+        let token = token::fresh().expect("random");
+        guardian.contain(Contain { containment, token: &token }).expect("this machine has it");
+    }
+    guardian
 }
 
 /// The same with a guardian and a base environment of one's own.
@@ -167,17 +193,27 @@ pub(crate) fn with_rig_over<F: Future<Output = ()>>(
     work: impl FnOnce(std::rc::Rc<Rig>) -> F,
 ) -> CloseReport {
     let guardian = handle.pid();
+    let report = with_rig_that_may_stay(handle, base, work);
+    assert!(state_of(guardian).is_none(), "the guardian is reaped");
+    report
+}
+
+/// The same, where something may live on that cannot be killed, and the guardian with it.
+pub(crate) fn with_rig_that_may_stay<F: Future<Output = ()>>(
+    handle: GuardianHandle,
+    base: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+    work: impl FnOnce(std::rc::Rc<Rig>) -> F,
+) -> CloseReport {
+    let guardian = handle.pid();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let local = tokio::task::LocalSet::new();
-    let report = local.block_on(&runtime, async move {
+    local.block_on(&runtime, async move {
         let (launcher, driver) = LocalLauncher::new(handle, base);
         tokio::spawn(driver);
         let rig = std::rc::Rc::new(Rig { launcher: launcher.clone(), guardian, count: Cell::new(0) });
         work(rig).await;
         launcher.close().await
-    });
-    assert!(state_of(guardian).is_none(), "the guardian is reaped");
-    report
+    })
 }
 
 impl Rig {

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test harness prints")]
 
 mod containing;
+mod dying;
 mod ending;
 mod harness;
 mod lacking;
@@ -14,6 +15,8 @@ mod losing;
 mod measuring;
 mod reading;
 mod starting;
+mod stuck;
+mod trees;
 
 use std::process::ExitCode;
 
@@ -22,7 +25,10 @@ fn main() -> ExitCode {
     match arguments.first().map(String::as_str) {
         Some("--case") => harness::run_case(&cases(), &arguments[1]),
         Some("--role") => {
-            losing::role(&arguments[1..]);
+            match arguments[1..].split_first() {
+                Some((role, words)) if role == "fleet" => dying::supervise(words),
+                _ => losing::role(&arguments[1..]),
+            }
             ExitCode::SUCCESS
         }
         Some("--measure") => {
@@ -36,11 +42,14 @@ fn main() -> ExitCode {
 fn cases() -> Vec<harness::Case> {
     [
         containing::CASES,
+        dying::CASES,
         starting::CASES,
         lacking::CASES,
         reading::CASES,
         ending::CASES,
         losing::CASES,
+        trees::CASES,
+        stuck::CASES,
         measuring::CASES,
     ]
     .concat()

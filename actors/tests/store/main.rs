@@ -6,5 +6,6 @@
 mod columns;
 mod faults;
 mod killed;
+mod many;
 mod resume;
 mod support;

@@ -87,7 +87,8 @@ impl Kind {
 
 fn case(xml: &mut Xml, job: &str, row: &Standing, with_findings: bool) -> io::Result<()> {
     let time = words::seconds(row.outcome.wall);
-    let (class, name) = names(job, &row.query);
+    let query = legal(&clean(&row.query));
+    let (class, name) = names(job, &query);
     let case = xml.create_element("testcase");
     let case = case.with_attributes([("classname", class), ("name", name), ("time", &time)]);
     let findings = if with_findings { &row.outcome.judgement.findings[..] } else { &[] };
@@ -115,7 +116,8 @@ fn case(xml: &mut Xml, job: &str, row: &Standing, with_findings: bool) -> io::Re
 }
 
 fn skipped(xml: &mut Xml, job: &str, query: &str) -> io::Result<()> {
-    let (class, name) = names(job, query);
+    let query = legal(&clean(query));
+    let (class, name) = names(job, &query);
     let case = xml.create_element("testcase").with_attributes([("classname", class), ("name", name)]);
     case.write_inner_content(|xml| {
         xml.create_element("skipped").with_attribute(("message", "not done yet")).write_empty()?;
@@ -149,7 +151,7 @@ fn message(row: &Standing) -> String {
 fn details(row: &Standing) -> String {
     let mut text = columns::decided(&row.outcome);
     if let Some(log) = &row.log {
-        text.push_str(&format!("\nlog: {log}"));
+        text.push_str(&format!("\nlog: {}", clean(log)));
     }
     text.trim_start().to_owned()
 }

@@ -30,9 +30,12 @@ pub(crate) fn touch(path: &str) {
     fs::write(path, "").expect("written");
 }
 
+/// Less and less often, so that hundreds that wait leave the machine to others.
 pub(crate) fn await_file(path: &str) {
+    let mut pause = Duration::from_millis(1);
     while !Path::new(path).exists() {
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(100));
     }
 }
 

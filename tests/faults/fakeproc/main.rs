@@ -45,7 +45,11 @@ fn act<'a>(word: &str, rest: Rest<'a>) -> Next<'a> {
         "ignore-term" => harm::ignore("TERM INT HUP", rest),
         "ignore-chld" => harm::ignore("CHLD", rest),
         "stop-self" => harm::kill_self("STOP"),
-        "segv" => harm::kill_self("SEGV"),
+        "segv" => {
+            // Rust's own handler takes the first one for no fault and makes the next one deadly.
+            harm::kill_self("SEGV");
+            harm::kill_self("SEGV");
+        }
         "read-tty" => harm::read_terminal(),
         "setsid" => harm::new_session(),
         "daemonize" => {
@@ -105,13 +109,13 @@ fn with_number<'a>(word: &str, number: u64, rest: Rest<'a>) -> Next<'a> {
     Next::Go(if matches!(word, "child" | "tree") { after_then(rest) } else { rest })
 }
 
-/// The words after `then`, which divides what children do from what their parent does.
+/// The words after the last `then`, which divides what children do from what their parent does.
 fn after_then(rest: Rest<'_>) -> Rest<'_> {
-    rest.iter().position(|word| word == "then").map_or(&[], |at| &rest[at + 1..])
+    rest.iter().rposition(|word| word == "then").map_or(&[], |at| &rest[at + 1..])
 }
 
-/// The words before `then`.
+/// The words before it.
 fn before_then(rest: Rest<'_>) -> Rest<'_> {
-    let end = rest.iter().position(|word| word == "then").unwrap_or(rest.len());
+    let end = rest.iter().rposition(|word| word == "then").unwrap_or(rest.len());
     &rest[..end]
 }

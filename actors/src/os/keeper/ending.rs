@@ -182,6 +182,7 @@ impl Keeper {
             self.orphans.reap_dead(&self.leaders);
         }
         self.looks.took(begun, Instant::now());
+        self.has_ended_unlooked = false;
     }
 
     /// One round for every sweep that is going on.
@@ -214,6 +215,7 @@ impl Keeper {
         let Some(sweep) = self.sweeps.remove(&id) else { return };
         let Some(child) = self.children.remove(&id) else { return };
         self.orphans.finish(id, &sweep, &self.leaders);
+        self.has_ended_unlooked = true;
         // Nothing should be in it any more. While the zombie is there, the number means this group and no other.
         let _ = killpg(child.pid, Signal::SIGKILL);
         self.leaders.remove(child.pid, &child.cookie);

@@ -6,12 +6,16 @@ use crate::testdir::TestDir;
 
 const NO_WAIT: Duration = Duration::ZERO;
 
+fn open(dir: &Path) -> io::Result<File> {
+    Folder::open(dir)?.open_or_create(NAME)
+}
+
 /// A lock that is held by this process and says that it is held by a dead one.
 fn held_by_the_dead(dir: &Path) -> File {
     let mut child = Command::new("true").stdin(Stdio::null()).spawn().unwrap();
     let dead = child.id();
     child.wait().unwrap();
-    let mut lock = open(&dir.join(NAME)).unwrap();
+    let mut lock = open(dir).unwrap();
     lock.try_lock().unwrap();
     write!(lock, "{dead} 1 {}", this_host()).unwrap();
     lock
@@ -36,7 +40,7 @@ fn what_a_dead_run_left_is_waited_for() {
 #[test]
 fn a_holder_on_another_machine_is_believed() {
     let temp = TestDir::new();
-    let mut lock = open(&temp.path().join(NAME)).unwrap();
+    let mut lock = open(temp.path()).unwrap();
     lock.try_lock().unwrap();
     write!(lock, "1 1 elsewhere").unwrap();
     let refused = RunDir::open(temp.path(), NO_WAIT).unwrap_err().to_string();
@@ -46,13 +50,13 @@ fn a_holder_on_another_machine_is_believed() {
 #[test]
 fn a_lock_that_was_removed_is_worth_nothing() {
     let temp = TestDir::new();
-    let path = temp.path().join(NAME);
-    let lock = open(&path).unwrap();
-    assert!(is_still_there(&lock, &path));
-    fs::remove_file(&path).unwrap();
-    assert!(!is_still_there(&lock, &path));
-    let _another = open(&path).unwrap();
-    assert!(!is_still_there(&lock, &path));
+    let dir = Folder::open(temp.path()).unwrap();
+    let lock = open(temp.path()).unwrap();
+    assert!(is_still_there(&lock, &dir));
+    fs::remove_file(temp.path().join(NAME)).unwrap();
+    assert!(!is_still_there(&lock, &dir));
+    let _another = open(temp.path()).unwrap();
+    assert!(!is_still_there(&lock, &dir));
 }
 
 #[test]

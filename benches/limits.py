@@ -1,0 +1,66 @@
+"""See limits.sh."""
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+from machine import PROVISOR, keep
+
+SLOTS = 500
+SPEC = """Job(name: "short", slots: {slots}, logs: Drop, matrix: {{"n": 1..={queries}}}, id: "q{{{{ n }}}}",
+    command: ["sleep", "0.1"])
+"""
+
+
+def pids_group(limit):
+    """A cgroup with a limit on processes, by whichever version of the controller can be written to."""
+    for mount in ("/sys/fs/cgroup/pids", "/sys/fs/cgroup"):
+        group = f"{mount}/limits-{os.getpid()}"
+        try:
+            os.mkdir(group)
+            with open(f"{group}/pids.max", "w") as file:
+                file.write(str(limit))
+            return group
+        except OSError:
+            if os.path.isdir(group):
+                os.rmdir(group)
+    return None
+
+
+def run(name, before, queries):
+    """The run under what the shell sets before it: its row."""
+    with tempfile.TemporaryDirectory() as scratch:
+        with open(os.path.join(scratch, "spec.ron"), "w") as file:
+            file.write(SPEC.format(slots=SLOTS, queries=queries))
+        command = ["sh", "-c", f'{before}; exec "$0" run spec.ron -o out --progress plain', PROVISOR]
+        start = time.monotonic()
+        done = subprocess.run(command, cwd=scratch, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        wall = time.monotonic() - start
+        with open(os.path.join(scratch, "out/results.csv"), newline="") as file:
+            rows = list(csv.DictReader(file))
+    well = sum(row["cause"] == "exited" and row["verdict"] == "ok" for row in rows)
+    # Not the lines of progress: what is said once or now and then.
+    notes = [line for line in done.stderr.splitlines() if "fewer" in line or "at a time" in line]
+    print(f"{name:40} exit code {done.returncode}, {well} of {queries} ended well in {wall:.1f} s")
+    for note in notes[:3]:
+        print(f"    {note}")
+    return [name, queries, SLOTS, done.returncode, well, len(rows), f"{wall:.2f}", "; ".join(notes[:3])]
+
+
+def main():
+    queries = int(sys.argv[1])
+    rows = [run("ulimit -n 256", "ulimit -n 256", queries)]
+    group = pids_group(64)
+    if group:
+        rows.append(run("a limit of 64 processes", f"echo $$ > {group}/cgroup.procs", queries))
+        os.rmdir(group)
+    else:
+        print("skipped: a limit of 64 processes: there is no cgroup with the controller `pids` that can be written to")
+    print(keep("limits", ["limit", "queries", "slots", "exit_code", "well", "rows", "wall_s", "notes"], rows))
+    if any(row[3] != 0 or row[4] != queries or row[5] != queries for row in rows):
+        sys.exit("not every query ended well")
+
+
+main()

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Thousands of queries where the system is short of something: of descriptors (`ulimit -n 256`, the hard limit too) and of
+# processes (a cgroup with a limit of 64). Every query has to end well, with fewer at once and a note. Raw results go to
+# benches/runs/DATE-HOST/.
+#
+#   benches/limits.sh [QUERIES]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if ! command -v python3 >/dev/null; then
+    echo "python3 is needed: it writes the raw results" >&2
+    exit 1
+fi
+cargo build --release --locked
+exec python3 benches/limits.py "${1:-5000}"

@@ -1,0 +1,126 @@
+//! Bytes that changed on the disk: whatever reads them ends with results or with a sentence, never with a panic, and in time.
+
+use std::fs;
+use std::process::Command;
+
+use crate::common::{Desk, Ran};
+
+const SPEC: &str = r#"Job(name: "damaged", reuse: Conclusive, matrix: {"n": 1..=12}, id: "q{{ n }}", record: true,
+    rules: [(on: Prefix("answer"), verdict: "seen")], logs: Keep,
+    command: ["sh", "-c", "echo answer $1", "sh", "{{ n }}"])"#;
+
+/// Commands that read what a run left.
+const READERS: [&[&str]; 5] = [
+    &["status", "out"],
+    &["status", "out", "--json"],
+    &["results", "out"],
+    &["results", "out", "--format", "json", "--verdicts"],
+    &["replay", "out"],
+];
+
+/// Under a time limit that exits with 124.
+fn limited(desk: &Desk, args: &[&str]) -> Ran {
+    let mut command = Command::new("timeout");
+    command.arg("20").arg(env!("CARGO_BIN_EXE_provisor")).args(args).current_dir(desk.path());
+    let output = command.output().expect("timeout runs");
+    Ran {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+#[track_caller]
+fn assert_sound(ran: &Ran, what: &str) {
+    let is_told = matches!(ran.code, Some(0 | 1 | 2 | 4)) && !ran.err.contains("panicked");
+    assert!(is_told, "{what}: {ran:?}");
+    if matches!(ran.code, Some(2 | 4)) {
+        assert!(ran.err.contains("error: "), "{what}: {ran:?}");
+    }
+}
+
+/// What is done to a file at a place: a byte flipped, a page of zeros, a torn end.
+fn damage(good: &[u8], at: usize, way: usize) -> Vec<u8> {
+    let mut bad = good.to_vec();
+    match way {
+        0 => bad[at] ^= 0xff,
+        1 => {
+            let end = (at + 512).min(bad.len());
+            bad[at..end].fill(0);
+        }
+        _ => bad.truncate(at),
+    }
+    bad
+}
+
+fn desk_with_results(name: &str) -> Desk {
+    let desk = Desk::new(name);
+    desk.run(SPEC, &[]).with_code(0);
+    desk
+}
+
+#[test]
+fn every_reader_of_a_damaged_database_ends_with_a_sentence() {
+    let desk = desk_with_results("damaged-db");
+    let good = fs::read(desk.file("out/provisor.db")).expect("the database");
+    let step = good.len() / 24;
+    let mut refused = 0;
+    for (n, at) in (7..good.len()).step_by(step).enumerate() {
+        desk.write("out/provisor.db", damage(&good, at, n % 3));
+        let readers = READERS.iter().cycle().skip(n).take(2).copied();
+        for args in readers.chain([&["run", "spec.ron", "-o", "out"][..]]) {
+            let ran = limited(&desk, args);
+            assert_sound(&ran, &format!("{args:?}, damaged at {at}"));
+            refused += usize::from(ran.code != Some(0));
+        }
+        for name in ["provisor.db-wal", "provisor.db-shm"] {
+            let _ = fs::remove_file(desk.file(&format!("out/{name}")));
+        }
+    }
+    assert!(refused > 10, "{refused}");
+}
+
+#[test]
+fn a_damaged_write_ahead_log_gives_what_was_whole_before_it() {
+    let desk = Desk::new("damaged-wal");
+    let spec = r#"Job(name: "wal", slots: 1, commands: [
+        (id: "a", run: ["true"]), (id: "b", run: ["sh", "-c", "touch ready; sleep 60"])])"#;
+    let started = desk.start(spec, &[]);
+    desk.await_file("ready");
+    crate::common::wait_until("the first row is there", || desk.read("out/results.csv").lines().count() == 2);
+    started.signal("KILL");
+    started.wait();
+    let good = fs::read(desk.file("out/provisor.db-wal")).expect("the log");
+    let database = fs::read(desk.file("out/provisor.db")).expect("the database");
+    for (n, at) in (3..good.len()).step_by(good.len() / 12).enumerate() {
+        desk.write("out/provisor.db", &database);
+        desk.write("out/provisor.db-wal", damage(&good, at, n % 3));
+        let _ = fs::remove_file(desk.file("out/provisor.db-shm"));
+        for args in READERS {
+            assert_sound(&limited(&desk, args), &format!("{args:?}, damaged at {at}"));
+        }
+    }
+}
+
+#[test]
+fn damaged_tables_and_records_change_no_result() {
+    let desk = desk_with_results("damaged-csv");
+    let whole = desk.read("out/results.csv");
+    for name in ["results.csv", "verdicts.csv", "runs/1/status.json", "runs/1/run.json", "lock"] {
+        let path = format!("out/{name}");
+        let good = fs::read(desk.file(&path)).unwrap_or_default();
+        for way in 0..3 {
+            desk.write(&path, damage(&good, good.len() / 2, if good.is_empty() { 2 } else { way }));
+            for args in READERS {
+                let ran = limited(&desk, args);
+                assert_sound(&ran, &format!("{args:?} with {name} damaged"));
+                assert!(matches!(ran.code, Some(0 | 1)), "{args:?} with {name} damaged: {ran:?}");
+            }
+        }
+        desk.write(&path, &good);
+    }
+    desk.write("out/results.csv", damage(whole.as_bytes(), whole.len() / 2, 1));
+    desk.run(SPEC, &[]).with_code(0).says("reused");
+    let again: Vec<_> = desk.results().into_keys().collect();
+    assert_eq!(again.len(), 12);
+}

@@ -1,0 +1,115 @@
+//! Disks that fail, by system calls that strace makes fail: nothing is tried again on the file that failed, and no row is lost.
+
+use std::process::{Command, Stdio};
+
+use crate::common::{Desk, Ran, skip_unless};
+use crate::rows;
+
+const QUERIES: usize = 40;
+
+/// Each row is a commit of its own.
+fn job(desk: &Desk) {
+    let spec = format!(
+        r#"Job(name: "failing", slots: 1, matrix: {{"n": 1..={QUERIES}}}, id: "q{{{{ n }}}}",
+            command: ["sh", "-c", "sleep 0.03; echo $1 >> ran", "sh", "{{{{ n }}}}"])"#
+    );
+    desk.write("spec.ron", spec);
+}
+
+/// Runs the job where a system call fails. strace counts the calls of each thread by itself, and the one that commits makes
+/// more of them than any other: the numbers here are beyond those of the others. `None` where strace cannot do this.
+fn run_with(desk: &Desk, inject: &str) -> Option<Ran> {
+    let strace = |inject: &str, program: &str| {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-qq", "-y", "-o", "trace", "-e", "trace=fsync,pwrite64,ftruncate", "-e"]);
+        command.arg(format!("inject={inject}")).arg(program);
+        command.current_dir(desk.path()).stdin(Stdio::null()).env_remove("RUST_LOG");
+        command
+    };
+    let probe = strace(inject, "true").output();
+    if skip_unless(
+        probe.is_ok_and(|output| output.status.success()),
+        "strace cannot make system calls fail here",
+    ) {
+        return None;
+    }
+    let mut command = strace(inject, env!("CARGO_BIN_EXE_provisor"));
+    command.args(["run", "spec.ron", "-o", "out", "-q"]);
+    let ran = desk.finish(command);
+    assert!(desk.read("trace").contains("(INJECTED)"), "nothing was made to fail");
+    Some(ran)
+}
+
+/// After what failed nothing was done to the database any more.
+#[track_caller]
+fn assert_left_alone(desk: &Desk) {
+    let trace = desk.read("trace");
+    let after = trace.split("(INJECTED)").skip(1).flat_map(str::lines);
+    let touched: Vec<_> =
+        after.filter(|line| line.contains("/provisor.db") && !line.contains("-shm>")).collect();
+    assert!(touched.is_empty(), "{touched:?}");
+}
+
+/// Every query that ended by itself is in the database or in `rest`, and the next run makes it whole.
+fn assert_nothing_is_lost(desk: &Desk, rest: &str) {
+    let results = desk.finish(desk.provisor(["results", "out", "--format", "csv"])).with_code(0);
+    let (kept, rest) = (rows(&results.out), rows(rest));
+    assert!(!kept.is_empty() && !rest.is_empty() && kept.len() < QUERIES);
+    for line in desk.read("ran").lines() {
+        let id = format!("q{line}");
+        assert!(kept.contains_key(&id) || rest.contains_key(&id), "{id} is lost");
+    }
+    desk.finish(desk.provisor(["run", "spec.ron", "-o", "out"])).with_code(0);
+    assert_eq!(desk.results().len(), QUERIES);
+    for (id, row) in &kept {
+        assert_eq!(&desk.results()[id], row, "changed, or lost");
+    }
+}
+
+#[test]
+fn rows_of_a_failed_fsync_are_rescued_into_a_file_of_their_own() {
+    let desk = Desk::new("fsync");
+    job(&desk);
+    let Some(ran) = run_with(&desk, "fsync:error=EIO:when=25") else { return };
+    let ran = ran.with_code(4);
+    assert!(ran.err.contains("out/rescue-1.csv"), "{}", ran.err);
+    assert!(!ran.out.starts_with("query,"), "they are in the file: {}", ran.out);
+    assert_left_alone(&desk);
+    assert_nothing_is_lost(&desk, &desk.read("out/rescue-1.csv"));
+}
+
+#[test]
+fn rows_are_printed_where_no_file_can_be_brought_to_the_disk() {
+    let desk = Desk::new("fsync-ever");
+    job(&desk);
+    let Some(ran) = run_with(&desk, "fsync:error=EIO:when=14+") else { return };
+    let ran = ran.with_code(4);
+    assert!(!desk.file("out/rescue-1.csv").exists(), "{}", ran.err);
+    assert_left_alone(&desk);
+    assert_nothing_is_lost(&desk, &ran.out);
+}
+
+#[test]
+fn a_failed_write_is_not_tried_again() {
+    let desk = Desk::new("write-io");
+    job(&desk);
+    let Some(ran) = run_with(&desk, "pwrite64:error=EIO:when=120") else { return };
+    let ran = ran.with_code(4);
+    assert!(ran.err.contains("out/rescue-1.csv"), "{}", ran.err);
+    assert_left_alone(&desk);
+    assert_nothing_is_lost(&desk, &desk.read("out/rescue-1.csv"));
+}
+
+#[test]
+fn a_write_that_finds_no_room_for_a_while_is_tried_again() {
+    let desk = Desk::new("write-room");
+    job(&desk);
+    let Some(ran) = run_with(&desk, "pwrite64:error=ENOSPC:when=120..126") else { return };
+    let ran =
+        ran.with_code(0).says("nothing new starts until there is room").says("the results are written again");
+    let printed = rows(&desk.read("out/results.csv"));
+    assert_eq!(printed.len(), QUERIES, "{}", ran.err);
+    assert_eq!(desk.read("ran").lines().count(), QUERIES, "none was run twice");
+    let results = desk.finish(desk.provisor(["results", "out", "--format", "csv"])).with_code(0);
+    assert_eq!(rows(&results.out), printed);
+}
