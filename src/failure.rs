@@ -11,6 +11,7 @@ use provisor_actors::store::StoreError;
 use provisor_config::SpecError;
 
 use crate::recorded::RecordedError;
+use crate::view;
 
 /// The exit codes of provisor, as they stand in `--help`.
 pub(crate) mod code {
@@ -112,13 +113,12 @@ impl Failure {
         }
     }
 
-    /// The sentence for the user: the whole chain, once.
-    #[must_use]
-    pub(crate) fn text(&self, color: bool) -> String {
-        if let Self::Spec(error) = self {
-            return error.render(color);
+    /// Says it to the user: the whole chain, once.
+    pub(crate) fn tell(&self) {
+        match self {
+            Self::Spec(error) => view::tell_rendered(&error.render(view::stderr_has_colors())),
+            _ => view::tell(&format!("error: {}", self.sentence())),
         }
-        format!("error: {}", self.sentence())
     }
 
     /// The same without its kind, for one of several.

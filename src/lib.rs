@@ -26,7 +26,6 @@ mod view;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use cli::{Cli, Command, PlanArgs, PlanFormat, SpecArgs};
 use failure::{Failure, code};
 pub use provisor_actors as actors;
@@ -36,11 +35,11 @@ pub use provisor_core as core;
 /// Does what the command line asks and says what to exit with.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match dispatch(cli.command) {
-        Ok(code) => ExitCode::from(code),
-        Err(failure) => {
-            view::tell(&failure.text(view::stderr_has_colors()));
+    let did = Cli::read().map(|cli| dispatch(cli.command));
+    match did {
+        Ok(Ok(code)) | Err(code) => ExitCode::from(code),
+        Ok(Err(failure)) => {
+            failure.tell();
             ExitCode::from(failure.exit_code())
         }
     }
@@ -66,7 +65,7 @@ fn check(args: &SpecArgs) -> Result<u8, Failure> {
     settings::warn(&lowered, &args.spec);
     let text = format!(
         "{}: {}, no faults\n",
-        args.spec.display(),
+        view::path(&args.spec),
         view::words::queries(lowered.chosen_queries().count())
     );
     print(&text)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use provisor_actors::messages::{Ending, Failure};
 use provisor_actors::store::Store;
 
-use crate::view::{self, tell, words};
+use crate::view::{self, tell, tell_rendered, words};
 
 /// Results that could not be written.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ fn print(store: &Store, ending: &Ending, is_read: bool) -> Found {
     let rows = store.write_lost(&ending.unwritten, &mut text).unwrap_or_default();
     if !is_read || view::print_all(&text).is_err() {
         tell(&format!("{}, as standard output takes nothing:", words::rows(rows)));
-        tell(String::from_utf8_lossy(&text).trim_end());
+        tell_rendered(String::from_utf8_lossy(&text).trim_end());
     }
     Found::Printed(rows)
 }

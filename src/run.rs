@@ -23,6 +23,7 @@ use provisor_core::containment::Level;
 use provisor_core::plan::Logs;
 use provisor_core::roster::Place;
 use provisor_core::tally::{Class, Counts};
+use provisor_core::text::harmless_json;
 use provisor_core::{Cause, Plan, Query};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -397,5 +398,5 @@ fn write(dir: &Folder, name: &str, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 fn pretty(value: &Value) -> Vec<u8> {
-    format!("{value:#}\n").into_bytes()
+    harmless_json(&format!("{value:#}\n")).into_owned().into_bytes()
 }

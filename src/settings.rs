@@ -7,7 +7,7 @@ use provisor_config::{Lowered, Overrides, Surroundings, human};
 
 use crate::cli::SpecArgs;
 use crate::failure::Failure;
-use crate::view::{stderr_has_colors, tell};
+use crate::view::{stderr_has_colors, tell_rendered};
 
 /// Reads a spec with everything that was typed put over it.
 pub(crate) fn load(args: &SpecArgs) -> Result<Lowered, Failure> {
@@ -66,6 +66,6 @@ pub(crate) fn warn(lowered: &Lowered, spec: &Path) {
     if !lowered.warnings.is_empty() {
         let text =
             provisor_config::render_problems(&lowered.warnings, spec, &lowered.text, stderr_has_colors());
-        tell(text.trim_end());
+        tell_rendered(text.trim_end());
     }
 }

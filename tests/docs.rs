@@ -28,11 +28,14 @@ macro_rules! pages {
 pages! {
     the_readme: "README.md",
     the_page_of_the_spec: "docs/spec.md",
+    the_page_of_containment: "docs/containment.md",
     the_page_of_progress: "docs/progress.md",
     the_page_of_replay: "docs/replay.md",
     the_page_of_presets: "docs/presets.md",
     the_page_of_the_results: "docs/results.md",
     the_page_of_signals_and_exit_codes: "docs/signals.md",
+    the_page_of_security: "docs/security.md",
+    the_page_of_faults: "docs/faults.md",
 }
 
 fn root() -> &'static Path {
@@ -235,4 +238,58 @@ fn the_page_of_the_spec_has_a_row_for_every_field() {
             assert!(page.lines().any(named), "{spec}: no row for `{field}`");
         }
     }
+}
+
+/// The texts of a page that stand between backticks.
+fn quoted(page: &str) -> impl Iterator<Item = &str> {
+    page.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn the_tests_that_the_page_of_security_names_are_there() {
+    let page = fs::read_to_string(root().join("docs/security.md")).expect("the page");
+    let named: Vec<_> = quoted(&page).filter_map(|text| text.split_once(".rs: ")).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for (file, test) in named {
+        let path = root().join(file).with_extension("rs");
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let (before, _) =
+            text.split_once(&format!("fn {test}(")).unwrap_or_else(|| panic!("no {test} in {file}.rs"));
+        assert!(before.contains("#[test]"), "{test} is no test");
+    }
+}
+
+#[test]
+fn the_page_of_security_names_every_file_with_unsafe_code() {
+    let page = fs::read_to_string(root().join("docs/security.md")).expect("the page");
+    let mut sources = Vec::new();
+    for folder in ["src", "config/src", "actors/src", "actors/core/src"] {
+        sources_in(Path::new(folder), &mut sources);
+    }
+    let is_unsafe = |line: &str| {
+        let code = line.split("//").next().unwrap_or_default();
+        ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"].iter().any(|words| code.contains(words))
+    };
+    let has_unsafe =
+        |path: &String| fs::read_to_string(root().join(path)).expect("a source").lines().any(is_unsafe);
+    let found: Vec<String> = sources.into_iter().filter(has_unsafe).collect();
+    assert!(found.iter().all(|path| path.starts_with("actors/src/os/")), "outside of its corner: {found:?}");
+    let mut named: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("- `actors/")?.strip_suffix('`')).collect();
+    named.sort_unstable();
+    let found: Vec<&str> = found.iter().filter_map(|path| path.strip_prefix("actors/")).collect();
+    assert_eq!(named, found, "the list in docs/security.md, and the files in which there is `unsafe`");
+}
+
+/// All sources in a folder and below it, sorted.
+fn sources_in(folder: &Path, sources: &mut Vec<String>) {
+    for entry in fs::read_dir(root().join(folder)).expect("a folder").flatten() {
+        let path = folder.join(entry.file_name());
+        if root().join(&path).is_dir() {
+            sources_in(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push(path.to_string_lossy().into_owned());
+        }
+    }
+    sources.sort();
 }

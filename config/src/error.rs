@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, Title};
+use provisor_core::text::{is_special, visible};
 use thiserror::Error;
 
 use crate::fault::{Problem, Severity, near_hint};
@@ -268,7 +269,7 @@ impl Shown {
             group = group.element(Level::HELP.message(printable(hint)));
         }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        renderer.render(&[group]) + "\n"
+        settled(&renderer.render(&[group])) + "\n"
     }
 }
 
@@ -326,13 +327,13 @@ fn floor(text: &str, offset: usize) -> usize {
     offset
 }
 
-/// Texts of the spec stand in messages, and may hold anything.
+/// Texts of the spec and names of files stand in messages, and may hold anything.
 fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' => " ".into(),
-            c if c.is_control() => c.escape_default().to_string(),
-            c => c.to_string(),
-        })
-        .collect()
+    visible(&text.replace('\n', " ")).into_owned()
+}
+
+/// The renderer replaces most of what controls in a line of the spec, and not all; what is below a space is its own.
+fn settled(rendered: &str) -> String {
+    let is_left = |c: char| c > '\x7e' && is_special(c);
+    rendered.replace(is_left, "\u{fffd}")
 }

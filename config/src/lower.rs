@@ -29,6 +29,7 @@ use minijinja::Value;
 use provisor_core::Plan;
 use provisor_core::plan::{Containment, Query, Reuse};
 use provisor_core::rules::Rule;
+use provisor_core::text::is_clean;
 use provisor_core::tool::Tool;
 use provisor_core::verdict::Preset;
 
@@ -200,7 +201,7 @@ impl<'e> Lowering<'e> {
         let why = match name.value.as_str() {
             "" => "is empty",
             text if text.len() > 255 => "has more than 255 bytes",
-            text if text.contains(char::is_control) => "holds a control character",
+            text if !is_clean(text) => "holds a control character",
             _ => return,
         };
         self.problems.fault(name.place, Fault::JobName { why });

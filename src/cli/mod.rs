@@ -6,13 +6,18 @@ mod log;
 mod presets;
 mod shell;
 
+use std::ffi::OsString;
+
 use clap::{Parser, Subcommand};
+use provisor_core::text::is_clean;
 
 pub(crate) use self::dir::{ResultsArgs, ResultsFormat, StatusArgs};
 pub(crate) use self::job::{PlanArgs, PlanFormat, Print, Progress, RunArgs, SpecArgs};
 pub(crate) use self::log::{PlayLogArgs, ReplayArgs, Speed};
 pub(crate) use self::presets::PresetsArgs;
 pub(crate) use self::shell::{CompletionsArgs, ManArgs};
+use crate::failure::code;
+use crate::view::tell;
 
 /// Runs hundreds of external programs under supervision and writes one table of their verdicts.
 #[derive(Debug, Parser)]
@@ -23,12 +28,32 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+impl Cli {
+    /// Reads the command line, or says what is wrong with it, or what was asked for, such as `--help`.
+    ///
+    /// # Errors
+    /// What to exit with then.
+    pub(crate) fn read() -> Result<Self, u8> {
+        let is_odd = |arg: OsString| !is_clean(&arg.to_string_lossy());
+        Self::try_parse().map_err(|error| {
+            // What was typed stands in the message, and may have been typed by a script from the names of files.
+            if error.use_stderr() && std::env::args_os().any(is_odd) {
+                error.render().to_string().trim_end().lines().for_each(tell);
+            } else {
+                // Where there is nobody to read it, there is nobody to tell.
+                let _ = error.print();
+            }
+            u8::try_from(error.exit_code()).unwrap_or(code::USAGE)
+        })
+    }
+}
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0   every query ended well: it exited or was stopped by a rule, with the expected verdict or one that counts as ok
   1   some did not
   2   usage or spec error; nothing was started
-  3   interrupted or at the deadline; the rest can be resumed
+  3   interrupted, at the deadline, or nothing could be started for minutes; the rest can be resumed
   4   the results could not be written
   70  a bug in provisor";
 

@@ -18,8 +18,10 @@ pub(crate) mod whole_lines;
 pub(crate) mod words;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use console::Term;
+use provisor_core::text::visible;
 
 /// Writes to standard output. A reader that has gone away (`| head`) is no error: there is nobody left to tell.
 pub(crate) fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
@@ -35,9 +37,21 @@ pub(crate) fn print_all(text: impl AsRef<[u8]>) -> io::Result<()> {
     out.write_all(text.as_ref()).and_then(|()| out.flush())
 }
 
-/// Writes a line to standard error.
+/// Writes a line to standard error. It may name paths, arguments and whatever else somebody thought of: here is what keeps
+/// it one line, and keeps the terminal as it is.
 pub(crate) fn tell(line: &str) {
-    screen::put(format!("{line}\n").into_bytes());
+    screen::put(format!("{}\n", visible(line)).into_bytes());
+}
+
+/// Writes lines to standard error that are laid out, perhaps in colours, and harmless already.
+pub(crate) fn tell_rendered(text: &str) {
+    screen::put(format!("{text}\n").into_bytes());
+}
+
+/// A path as it can be shown.
+#[must_use]
+pub(crate) fn path(path: &Path) -> String {
+    visible(&path.to_string_lossy()).into_owned()
 }
 
 /// Whether to colour what goes to standard error.

@@ -42,7 +42,9 @@ fn remark(row: &Row, query: &Query) -> String {
         _ => {}
     }
     match (&query.expect, &outcome.judgement.verdict) {
-        (Some(expected), Some(verdict)) if expected != verdict => parts.push(format!("expected {expected}")),
+        (Some(expected), Some(verdict)) if expected != verdict => {
+            parts.push(format!("expected {}", clean(expected)))
+        }
         _ => {}
     }
     if outcome.leftovers > 0 {

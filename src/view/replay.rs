@@ -170,10 +170,11 @@ impl Stage {
 
     /// A step between the lines.
     fn announce(&self, step: &Transition) {
-        let words = step_words(step);
         // What stands there unfinished is not its beginning.
-        let begun = self.on_terminal == [false; 2] && !self.lines[1].is_empty();
-        super::tell(&format!("{}{}", if begun { "\n" } else { "" }, words.trim_end()));
+        if self.on_terminal == [false; 2] && !self.lines[1].is_empty() {
+            super::tell("");
+        }
+        super::tell(step_words(step).trim_end());
     }
 
     /// What follows begins a line of its own.

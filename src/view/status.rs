@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use provisor_actors::rundir;
 use provisor_actors::store::local_time;
-use provisor_core::text::clean;
+use provisor_core::text::{clean, harmless_json};
 use serde::Serialize;
 
 use super::results::json::Run;
@@ -156,7 +156,7 @@ pub(crate) fn json(status: &Status) -> serde_json::Result<String> {
         classes: counts.classes.iter().map(Class::of).collect(),
         running: status.running.iter().map(|query| Running::of(query, last_line(status, query))).collect(),
     };
-    serde_json::to_string_pretty(&document).map(|text| text + "\n")
+    serde_json::to_string_pretty(&document).map(|text| harmless_json(&text).into_owned() + "\n")
 }
 
 impl<'a> Class<'a> {

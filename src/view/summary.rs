@@ -63,7 +63,7 @@ pub(crate) fn class(row: &Standing) -> Class {
 /// The lines under the table: the counts, and where everything is.
 #[must_use]
 pub(crate) fn closing(counts: &Counts, dir: &Path) -> String {
-    format!("{}Results: {}\n", counted(counts, counts.total), dir.join("results.csv").display())
+    format!("{}Results: {}\n", counted(counts, counts.total), super::path(&dir.join("results.csv")))
 }
 
 /// `15 queries: 9 well, 6 not (true 9, false 6)`, or `15 of 20 queries: ...` where there are more, as a line.

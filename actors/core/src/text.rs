@@ -2,8 +2,15 @@
 //!
 //! Everything that is shown is hostile until it went through here. This must never be applied to what is kept: logs
 //! and database hold the bytes as they came.
+//!
+//! [`clean`] is for what a child said: what controls is left out. [`visible`] is for what somebody named or typed, a path
+//! above all: there what controls is told, for it is what is wrong with it. [`harmless_json`] is for whole documents.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// What a spreadsheet takes for the beginning of a formula; the wide forms where the user writes Chinese or Japanese.
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// Makes a text fit for one line of a terminal or a table cell.
 ///
@@ -21,11 +28,50 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Makes a text fit for a line of a terminal without leaving anything out: what [`clean`] would take away, or make a space,
+/// is told by its number, as in a string of Rust (`\u{1b}`, `\n`).
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let Some(first) = text.find(is_special) else { return Cow::Borrowed(text) };
+    let mut out = String::with_capacity(text.len() + 8);
+    out.push_str(&text[..first]);
+    for c in text[first..].chars() {
+        if is_special(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a text has no [special](is_special) character.
+#[must_use]
+pub fn is_clean(text: &str) -> bool {
+    !text.contains(is_special)
+}
+
+/// Makes a JSON document fit for a terminal, and the same document for every reader: what controls can stand in its
+/// strings only, where it becomes an escape of JSON. (What is below a space is escaped by whoever wrote it, but for the
+/// white space between the tokens.)
+#[must_use]
+pub fn harmless_json(document: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| c > '\x7e' && is_special(c);
+    let Some(first) = document.find(is_harmful) else { return Cow::Borrowed(document) };
+    let mut out = String::with_capacity(document.len() + 8);
+    out.push_str(&document[..first]);
+    for c in document[first..].chars() {
+        match u32::from(c) {
+            // None of them is beyond the plane of four digits, so that one escape is enough. Writing to a String does
+            // not fail.
+            number if is_harmful(c) => drop(write!(out, "\\u{number:04x}")),
+            _ => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// Keeps a spreadsheet from running a text as a formula: such a text gets a leading apostrophe. Numbers with a sign are
 /// left alone, for they are none.
 #[must_use]
 pub fn defuse(text: &str) -> Cow<'_, str> {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text);
+    let is_formula = text.starts_with(FORMULA) && !is_number(text);
     if is_formula { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
@@ -44,7 +90,9 @@ fn is_number(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte)) && text.parse::<f64>().is_ok()
 }
 
-fn is_special(c: char) -> bool {
+/// Whether this character is one of those that control a terminal, turn the direction of writing or divide lines.
+#[must_use]
+pub fn is_special(c: char) -> bool {
     c.is_control() || is_line_divider(c) || is_invisible(c)
 }
 
@@ -52,9 +100,10 @@ const fn is_line_divider(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Turns the direction of writing, or is a byte order mark.
+/// Turns the direction of writing or the shapes of letters, hides an annotation, or is a byte order mark.
 const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{feff}')
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}' | '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{feff}')
+        || matches!(c, '\u{fff9}'..='\u{fffb}')
 }
 
 struct Cleaner<'a> {
@@ -195,12 +244,41 @@ mod tests {
 
     #[test]
     fn formulas_are_defused_and_numbers_are_not() {
-        for formula in ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\tx", "\rx", "-", "-inf", "+e"] {
+        for formula in [
+            "=1+1",
+            "+cmd|' /C calc'!A0",
+            "-2+3",
+            "@SUM(A1)",
+            "\tx",
+            "\rx",
+            "\nx",
+            "＝1",
+            "＠a",
+            "-",
+            "-inf",
+            "+e",
+        ] {
             assert_eq!(defuse(formula), format!("'{formula}"));
         }
         for harmless in ["", "a=b", "5", "-5", "+5.25", "-1e-3", "'=1", "1-2"] {
             assert!(matches!(defuse(harmless), Cow::Borrowed(_)), "{harmless}");
         }
+    }
+
+    #[test]
+    fn what_controls_is_told_where_nothing_may_be_left_out() {
+        assert!(matches!(visible("a b/ö"), Cow::Borrowed(_)));
+        let told = visible("a\x1b[1m\n\0\u{9b}\u{202e}é");
+        assert_eq!(told, "a\\u{1b}[1m\\n\\u{0}\\u{9b}\\u{202e}é");
+    }
+
+    #[test]
+    fn a_document_says_the_same_without_what_controls() {
+        assert!(matches!(harmless_json("{\n  \"a\": \"\\u001b é\"\n}\n"), Cow::Borrowed(_)));
+        assert_eq!(
+            harmless_json("\"a\u{7f}\u{9b}\u{2028}\u{202e}é\u{feff}\""),
+            "\"a\\u007f\\u009b\\u2028\\u202eé\\ufeff\""
+        );
     }
 
     #[test]
@@ -226,7 +304,23 @@ mod tests {
             prop_assert!(!cleaned.contains(is_special), "{cleaned:?}");
             prop_assert!(cleaned.len() <= text.len());
             prop_assert!(matches!(clean(&cleaned), Cow::Borrowed(_)), "idempotent");
-            prop_assert!(!defuse(&cleaned).starts_with(['=', '@']));
+            let defused = defuse(&cleaned).into_owned();
+            prop_assert!(!defused.starts_with(FORMULA) || is_number(&defused), "{defused:?}");
+        }
+
+        #[test]
+        fn nothing_is_left_out_of_what_is_made_visible(text in hostile()) {
+            let told = visible(&text).into_owned();
+            prop_assert!(is_clean(&told), "{told:?}");
+            let special = |text: &str| text.chars().filter(|c| is_special(*c)).count();
+            prop_assert_eq!(told.matches('\\').count(), text.matches('\\').count() + special(&text));
+        }
+
+        #[test]
+        fn a_harmless_document_has_nothing_that_controls(text in hostile()) {
+            let harmless = harmless_json(&text).into_owned();
+            prop_assert!(harmless.chars().all(|c| !is_special(c) || c < '\x7f'), "{harmless:?}");
+            prop_assert!(matches!(harmless_json(&harmless), Cow::Borrowed(_)), "idempotent");
         }
 
         #[test]

@@ -149,6 +149,12 @@ impl Keeper {
         self.end_everything();
     }
 
+    /// Whether no child of its making is there.
+    #[cfg(feature = "testing")]
+    pub(super) fn is_idle(&self) -> bool {
+        self.children.is_empty()
+    }
+
     fn timeout(&self) -> EpollTimeout {
         let idle = self.children.is_empty() && self.orphans.is_empty() && !self.has_ended_unlooked;
         let rest = (!idle).then_some(LOOK_EVERY);
@@ -177,7 +183,7 @@ impl Keeper {
 
     /// An error means that the supervisor is gone. What is not understood is passed over; a Spawn that is not, or
     /// whose descriptors did not all arrive, is refused.
-    fn on_packet(&mut self, packet: Packet<'_>) -> io::Result<()> {
+    pub(super) fn on_packet(&mut self, packet: Packet<'_>) -> io::Result<()> {
         let Packet { bytes, mut fds, short } = packet;
         let Ok(Request::Large { id, length }) = Request::decode(bytes) else {
             return match Request::spawn_id(bytes) {

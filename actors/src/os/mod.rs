@@ -25,6 +25,8 @@ mod program;
 pub mod remains;
 pub mod signals;
 mod spawn;
+#[cfg(feature = "testing")]
+pub mod strange;
 mod sweep;
 pub mod terminal;
 pub mod token;

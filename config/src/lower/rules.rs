@@ -2,6 +2,7 @@
 
 use provisor_core::cause::StopMethod;
 use provisor_core::rules::{Pattern, Rule, Streams};
+use provisor_core::text::is_clean;
 use provisor_core::verdict::OWN_WORDS;
 use regex::bytes::Regex;
 
@@ -136,7 +137,7 @@ pub(super) fn stated(verdict: &Spanned<String>, problems: &mut Problems) {
 pub(super) fn word(verdict: &Spanned<String>, problems: &mut Problems) {
     let why = match verdict.value.as_str() {
         "" => "cannot be an empty text",
-        text if text.contains(char::is_control) => "cannot hold control characters",
+        text if !is_clean(text) => "cannot hold control characters",
         _ => return,
     };
     problems.fault(verdict.place, Fault::BadVerdict { why });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use provisor_actors::store::{RunRow, Standing, local_time, signal_name};
 use provisor_core::cause::Exit;
-use provisor_core::text::clean;
+use provisor_core::text::{clean, harmless_json};
 use serde::Serialize;
 
 use crate::results::Selection;
@@ -100,7 +100,7 @@ pub(crate) fn text(selection: &Selection, with_findings: bool) -> serde_json::Re
         rows: selection.rows.iter().map(|row| Row::of(row, &axes, with_findings)).collect(),
         axes,
     };
-    serde_json::to_string_pretty(&document).map(|text| text + "\n")
+    serde_json::to_string_pretty(&document).map(|text| harmless_json(&text).into_owned() + "\n")
 }
 
 impl Row {

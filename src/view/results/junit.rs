@@ -87,7 +87,8 @@ impl Kind {
 
 fn case(xml: &mut Xml, job: &str, row: &Standing, with_findings: bool) -> io::Result<()> {
     let time = words::seconds(row.outcome.wall);
-    let (class, name) = names(job, &row.query);
+    let query = legal(&clean(&row.query));
+    let (class, name) = names(job, &query);
     let case = xml.create_element("testcase");
     let case = case.with_attributes([("classname", class), ("name", name), ("time", &time)]);
     let findings = if with_findings { &row.outcome.judgement.findings[..] } else { &[] };
@@ -115,7 +116,8 @@ fn case(xml: &mut Xml, job: &str, row: &Standing, with_findings: bool) -> io::Re
 }
 
 fn skipped(xml: &mut Xml, job: &str, query: &str) -> io::Result<()> {
-    let (class, name) = names(job, query);
+    let query = legal(&clean(query));
+    let (class, name) = names(job, &query);
     let case = xml.create_element("testcase").with_attributes([("classname", class), ("name", name)]);
     case.write_inner_content(|xml| {
         xml.create_element("skipped").with_attribute(("message", "not done yet")).write_empty()?;
@@ -149,7 +151,7 @@ fn message(row: &Standing) -> String {
 fn details(row: &Standing) -> String {
     let mut text = columns::decided(&row.outcome);
     if let Some(log) = &row.log {
-        text.push_str(&format!("\nlog: {log}"));
+        text.push_str(&format!("\nlog: {}", clean(log)));
     }
     text.trim_start().to_owned()
 }
@@ -163,4 +165,23 @@ fn legal(text: &str) -> String {
 fn started_at(micros: i64) -> Option<String> {
     let time = jiff::Timestamp::from_microsecond(micros).ok()?;
     Some(time.strftime("%Y-%m-%dT%H:%M:%S").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use quick_xml::escape::unescape;
+
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_child_says_is_xml_and_reads_back(text in "[-a<>&'\"\\]!/ \u{0}\u{1b}\u{85}\u{9b}\u{202e}\u{fffe}\u{ffff}é🎉]{0,30}") {
+            let shown = legal(&clean(&text));
+            let is_legal = |c: char| c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}');
+            proptest::prop_assert!(shown.chars().all(is_legal), "{:?}", shown);
+            let escaped = escape(&*shown);
+            proptest::prop_assert!(!escaped.contains(['<', '>']));
+            proptest::prop_assert_eq!(&*unescape(&escaped).expect("XML"), &*shown);
+        }
+    }
 }
