@@ -135,13 +135,10 @@ impl Keeper {
     pub(super) fn next_round(&self) -> Option<Duration> {
         let (look, now) = (self.looks_wait(), Instant::now());
         let doomed = (!self.doomed.is_empty()).then_some(look);
-        let sweeping = self.sweeps.iter().filter(|(_, sweep)| !sweep.told);
-        let sweeps = sweeping.map(|(id, _)| {
-            let has_group = self.children.get(id).is_some_and(|child| child.groups.unified().is_some());
-            if has_group || !self.walks { self.round_wait } else { self.round_wait.max(look) }
-        });
+        let is_sweeping = self.sweeps.values().any(|sweep| !sweep.told);
+        let round = if self.sweeps_by_looks() { self.round_wait.max(look) } else { self.round_wait };
         let killed = self.killed.front().map(|(at, _)| (*at + PATIENCE).saturating_duration_since(now));
-        doomed.into_iter().chain(sweeps.min()).chain(killed).min()
+        doomed.into_iter().chain(is_sweeping.then_some(round)).chain(killed).min()
     }
 
     fn looks_wait(&self) -> Duration {
@@ -159,21 +156,27 @@ impl Keeper {
         let since_look = now.saturating_duration_since(self.looks.last());
         let wanted =
             !self.doomed.is_empty() || self.sweeps.iter().any(|(id, sweep)| self.wants_look(*id, sweep));
-        if (wanted && self.looks.wait(now).is_zero()) || since_look >= LOOK_EVERY {
+        let looks = (wanted && self.looks.wait(now).is_zero()) || since_look >= LOOK_EVERY;
+        if looks {
             self.look();
             self.kill_doomed();
         }
-        if !self.sweeps.is_empty() {
+        // Between two looks there is nothing new for those that go by looks, and they may be many.
+        if !self.sweeps.is_empty() && (looks || !self.sweeps_by_looks()) {
             self.sweep_round();
         }
         self.tell_of_killed(now);
     }
 
+    /// Whether sweeps are a matter of looking: there is no group that could be asked.
+    fn sweeps_by_looks(&self) -> bool {
+        self.walks && self.groups.unified().is_none()
+    }
+
     /// Without a group a sweep is a matter of looking. With one, a look comes on top of it while it costs nothing, or if
     /// something is known that is not in it.
     fn wants_look(&self, id: u64, sweep: &Sweep) -> bool {
-        let has_group = || self.children.get(&id).is_some_and(|child| child.groups.unified().is_some());
-        let is_worth_it = || self.looks.are_cheap() || !has_group() || self.orphans.has(id);
+        let is_worth_it = || self.sweeps_by_looks() || self.looks.are_cheap() || self.orphans.has(id);
         self.walks && !sweep.told && is_worth_it()
     }
 
