@@ -394,6 +394,19 @@ fn a_child_takes_the_kernels_limit_of_cpu_time_along_as_a_net() {
     assert_eq!(desk.read(&format!("out/{}", desk.column("log")["asked"])), "91\n96\n");
 }
 
+/// When the machine is out of memory, the kernel shall take a query and not what holds the run together.
+#[test]
+fn a_query_is_killed_rather_than_provisor() {
+    let desk = Desk::new("limits-oom-score");
+    let spec = r#"Job(name: "score", commands: [
+        (id: "scores", run: ["sh", "-c", "cat /proc/self/oom_score_adj /proc/$PPID/oom_score_adj"])])"#;
+    desk.run(spec, &[]).with_code(0);
+    let own = std::fs::read_to_string("/proc/self/oom_score_adj").expect("this is Linux");
+    let own: i32 = own.trim().parse().expect("a number");
+    let scores = desk.read(&format!("out/{}", desk.column("log")["scores"]));
+    assert_eq!(scores, format!("{}\n{own}\n", (own + 200).min(1000)));
+}
+
 #[test]
 fn a_crash_leaves_its_signal_and_no_core() {
     let desk = Desk::new("limits-core");
