@@ -28,12 +28,14 @@ macro_rules! pages {
 pages! {
     the_readme: "README.md",
     the_page_of_the_spec: "docs/spec.md",
+    the_page_of_containment: "docs/containment.md",
     the_page_of_progress: "docs/progress.md",
     the_page_of_replay: "docs/replay.md",
     the_page_of_presets: "docs/presets.md",
     the_page_of_the_results: "docs/results.md",
     the_page_of_signals_and_exit_codes: "docs/signals.md",
     the_page_of_security: "docs/security.md",
+    the_page_of_faults: "docs/faults.md",
 }
 
 fn root() -> &'static Path {

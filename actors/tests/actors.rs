@@ -125,6 +125,54 @@ async fn a_store_that_fails_stops_the_run_and_counts_nothing() {
     assert_eq!(theatre.alive.load(Ordering::SeqCst), 0, "what ran was ended");
 }
 
+/// A ledger that finds no room so often, and then does.
+fn without_room(times: usize) -> Ledger {
+    let left = AtomicUsize::new(times);
+    let refuse = move || match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)) {
+        Ok(_) => Err(Refusal::NoRoom("the disk is full".into())),
+        Err(_) => Ok(()),
+    };
+    Ledger { before: Some(Arc::new(refuse)), ..Ledger::default() }
+}
+
+#[tokio::test]
+async fn rows_that_find_no_room_are_kept_and_the_run_goes_on_when_there_is_some() {
+    let (theatre, ledger) = (Theatre::new(|_| Ok(Script::print("a\n"))), without_room(2));
+    let (told, mut news) = mpsc::channel(1000);
+    let ports = Ports { events: Some(told), ..ports(&theatre, &ledger) };
+    let runtime = Runtime::start(job(plan(9, 2)), ports).await.expect("it starts");
+    let (ending, _) = runtime.join().await.expect("it ends");
+    assert_eq!((ending.failure, ending.unwritten.len(), ending.unfinished), (None, 0, 0));
+    let mut places: Vec<_> = rows(&ledger).iter().map(|row| row.query).collect();
+    places.sort_unstable();
+    assert_eq!(places, (0..9).collect::<Vec<_>>(), "each once");
+    let (mut stalls, mut begun_meanwhile, mut is_stalled) = (0, 0, false);
+    while let Ok(event) = news.try_recv() {
+        match event {
+            Event::Stalled { .. } => (stalls, is_stalled) = (stalls + 1, true),
+            Event::Resumed => is_stalled = false,
+            Event::Started { .. } => begun_meanwhile += usize::from(is_stalled),
+            _ => {}
+        }
+    }
+    assert_eq!((stalls, is_stalled), (1, false), "told once, and when it was over");
+    assert!(begun_meanwhile <= 2, "{begun_meanwhile} started without room, beyond what was on its way");
+}
+
+#[tokio::test]
+async fn whoever_interrupts_a_run_without_room_gets_the_rows_that_are_not_on_the_disk() {
+    let (theatre, ledger) = (Theatre::new(|_| Ok(Script::print("a\n"))), without_room(usize::MAX));
+    let (told, mut news) = mpsc::channel(1000);
+    let ports = Ports { events: Some(told), ..ports(&theatre, &ledger) };
+    let runtime = Runtime::start(job(plan(9, 2)), ports).await.expect("it starts");
+    while !matches!(news.recv().await.expect("it stalls"), Event::Stalled { .. }) {}
+    runtime.handle().interrupt(Cause::Cancelled, false);
+    let (ending, _) = runtime.join().await.expect("it ends");
+    assert_eq!(ending.failure, Some(Failure::Results("the disk is full".into())));
+    assert!(!ending.unwritten.is_empty() && ending.unwritten.len() + ending.unfinished == 9, "{ending:?}");
+    assert!(rows(&ledger).is_empty());
+}
+
 #[tokio::test]
 async fn a_child_that_does_not_die_keeps_its_slot_is_named_and_holds_up_nobody() {
     let mut plan = plan(4, 2);

@@ -32,8 +32,8 @@ pub(super) fn put_seen(bytes: &mut Vec<u8>, seen: Option<Seen>) {
 
 pub(super) fn decode_seen(rest: &mut Reader<'_>) -> Result<Option<Seen>, WireError> {
     let (what, value) = (rest.byte()?, rest.u64()?);
-    match what {
-        0 => Ok(None),
-        what => Ok(Some(Seen { what: What::from_number(what).ok_or(WireError::Kind)?, value })),
+    match (what, value) {
+        (0, 0) => Ok(None),
+        (what, value) => Ok(Some(Seen { what: What::from_number(what).ok_or(WireError::Kind)?, value })),
     }
 }
