@@ -66,7 +66,13 @@ async fn run(job: Job) -> usize {
 
 fn job(plan: &Arc<Plan>) -> Job {
     let todo = (0..plan.queries.len()).map(|place| (place as Place, 0)).collect();
-    Job { plan: Arc::clone(plan), todo, reused: Vec::new(), token: "bench".into(), memory: Default::default() }
+    Job {
+        plan: Arc::clone(plan),
+        todo,
+        reused: Vec::new(),
+        token: "bench".into(),
+        memory: Default::default(),
+    }
 }
 
 fn ports(theatre: &Theatre) -> Ports<Ledger> {
@@ -103,7 +109,8 @@ fn plan(slots: usize) -> Plan {
     Plan {
         job: "null".into(),
         slots,
-        total: None, memory_budget: None,
+        total: None,
+        memory_budget: None,
         reuse: Reuse::Never,
         containment: Containment::Auto,
         axes: Vec::new(),

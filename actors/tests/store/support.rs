@@ -60,7 +60,8 @@ pub(crate) fn plan(ids: &[&str]) -> Plan {
     Plan {
         job: "job".into(),
         slots: 1,
-        total: None, memory_budget: None,
+        total: None,
+        memory_budget: None,
         reuse: Reuse::Conclusive,
         containment: Containment::Auto,
         axes: Vec::new(),
