@@ -36,6 +36,7 @@ pages! {
     the_page_of_the_results: "docs/results.md",
     the_page_of_signals_and_exit_codes: "docs/signals.md",
     the_page_of_security: "docs/security.md",
+    the_page_of_faults: "docs/faults.md",
 }
 
 fn root() -> &'static Path {

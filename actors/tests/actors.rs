@@ -16,7 +16,7 @@ use provisor_actors::process::{ProcessActor, Surroundings};
 use provisor_actors::row::Refusal;
 use provisor_actors::runtime::{Ports, Runtime, RuntimeHandle, StartError};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
-use provisor_core::cause::{Cause, End, StopMethod};
+use provisor_core::cause::{Cause, End, Excess, StopMethod};
 use provisor_core::lines::Reader;
 use provisor_core::plan::Judging;
 use provisor_core::process::{Fact, Patience, Process};
@@ -55,6 +55,24 @@ async fn a_panic_costs_one_query_and_its_tree_and_nothing_else() {
     assert_eq!(lost.iter().map(|row| row.query).collect::<Vec<_>>(), [1]);
     assert!(matches!(&lost[0].outcome.end, End::Lost(how) if how.contains("injected")), "it says why");
     assert_eq!(theatre.alive.load(Ordering::SeqCst), 0, "its child was dropped, and so killed");
+}
+
+#[tokio::test]
+async fn what_is_seen_of_a_limit_ends_the_query_and_stands_in_its_row() {
+    let theatre = Theatre::new(|request| {
+        let cause = [Cause::CpuLimit, Cause::MemoryLimit, Cause::ProcessLimit][place(request)];
+        let excess = Excess { cause, evidence: format!("saw {}", cause.word()).into() };
+        Ok(Script::of(vec![Step::Exceed(excess.clone()), Step::Exceed(excess), Step::Hang]))
+    });
+    let ledger = Ledger::default();
+    run(plan(3, 1), &theatre, &ledger).await;
+    assert_eq!(causes(&ledger), ["cpu-limit", "memory-limit", "process-limit"]);
+    for row in rows(&ledger) {
+        let word = row.outcome.cause_word();
+        assert_eq!(row.outcome.evidence.as_deref(), Some(&*format!("saw {word}")));
+    }
+    let signals = theatre.signals.lock().expect("unpoisoned").clone();
+    assert_eq!(signals, [StopMethod::Term, StopMethod::Kill, StopMethod::Kill]);
 }
 
 #[tokio::test]

@@ -40,3 +40,28 @@ pub(crate) fn sheets(sheets: &[Sheet]) -> io::Result<Vec<u8>> {
     }
     csv.into_inner().map_err(|error| error.into_error())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sheet::{Column, Give};
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_stands_in_a_cell_reads_back_as_no_formula(
+            texts in proptest::collection::vec("[-+=@a,;\"'\r\n\t |＝é]{0,12}", 1..6),
+        ) {
+            let column = |text: &String| Column::new(text.clone(), Give::Nothing);
+            let sheet = Sheet { title: None, columns: texts.iter().map(column).collect(), rows: vec![texts.clone()] };
+            let text = sheets(&[sheet]).expect("into memory");
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&text[..]);
+            let rows: Vec<_> = reader.records().map(|row| row.expect("a row")).collect();
+            // A row that is one empty cell is an empty line in quotes.
+            proptest::prop_assert_eq!(rows.len(), 2);
+            for row in &rows {
+                let expected: Vec<_> = texts.iter().map(|text| defuse(text)).collect();
+                proptest::prop_assert_eq!(row.iter().collect::<Vec<_>>(), expected);
+            }
+        }
+    }
+}

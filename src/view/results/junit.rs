@@ -166,3 +166,22 @@ fn started_at(micros: i64) -> Option<String> {
     let time = jiff::Timestamp::from_microsecond(micros).ok()?;
     Some(time.strftime("%Y-%m-%dT%H:%M:%S").to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use quick_xml::escape::unescape;
+
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_child_says_is_xml_and_reads_back(text in "[-a<>&'\"\\]!/ \u{0}\u{1b}\u{85}\u{9b}\u{202e}\u{fffe}\u{ffff}é🎉]{0,30}") {
+            let shown = legal(&clean(&text));
+            let is_legal = |c: char| c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}');
+            proptest::prop_assert!(shown.chars().all(is_legal), "{:?}", shown);
+            let escaped = escape(&*shown);
+            proptest::prop_assert!(!escaped.contains(['<', '>']));
+            proptest::prop_assert_eq!(&*unescape(&escaped).expect("XML"), &*shown);
+        }
+    }
+}

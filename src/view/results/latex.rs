@@ -190,4 +190,56 @@ mod tests {
         assert_eq!(breakable("a b/c_d"), r"a b/\allowbreak{}c\_\allowbreak{}d");
         assert_eq!(breakable(&"x".repeat(25)), r"xxxxxxxxxxxx\allowbreak{}xxxxxxxxxxxx\allowbreak{}x");
     }
+
+    /// The start of an escaped text as LaTeX shows it, and how many bytes of it that was.
+    fn first(escaped: &str) -> (char, usize) {
+        let commands = [
+            (r"\textbackslash{}", '\\'),
+            (r"\textasciitilde{}", '~'),
+            (r"\textasciicircum{}", '^'),
+            (r"\textless{}", '<'),
+            (r"\textgreater{}", '>'),
+            (r"\textbar{}", '|'),
+            (r"\char34{}", '"'),
+            (r"\char39{}", '\''),
+            (r"\char96{}", '`'),
+            (r"\ldots{}", '…'),
+        ];
+        if let Some((command, c)) = commands.into_iter().find(|(command, _)| escaped.starts_with(command)) {
+            return (c, command.len());
+        }
+        if let Some(number) = escaped.strip_prefix(r"\provisorchar{") {
+            let (number, _) = number.split_once('}').expect("a whole number");
+            let number = u32::from_str_radix(number, 16).expect("a number");
+            return (
+                char::from_u32(number).expect("a character"),
+                r"\provisorchar{}".len() + format!("{number:04X}").len(),
+            );
+        }
+        let mut chars = escaped.chars();
+        match (chars.next().expect("something"), chars.next(), chars.next()) {
+            ('\\', Some(c), _) => (c, 2),
+            ('{', Some(c), Some('}')) => (c, 2 + c.len_utf8()),
+            (c, ..) => {
+                assert!(!"#$%&_{}~^\\".contains(c) && (c.is_ascii() || super::is_known(c)), "{c} as it is");
+                (c, c.len_utf8())
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_escaped_reads_back_as_it_was(
+            text in "[-a1 |`'\"*_<>&#@:,!?%/~^$\\\\\\[\\]{}()éÿ÷…日\u{301}🎉]{0,30}",
+        ) {
+            let escaped = escape(&text);
+            let (mut shown, mut rest) = (String::new(), &*escaped);
+            while !rest.is_empty() {
+                let (c, length) = first(rest);
+                shown.push(c);
+                rest = &rest[length..];
+            }
+            proptest::prop_assert_eq!(shown, text, "{}", escaped);
+        }
+    }
 }

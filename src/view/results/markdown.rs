@@ -84,4 +84,32 @@ mod tests {
         assert_eq!(escape("WWW.a.org w.a"), "WWW.<!-- -->a.org w.a");
         assert_eq!(escape("é@é ä.ö"), "é@<!-- -->é ä.ö");
     }
+
+    /// A text as a reader of Markdown sees it.
+    fn read(escaped: &str) -> String {
+        let mut text = String::new();
+        let mut rest = &*escaped.replace(NOTHING, "");
+        while let Some(c) = rest.chars().next() {
+            let entity = [("&lt;", '<'), ("&gt;", '>'), ("&amp;", '&')].into_iter();
+            let entity = entity.clone().find(|(entity, _)| rest.starts_with(entity));
+            let (length, shown) = match entity {
+                Some((entity, shown)) => (entity.len(), shown),
+                None if c == '\\' => (2, rest[1..].chars().next().expect("something is escaped")),
+                None => (c.len_utf8(), c),
+            };
+            text.push(shown);
+            rest = &rest[length..];
+        }
+        text
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_escaped_reads_back_as_it_was(text in "[-a1 |`*_<>&#@:./~$\\\\\\[\\]{}()!é]{0,30}") {
+            let escaped = escape(&text);
+            proptest::prop_assert_eq!(read(&escaped), text);
+            let cells = escaped.replace("\\\\", "").replace("\\|", "").matches('|').count();
+            proptest::prop_assert_eq!(cells, 0, "{}", escaped);
+        }
+    }
 }
