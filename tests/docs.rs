@@ -30,7 +30,6 @@ pages! {
     the_page_of_the_spec: "docs/spec.md",
     the_page_of_containment: "docs/containment.md",
     the_page_of_progress: "docs/progress.md",
-    the_page_of_faults: "docs/faults.md",
     the_page_of_replay: "docs/replay.md",
     the_page_of_presets: "docs/presets.md",
     the_page_of_the_results: "docs/results.md",
