@@ -223,7 +223,7 @@ def survivors_of(run):
         f"has started ({before} in all): a plain child, one in a session of its own with its descriptors closed, one in such a",
         "session that holds the pipe, a double fork, and one that ignores TERM. `-`: the tool has no such thing. `*`: the tool",
         "was still waiting for its jobs. `, then`: what was left when the same job was started again. For GNU parallel an",
-        "early stop is `--halt now,success=1`.",
+        "early stop is `--halt now,success=1`; `timeout` takes what it runs out of reach of the terminal's Ctrl-C.",
     ]
     promises = {row["containment"]: row["not_guaranteed"] for row in rows if row["containment"]}
     exceptions = [f"- `{level}`: {words}." for level, words in promises.items()]
