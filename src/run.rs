@@ -16,7 +16,6 @@ use provisor_config::Lowered;
 use provisor_core::plan::Logs;
 use provisor_core::roster::Place;
 use provisor_core::tally::{Class, Counts};
-use provisor_core::text::harmless_json;
 use provisor_core::{Cause, Plan, Query};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -61,7 +60,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let run_dir = Arc::new(dir.new_run_dir(prepared.run)?);
     let record = provenance::start(&plan, prepared.run, &contained);
     write(&run_dir, "spec.ron", text.as_bytes())?;
-    write(&run_dir, "run.json", &pretty(&record))?;
+    write(&run_dir, "run.json", &provenance::pretty(&record))?;
     let show = show(args);
     greet(show, &plan, &outlook, &dir);
     let Prepared { todo, reused, memory, .. } = prepared;
@@ -81,7 +80,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
             guard::note_end(&dir, &is_clean);
             let end = End { ending, counts, elapsed, interrupted_by, is_printed, asked };
             let lost = lost::conclude(&mut store, &end.ending, end.is_complete(), is_printed);
-            let recorded = write(&run_dir, "run.json", &pretty(&ended(record, &end, lost.as_ref())));
+            let recorded =
+                write(&run_dir, "run.json", &provenance::pretty(&ended(record, &end, lost.as_ref())));
             // The store is closed after the last reader: who may write leaves no file of SQLite's behind.
             let code = report(args, &dir, &end, lost.as_ref());
             recorded.map(|()| code)
@@ -298,8 +298,4 @@ const fn exit_code(ending: &Ending, counts: &Counts) -> u8 {
 
 fn write(dir: &Folder, name: &str, bytes: &[u8]) -> Result<(), Failure> {
     dir.replace(name, bytes).map_err(|source| Failure::Write { path: dir.path().join(name), source })
-}
-
-fn pretty(value: &Value) -> Vec<u8> {
-    harmless_json(&format!("{value:#}\n")).into_owned().into_bytes()
 }
