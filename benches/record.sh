@@ -30,5 +30,6 @@ python3 benches/criterion.py "$scratch"
 benches/peers.sh 3000 "$(nproc)" 5
 benches/figures.sh
 if [ -x benches/display.sh ]; then benches/display.sh; fi
+benches/limits.sh
 benches/survivors.sh || echo "without the table of survivors" >&2
 printf 'raw results: %s\nnow: benches/table.py %s\n' "$BENCHES_RUN" "$BENCHES_RUN"

@@ -154,11 +154,26 @@ def measured(run, files):
     ]
 
 
+def limits(rows):
+    for row in rows:
+        yield [f"{int(row['queries']):,} queries, {row['slots']} slots, under {row['limit']}: ended well", f"{int(row['well']):,}", "all"]
+
+
+def kills(rows):
+    for row in rows:
+        total = sum(int(row[victim]) for victim in ("provisor", "guardian", "both"))
+        words = f"{total:,} SIGKILLs at random moments of runs of {row['queries']} queries (provisor {row['provisor']}, guardian " \
+                f"{row['guardian']}, both {row['both']}): rows lost or doubled, processes left"
+        yield [words, f"{row['lost_rows']}, {row['survivors']}", "0, 0"]
+
+
+FILES = ("figures", "peers", "lines", "replay", "actors", "display", "limits", "kills")
+
+
 def figures_of(run):
-    names = ("figures", "peers", "lines", "replay", "actors", "display")
-    files = {name: raw(run, name) for name in names}
+    files = {name: raw(run, name) for name in FILES}
     rows = [*own_cpu(files["peers"])]
-    for part in (figures, lines, replay, actors, display):
+    for part in (figures, lines, replay, actors, display, limits, kills):
         rows += part(files[part.__name__])
     return [measured(run, files), peers(files["peers"]), table(["figure", "measured", "target"], rows) if rows else []]
 
@@ -218,7 +233,7 @@ def survivors_of(run):
 
 # The README's parts by the name in their markers: the files of which each needs one at least, and what writes it.
 PARTS = {
-    "figures": (("figures", "peers", "lines", "replay", "actors", "display"), figures_of),
+    "figures": (FILES, figures_of),
     "survivors": (("survivors",), survivors_of),
 }
 

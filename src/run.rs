@@ -343,7 +343,8 @@ fn show_table(dir: &RunDir, end: &End) {
         Err(error) => return tell(&format!("the table cannot be made: {error}")),
     };
     let asked: Vec<_> = rows.into_iter().filter(|row| end.asked.contains(&row.place)).collect();
-    let text = summary::table(&asked, view::width()) + &summary::closing(&end.counts, dir.path());
+    let closing = summary::unreaped(&asked) + &summary::closing(&end.counts, dir.path());
+    let text = summary::table(&asked, view::width()) + &closing;
     if !end.is_printed {
         let results = dir.path().join("results.csv");
         let text = "standard output did not keep up: not all is printed, and the table is not; see";

@@ -4,7 +4,7 @@ mod common;
 
 use std::process::{Command, Stdio};
 
-use common::{Desk, alive_with, skip_unless, wait_until};
+use common::{Desk, alive_with, level, skip_unless, wait_until};
 
 /// Ways to leave a process behind, by their names; each tells by the file `up-NAME` that it is there.
 const ESCAPES: [(&str, &str); 5] = [
@@ -57,18 +57,27 @@ fn assert_swept(desk: &Desk, mark: &str, cause: &str) {
 
 #[test]
 fn a_leader_that_exits_takes_what_it_left_behind_with_it() {
-    let Some((desk, mark)) = set_up("left-behind") else { return };
-    let ran = desk.run(&spec(&mark, "", "exit 0"), &[]).with_code(0);
-    assert_swept(&desk, &mark, "exited");
-    assert_eq!(ran.err.matches("1 left behind and killed").count(), ESCAPES.len(), "{}", ran.err);
+    for level in level::strong() {
+        let Some((desk, mark)) = set_up(&format!("left-behind-{level}")) else { return };
+        let ran = desk.run(&spec(&mark, "", "exit 0"), &["--containment", level]).with_code(0);
+        assert_swept(&desk, &mark, "exited");
+        assert_eq!(
+            ran.err.matches("1 left behind and killed").count(),
+            ESCAPES.len(),
+            "{level}: {}",
+            ran.err
+        );
+    }
 }
 
 #[test]
 fn the_wall_limit_ends_the_whole_tree() {
-    let Some((desk, mark)) = set_up("wall") else { return };
-    let limits = r#"limits: (wall: "2s", grace: "5s"),"#;
-    desk.run(&spec(&mark, limits, "exec sleep 300"), &[]).with_code(1);
-    assert_swept(&desk, &mark, "wall-limit");
+    for level in level::strong() {
+        let Some((desk, mark)) = set_up(&format!("wall-{level}")) else { return };
+        let limits = r#"limits: (wall: "2s", grace: "5s"),"#;
+        desk.run(&spec(&mark, limits, "exec sleep 300"), &["--containment", level]).with_code(1);
+        assert_swept(&desk, &mark, "wall-limit");
+    }
 }
 
 #[test]
@@ -81,14 +90,16 @@ fn a_stop_by_a_rule_ends_the_whole_tree() {
 
 #[test]
 fn an_interruption_ends_the_whole_tree() {
-    let Some((desk, mark)) = set_up("interrupted") else { return };
-    let started = desk.start(&spec(&mark, "", "exec sleep 300"), &[]);
-    for (name, _) in ESCAPES {
-        desk.await_file(&format!("up-{name}"));
+    for level in level::strong() {
+        let Some((desk, mark)) = set_up(&format!("interrupted-{level}")) else { return };
+        let started = desk.start(&spec(&mark, "", "exec sleep 300"), &["--containment", level]);
+        for (name, _) in ESCAPES {
+            desk.await_file(&format!("up-{name}"));
+        }
+        started.signal("INT");
+        started.wait().with_code(3);
+        assert_swept(&desk, &mark, "cancelled");
     }
-    started.signal("INT");
-    started.wait().with_code(3);
-    assert_swept(&desk, &mark, "cancelled");
 }
 
 #[test]
@@ -144,12 +155,14 @@ fn a_daemon_does_not_hold_up_who_waits_for_the_output_of_provisor() {
 
 #[test]
 fn what_a_killed_provisor_has_left_is_killed_too() {
-    let Some((desk, mark)) = set_up("killed") else { return };
-    let started = desk.start(&spec(&mark, "", "exec sleep 300"), &[]);
-    for (name, _) in ESCAPES {
-        desk.await_file(&format!("up-{name}"));
+    for level in level::strong() {
+        let Some((desk, mark)) = set_up(&format!("killed-{level}")) else { return };
+        let started = desk.start(&spec(&mark, "", "exec sleep 300"), &["--containment", level]);
+        for (name, _) in ESCAPES {
+            desk.await_file(&format!("up-{name}"));
+        }
+        started.signal("KILL");
+        assert_eq!(started.wait().code, None, "killed");
+        wait_until("nothing of the run lives", || alive_with(&format!("MARK={mark}")).is_empty());
     }
-    started.signal("KILL");
-    assert_eq!(started.wait().code, None, "killed");
-    wait_until("nothing of the run lives", || alive_with(&format!("MARK={mark}")).is_empty());
 }

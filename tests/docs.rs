@@ -28,6 +28,7 @@ macro_rules! pages {
 pages! {
     the_readme: "README.md",
     the_page_of_the_spec: "docs/spec.md",
+    the_page_of_containment: "docs/containment.md",
     the_page_of_progress: "docs/progress.md",
     the_page_of_replay: "docs/replay.md",
     the_page_of_presets: "docs/presets.md",

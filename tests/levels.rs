@@ -5,11 +5,8 @@ mod common;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{Desk, Ran, alive_with, guardian_of, skip_unless, wait_until};
+use common::{Desk, Ran, alive_with, guardian_of, level, skip_unless, wait_until};
 use serde_json::Value;
-
-/// What can be asked for that kills whole trees.
-const STRONG: [&str; 3] = ["namespace", "cgroup", "sweep"];
 
 fn mark(name: &str) -> String {
     format!("{name}-{}", std::process::id())
@@ -28,16 +25,9 @@ fn record(desk: &Desk, run: u32) -> Value {
     serde_json::from_str(&desk.read(&format!("out/runs/{run}/run.json"))).expect("JSON")
 }
 
-/// Whether this machine has a level; if not, with a line that says so.
-fn has(level: &str) -> bool {
-    let desk = Desk::new(&format!("has-{level}-{:?}", std::thread::current().id()));
-    let ran = desk.run(r#"Job(name: "x", commands: [(id: "a", run: ["true"])])"#, &["--containment", level]);
-    !skip_unless(ran.code == Some(0), &format!("containment {level}: {}", ran.err.trim()))
-}
-
 #[test]
 fn each_level_kills_what_is_left_behind_and_says_what_it_is() {
-    for level in STRONG.into_iter().filter(|level| has(level)) {
+    for level in level::strong() {
         let (desk, mark) = (Desk::new(&format!("level-{level}")), mark(level));
         desk.run(&spec(&mark, "exit 0"), &["--containment", level]).with_code(0);
         assert_eq!(alive_with(&format!("MARK={mark}")), [0; 0], "survivors");
@@ -84,7 +74,7 @@ fn stands_still(pid: i32) -> bool {
 
 #[test]
 fn a_run_without_its_guardian_kills_all_at_every_level() {
-    for level in STRONG.into_iter().filter(|level| has(level)) {
+    for level in level::strong() {
         let (desk, mark) = (Desk::new(&format!("guardian-{level}")), mark(&format!("guardian-{level}")));
         let started = desk.start(&spec(&mark, "exec sleep 300"), &["--containment", level]);
         desk.await_file("up");
@@ -98,7 +88,7 @@ fn a_run_without_its_guardian_kills_all_at_every_level() {
 
 #[test]
 fn what_both_have_left_is_killed_by_the_next_run() {
-    for level in STRONG.into_iter().filter(|level| has(level)) {
+    for level in level::strong() {
         let (desk, mark) = (Desk::new(&format!("both-{level}")), mark(&format!("both-{level}")));
         let started = desk.start(&spec(&mark, "exec sleep 300"), &["--containment", level]);
         desk.await_file("up");

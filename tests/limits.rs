@@ -121,19 +121,27 @@ fn assert_row(
 #[test]
 fn cpu_time_is_that_of_the_whole_tree() {
     let Some(limits) = Limits::looked_at("cpu") else { return };
-    let (ran, rows) = limits.run(
-        r#"slots: 3, limits: (cpu: "1s", wall: "100s")"#,
-        &[
-            ("leader", r#"["python3", "burn.py"]"#),
-            ("child", r#"["sh", "-c", "python3 burn.py & wait"]"#),
-            ("orphan", r#"["sh", "-c", "( setsid python3 burn.py & ) ; exec sleep 90"]"#),
-        ],
-    );
-    for id in ["leader", "child", "orphan"] {
-        assert_row(&rows, id, "cpu-limit", "SIGTERM", "of CPU time (limit 1 s)");
+    for containment in ["Auto", "Sweep"] {
+        let (ran, rows) = limits.run(
+            &format!(
+                r#"containment: {containment}, slots: 3, record: true, limits: (cpu: "1s", wall: "100s")"#
+            ),
+            &[
+                ("leader", r#"["python3", "burn.py"]"#),
+                ("child", r#"["sh", "-c", "python3 burn.py & wait"]"#),
+                ("orphan", r#"["sh", "-c", "( setsid python3 burn.py & ) ; exec sleep 90"]"#),
+            ],
+        );
+        for id in ["leader", "child", "orphan"] {
+            assert_row(&rows, id, "cpu-limit", "SIGTERM", "of CPU time (limit 1 s)");
+        }
+        assert_eq!(rows["orphan"]["leftovers"], "1");
+        ran.with_code(1);
     }
-    assert_eq!(rows["orphan"]["leftovers"], "1");
-    ran.with_code(1);
+    // What a limit of the tree did is in the recording.
+    let replay = limits.desk.provisor(["replay", "out"]);
+    let replayed = limits.desk.finish(replay).with_code(0);
+    assert!(replayed.out.matches("cpu-limit").count() >= 3, "{}", replayed.out);
 }
 
 /// With whatever there is on this machine.
@@ -163,12 +171,14 @@ fn what_ends_before_its_limit_is_left_alone() {
 #[test]
 fn memory_is_that_of_the_whole_tree() {
     let Some(limits) = Limits::looked_at("memory") else { return };
-    let (ran, rows) = limits.run(
-        r#"limits: (memory: "150 MiB", wall: "100s")"#,
-        &[("tree", r#"["python3", "take.py", "3", "70"]"#)],
-    );
-    assert_row(&rows, "tree", "memory-limit", "SIGKILL", "MiB of memory (limit 150 MiB)");
-    ran.with_code(1);
+    for containment in ["Auto", "Sweep"] {
+        let (ran, rows) = limits.run(
+            &format!(r#"containment: {containment}, limits: (memory: "150 MiB", wall: "100s")"#),
+            &[("tree", r#"["python3", "take.py", "3", "70"]"#)],
+        );
+        assert_row(&rows, "tree", "memory-limit", "SIGKILL", "MiB of memory (limit 150 MiB)");
+        ran.with_code(1);
+    }
 }
 
 /// Five processes have a hundred MiB, and it is the same hundred.
@@ -235,6 +245,7 @@ fn a_kill_of_the_kernels_is_told_from_others() {
     let rows = limits.desk.results();
     assert_row(&rows, "huge", "exited", "", "");
     assert_row(&rows, "out-of-memory", "memory-limit", "SIGKILL", "out of memory");
+    assert_row(&rows, "killed", "exited", "SIGKILL", "");
     ran.with_code(1);
 }
 
@@ -276,7 +287,7 @@ impl Drop for Group {
 fn a_flood_of_output_is_stopped() {
     let Some(limits) = Limits::new("flood") else { return };
     let (ran, rows) = limits.run(
-        r#"limits: (output: "1 MiB", wall: "100s")"#,
+        r#"record: true, limits: (output: "1 MiB", wall: "100s")"#,
         &[
             ("lines", r#"["yes"]"#),
             ("one-line", r#"["sh", "-c", "exec tr '\\000' x < /dev/zero"]"#),
@@ -292,6 +303,9 @@ fn a_flood_of_output_is_stopped() {
     }
     assert_row(&rows, "just", "exited", "", "");
     ran.with_code(1);
+    let replay = limits.desk.provisor(["replay", "out"]);
+    let replayed = limits.desk.finish(replay).with_code(0);
+    assert!(replayed.out.matches("output-limit").count() >= 3, "{}", replayed.out);
 }
 
 /// What provisor itself takes does not depend on how much is printed, nor on whether it has lines.

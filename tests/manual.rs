@@ -93,7 +93,7 @@ fn the_man_pages_are_sound_and_say_what_help_says() {
     }
     let desk = Desk::new("man");
     let whole = shown(&desk, &["man"]);
-    for words in ["provisor-run(1)", "interrupted or at the deadline", "0.1.0"] {
+    for words in ["provisor-run(1)", "interrupted, at the deadline", "0.1.0"] {
         assert!(whole.contains(words), "nothing about `{words}` in:\n{whole}");
     }
     assert!(!whole.contains("play-log"), "what --help hides, the page hides");

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Recipient, StreamHandler};
 use futures_util::stream::poll_fn;
+use provisor_core::Outcome;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::logs::Logs;
@@ -204,10 +205,12 @@ impl<S: Commit> Clerk<S> {
 /// What is said of a query whose log could not be written.
 const LOG_IS_INCOMPLETE: &str = "its log could not be written and is incomplete";
 
+/// Beside what is said of it anyway, which would not be seen otherwise.
 fn mark_log(row: &mut Row) {
     row.log_is_whole = false;
-    let evidence = &mut row.outcome.evidence;
-    *evidence = Some(match evidence.take() {
+    let Outcome { evidence, judgement, .. } = &mut row.outcome;
+    let before = evidence.take().or_else(|| judgement.line.clone());
+    *evidence = Some(match before {
         Some(before) => format!("{before}; {LOG_IS_INCOMPLETE}").into(),
         None => LOG_IS_INCOMPLETE.into(),
     });

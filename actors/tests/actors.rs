@@ -16,7 +16,7 @@ use provisor_actors::process::{ProcessActor, Surroundings};
 use provisor_actors::row::Refusal;
 use provisor_actors::runtime::{Ports, Runtime, RuntimeHandle, StartError};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
-use provisor_core::cause::{Cause, End, StopMethod};
+use provisor_core::cause::{Cause, End, Excess, StopMethod};
 use provisor_core::lines::Reader;
 use provisor_core::plan::Judging;
 use provisor_core::process::{Fact, Patience, Process};
@@ -55,6 +55,24 @@ async fn a_panic_costs_one_query_and_its_tree_and_nothing_else() {
     assert_eq!(lost.iter().map(|row| row.query).collect::<Vec<_>>(), [1]);
     assert!(matches!(&lost[0].outcome.end, End::Lost(how) if how.contains("injected")), "it says why");
     assert_eq!(theatre.alive.load(Ordering::SeqCst), 0, "its child was dropped, and so killed");
+}
+
+#[tokio::test]
+async fn what_is_seen_of_a_limit_ends_the_query_and_stands_in_its_row() {
+    let theatre = Theatre::new(|request| {
+        let cause = [Cause::CpuLimit, Cause::MemoryLimit, Cause::ProcessLimit][place(request)];
+        let excess = Excess { cause, evidence: format!("saw {}", cause.word()).into() };
+        Ok(Script::of(vec![Step::Exceed(excess.clone()), Step::Exceed(excess), Step::Hang]))
+    });
+    let ledger = Ledger::default();
+    run(plan(3, 1), &theatre, &ledger).await;
+    assert_eq!(causes(&ledger), ["cpu-limit", "memory-limit", "process-limit"]);
+    for row in rows(&ledger) {
+        let word = row.outcome.cause_word();
+        assert_eq!(row.outcome.evidence.as_deref(), Some(&*format!("saw {word}")));
+    }
+    let signals = theatre.signals.lock().expect("unpoisoned").clone();
+    assert_eq!(signals, [StopMethod::Term, StopMethod::Kill, StopMethod::Kill]);
 }
 
 #[tokio::test]
@@ -105,6 +123,54 @@ async fn a_store_that_fails_stops_the_run_and_counts_nothing() {
     assert_eq!(ending.failure, Some(Failure::Results("the disk is broken".into())));
     assert_eq!(counts.borrow().done, 0);
     assert_eq!(theatre.alive.load(Ordering::SeqCst), 0, "what ran was ended");
+}
+
+/// A ledger that finds no room so often, and then does.
+fn without_room(times: usize) -> Ledger {
+    let left = AtomicUsize::new(times);
+    let refuse = move || match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)) {
+        Ok(_) => Err(Refusal::NoRoom("the disk is full".into())),
+        Err(_) => Ok(()),
+    };
+    Ledger { before: Some(Arc::new(refuse)), ..Ledger::default() }
+}
+
+#[tokio::test]
+async fn rows_that_find_no_room_are_kept_and_the_run_goes_on_when_there_is_some() {
+    let (theatre, ledger) = (Theatre::new(|_| Ok(Script::print("a\n"))), without_room(2));
+    let (told, mut news) = mpsc::channel(1000);
+    let ports = Ports { events: Some(told), ..ports(&theatre, &ledger) };
+    let runtime = Runtime::start(job(plan(9, 2)), ports).await.expect("it starts");
+    let (ending, _) = runtime.join().await.expect("it ends");
+    assert_eq!((ending.failure, ending.unwritten.len(), ending.unfinished), (None, 0, 0));
+    let mut places: Vec<_> = rows(&ledger).iter().map(|row| row.query).collect();
+    places.sort_unstable();
+    assert_eq!(places, (0..9).collect::<Vec<_>>(), "each once");
+    let (mut stalls, mut begun_meanwhile, mut is_stalled) = (0, 0, false);
+    while let Ok(event) = news.try_recv() {
+        match event {
+            Event::Stalled { .. } => (stalls, is_stalled) = (stalls + 1, true),
+            Event::Resumed => is_stalled = false,
+            Event::Started { .. } => begun_meanwhile += usize::from(is_stalled),
+            _ => {}
+        }
+    }
+    assert_eq!((stalls, is_stalled), (1, false), "told once, and when it was over");
+    assert!(begun_meanwhile <= 2, "{begun_meanwhile} started without room, beyond what was on its way");
+}
+
+#[tokio::test]
+async fn whoever_interrupts_a_run_without_room_gets_the_rows_that_are_not_on_the_disk() {
+    let (theatre, ledger) = (Theatre::new(|_| Ok(Script::print("a\n"))), without_room(usize::MAX));
+    let (told, mut news) = mpsc::channel(1000);
+    let ports = Ports { events: Some(told), ..ports(&theatre, &ledger) };
+    let runtime = Runtime::start(job(plan(9, 2)), ports).await.expect("it starts");
+    while !matches!(news.recv().await.expect("it stalls"), Event::Stalled { .. }) {}
+    runtime.handle().interrupt(Cause::Cancelled, false);
+    let (ending, _) = runtime.join().await.expect("it ends");
+    assert_eq!(ending.failure, Some(Failure::Results("the disk is full".into())));
+    assert!(!ending.unwritten.is_empty() && ending.unwritten.len() + ending.unfinished == 9, "{ending:?}");
+    assert!(rows(&ledger).is_empty());
 }
 
 #[tokio::test]

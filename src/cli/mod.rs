@@ -53,7 +53,7 @@ Exit codes:
   0   every query ended well: it exited or was stopped by a rule, with the expected verdict or one that counts as ok
   1   some did not
   2   usage or spec error; nothing was started
-  3   interrupted or at the deadline; the rest can be resumed
+  3   interrupted, at the deadline, or nothing could be started for minutes; the rest can be resumed
   4   the results could not be written
   70  a bug in provisor";
 

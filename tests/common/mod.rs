@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a skipped test says so, and `./test` counts it")]
 
 pub(crate) mod ledger;
+pub(crate) mod level;
 pub(crate) mod results;
 pub(crate) mod schema;
 pub(crate) mod terminal;

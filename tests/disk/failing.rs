@@ -1,8 +1,9 @@
 //! Disks that fail, by system calls that strace makes fail: nothing is tried again on the file that failed, and no row is lost.
 
+use std::fs::File;
 use std::process::{Command, Stdio};
 
-use crate::common::{Desk, Ran, skip_unless};
+use crate::common::{Desk, Leash, Ran, skip_unless, wait_until};
 use crate::rows;
 
 const QUERIES: usize = 40;
@@ -16,24 +17,31 @@ fn job(desk: &Desk) {
     desk.write("spec.ron", spec);
 }
 
+fn strace(desk: &Desk, inject: &str) -> Command {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-y", "-o", "trace", "-e", "trace=fsync,pwrite64,ftruncate", "-e"]);
+    command
+        .arg(format!("inject={inject}"))
+        .current_dir(desk.path())
+        .stdin(Stdio::null())
+        .env_remove("RUST_LOG");
+    command
+}
+
+fn cannot(desk: &Desk, inject: &str) -> bool {
+    let probe = strace(desk, inject).arg("true").output();
+    let can = probe.is_ok_and(|output| output.status.success());
+    skip_unless(can, "strace cannot make system calls fail here")
+}
+
 /// Runs the job where a system call fails. strace counts the calls of each thread by itself, and the one that commits makes
 /// more of them than any other: the numbers here are beyond those of the others. `None` where strace cannot do this.
 fn run_with(desk: &Desk, inject: &str) -> Option<Ran> {
-    let strace = |inject: &str, program: &str| {
-        let mut command = Command::new("strace");
-        command.args(["-f", "-qq", "-y", "-o", "trace", "-e", "trace=fsync,pwrite64,ftruncate", "-e"]);
-        command.arg(format!("inject={inject}")).arg(program);
-        command.current_dir(desk.path()).stdin(Stdio::null()).env_remove("RUST_LOG");
-        command
-    };
-    let probe = strace(inject, "true").output();
-    if skip_unless(
-        probe.is_ok_and(|output| output.status.success()),
-        "strace cannot make system calls fail here",
-    ) {
+    if cannot(desk, inject) {
         return None;
     }
-    let mut command = strace(inject, env!("CARGO_BIN_EXE_provisor"));
+    let mut command = strace(desk, inject);
+    command.arg(env!("CARGO_BIN_EXE_provisor"));
     command.args(["run", "spec.ron", "-o", "out", "-q"]);
     let ran = desk.finish(command);
     assert!(desk.read("trace").contains("(INJECTED)"), "nothing was made to fail");
@@ -112,4 +120,28 @@ fn a_write_that_finds_no_room_for_a_while_is_tried_again() {
     assert_eq!(desk.read("ran").lines().count(), QUERIES, "none was run twice");
     let results = desk.finish(desk.provisor(["results", "out", "--format", "csv"])).with_code(0);
     assert_eq!(rows(&results.out), printed);
+}
+
+#[test]
+fn rows_that_never_find_room_are_printed_under_the_header_of_the_table() {
+    let desk = Desk::new("write-full");
+    job(&desk);
+    let inject = "pwrite64:error=ENOSPC:when=120+";
+    if cannot(&desk, inject) {
+        return;
+    }
+    let mut command = strace(&desk, inject);
+    // It gets the signal itself: strace would not hand it on.
+    command.args(["sh", "-c", "echo $$ > pid; exec \"$0\" run spec.ron -o out -q"]);
+    let (out, err) = (File::create(desk.file("stdout")), File::create(desk.file("stderr")));
+    command.arg(env!("CARGO_BIN_EXE_provisor")).stdout(out.expect("made")).stderr(err.expect("made"));
+    let mut run = command.spawn().expect("strace starts");
+    let _leash = Leash(run.id());
+    wait_until("it finds no room", || desk.read("stderr").contains("nothing new starts until there is room"));
+    let kill = Command::new("kill").args(["-s", "INT", desk.read("pid").trim()]).status();
+    assert!(kill.expect("kill runs").success());
+    assert_eq!(run.wait().expect("it ends").code(), Some(4), "{}", desk.read("stderr"));
+    let (printed, table) = (desk.read("stdout"), desk.read("out/results.csv"));
+    assert_eq!(printed.lines().next(), table.lines().next());
+    assert_nothing_is_lost(&desk, &printed);
 }

@@ -41,7 +41,8 @@ fn has_test(source: &str, name: &str) -> bool {
         }
         is_test = line.starts_with("#[test]")
             || line.starts_with("#[tokio::test")
-            || is_test && line.starts_with("#[");
+            // Other attributes may stand between, over several lines.
+            || is_test && line != "}";
     }
     false
 }

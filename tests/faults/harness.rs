@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
 use crate::common::{Desk, Ran, skip_unless, wait_until};
@@ -55,7 +56,7 @@ fn enter<F: FnOnce(&Desk)>(processes: Option<u32>, body: F) {
     // The first process of a namespace lacks the default actions of signals: that is the shell.
     let join = group
         .as_ref()
-        .map_or(String::new(), |group| format!("echo $$ > {}/cgroup.procs; ", group.0.display()));
+        .map_or(String::new(), |group| format!("echo $$ > {}/cgroup.procs || exit; ", group.0.display()));
     let own = std::env::current_exe().expect("the path of this test");
     command.args(["sh", "-c", &format!("{join}\"$0\" --exact \"$1\" --nocapture --test-threads=1; exit $?")]);
     command.arg(own).arg(&name).env(INSIDE, &name).stdin(Stdio::null());
@@ -127,9 +128,15 @@ struct PidsGroup(PathBuf);
 
 impl PidsGroup {
     fn new(limit: u32) -> Result<Self, String> {
-        let name = format!("provisor-faults-{}", std::process::id());
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name =
+            format!("provisor-faults-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut why = "there is no cgroup with the controller `pids`".to_owned();
         for mount in ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"] {
+            // A folder that is no cgroup limits nobody.
+            if !Path::new(mount).join("cgroup.procs").exists() {
+                continue;
+            }
             let path = Path::new(mount).join(&name);
             let made =
                 fs::create_dir(&path).and_then(|()| fs::write(path.join("pids.max"), limit.to_string()));

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::common::terminal::Terminal;
-use crate::common::{Desk, alive_with, guardian_of, wait_until};
+use crate::common::{Desk, alive_with, guardian_of, skip_unless, wait_until};
 use crate::harness::{contained, fake, one, others, run, state};
 
 /// Two queries at work, the second of which is deaf, and one that waits.
@@ -108,12 +108,12 @@ fn row_61_a_child_sends_signals_to_its_parent() {
     });
 }
 
-/// KILL nobody can refuse.
+/// KILL nobody can refuse but the first process of a namespace, where it comes from within.
 #[test]
 fn row_61_a_child_kills_its_parent() {
     contained(|desk| {
-        let started =
-            desk.start(&one("child 2 setsid hang then touch up await go kill-parent KILL hang", ""), &[]);
+        let spec = one("child 2 setsid hang then touch up await go kill-parent KILL hang", "");
+        let started = desk.start(&spec, &["--containment", "sweep"]);
         desk.await_file("up");
         let guardian = guardian_of(started.pid());
         desk.write("go", "");
@@ -123,5 +123,10 @@ fn row_61_a_child_kills_its_parent() {
         );
         assert_eq!(others(), [""; 0], "processes outlive provisor");
         assert_eq!(desk.results()["q"]["cause"], "lost");
+        let spec = one("kill-parent KILL exit 4", "");
+        let ran = run(desk, &spec, &["--fresh", "--containment", "namespace"]);
+        if !skip_unless(ran.code != Some(2), &format!("containment by namespace: {}", ran.err.trim())) {
+            assert_eq!(desk.results()["q"]["exit_code"], "4");
+        }
     });
 }

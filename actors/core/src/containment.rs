@@ -219,10 +219,11 @@ impl Level {
 mod tests {
     use super::*;
 
+    type Got = Option<Result<(), String>>;
+
     const TRIED: [Option<Result<(), &str>>; 3] = [None, Some(Ok(())), Some(Err("no"))];
 
-    fn all_cases()
-    -> impl Iterator<Item = (Containment, bool, Option<Result<(), String>>, Option<Result<(), String>>)> {
+    fn all_cases() -> impl Iterator<Item = (Containment, bool, Got, Got)> {
         let owned = |got: Option<Result<(), &str>>| got.map(|got| got.map_err(str::to_owned));
         Containment::ALL.into_iter().flat_map(move |asked| {
             [true, false].into_iter().flat_map(move |is_root| {
@@ -237,9 +238,7 @@ mod tests {
     fn what_is_required_is_there_or_nothing_runs() {
         for (asked, is_root, namespace, cgroup) in all_cases() {
             let wishes = asked.wishes(is_root);
-            let lacks = |wish, got: &Option<Result<(), String>>| {
-                wish == Wish::Required && matches!(got, Some(Err(_)))
-            };
+            let lacks = |wish, got: &Got| wish == Wish::Required && matches!(got, Some(Err(_)));
             let refused = lacks(wishes.namespace, &namespace) || lacks(wishes.cgroup, &cgroup);
             let achieved = asked.achieved(is_root, namespace.as_ref(), cgroup.as_ref());
             assert_eq!(achieved.is_err(), refused, "{asked:?} {is_root} {namespace:?} {cgroup:?}");

@@ -236,6 +236,15 @@ fn limits_have_defaults() {
 }
 
 #[test]
+fn a_job_may_have_a_budget_of_memory() {
+    let job = |fields: &str| format!(r#"Job(name: "x", {fields} commands: [(id: "q", run: ["a"])])"#);
+    assert_eq!(plan(&job("")).plan.memory_budget, None);
+    assert_eq!(plan(&job(r#"memory_budget: "20 GiB","#)).plan.memory_budget, Some(20 << 30));
+    assert!(refusal(&job(r#"memory_budget: "0 B","#)).contains("the limit `memory_budget` is zero"));
+    assert!(refusal(&job(r#"memory_budget: "much","#)).contains("job.ron:1:"));
+}
+
+#[test]
 fn rules_say_everything_that_the_core_knows() {
     let query = one(r#"rules: [
             (on: Contains("a"), verdict: "v", counts: Bad, note: true),

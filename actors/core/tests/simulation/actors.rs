@@ -148,6 +148,10 @@ impl World {
             process::Effect::Sweep => {
                 actor.is_swept = true;
                 self.request_for(child, Happening::Sweep);
+                // From now on it is the guardian's, whatever becomes of the one who asked.
+                if let Some(child) = child.and_then(|child| self.children.get_mut(&child)) {
+                    child.is_doomed = true;
+                }
             }
             process::Effect::ClosePipes => {}
             process::Effect::Report(fact) => {

@@ -5,6 +5,7 @@ mod actors;
 mod dice;
 mod disk;
 mod faults;
+mod found;
 mod laws;
 mod life;
 mod nursery;
@@ -69,6 +70,14 @@ fn every_law_holds_in_every_world() {
         "{worlds} worlds from seed {first}: {} runs, {} crashes, {} rows, {} steps",
         all.runs, all.crashes, all.rows, all.steps
     ));
+}
+
+#[test]
+fn every_law_holds_where_it_was_broken_once() {
+    for (what, seed) in found::FOUND {
+        let broken = live(seed, None).err();
+        assert!(broken.is_none(), "{what}: seed {seed}: {broken:?}; {}", replay_of(seed));
+    }
 }
 
 #[test]

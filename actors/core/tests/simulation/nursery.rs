@@ -233,9 +233,6 @@ impl World {
     pub(crate) fn sweep(&mut self, id: u64) {
         let takes =
             if self.dice.percent(self.trouble.stuck) { self.dice.below(8 * SECOND) } else { self.latency() };
-        if let Some(child) = self.children.get_mut(&id) {
-            child.is_doomed = true;
-        }
         self.post(self.now + takes, Happening::IsSwept(id));
     }
 
@@ -256,7 +253,7 @@ impl World {
     /// Somebody begins to kill all of a tree.
     pub(crate) fn doom(&mut self, id: u64, within: u64) {
         let at = self.now + self.dice.below(within);
-        if let Some(child) = self.children.get_mut(&id).filter(|child| !child.is_doomed) {
+        if let Some(child) = self.children.get_mut(&id) {
             child.is_doomed = true;
             self.post(at, Happening::TreeDies(id));
         }

@@ -27,6 +27,10 @@ const LONGEST_ROUND: Duration = Duration::from_millis(5);
 /// How often the machine's count of kills for want of memory is read.
 const MACHINE_EVERY: Duration = Duration::from_secs(5);
 
+/// A leader that has never been as large as this was killed by somebody else. (The guardian counts into it: a child shares its
+/// memory until it has executed its program.)
+const SMALLEST_VICTIM_KIB: u64 = 32 * 1024;
+
 /// A tree with limits.
 struct Watched {
     leader: Pid,
@@ -144,10 +148,16 @@ impl Meter {
             .or_else(|| limits.processes.and_then(|_| refused()))
             .or_else(|| cpu_net_caught(limits, peek))
             .or_else(|| {
-                let killed = peek.signalled && peek.status == libc::SIGKILL;
-                at_least_one(What::MachineKills, if killed { self.machine.kills_since() } else { 0 })
+                let may_be = is_worth_killing(peek);
+                at_least_one(What::MachineKills, if may_be { self.machine.kills_since() } else { 0 })
             })
     }
+}
+
+/// Whether a process may have been killed for want of memory: by SIGKILL, and not as small as those that somebody else
+/// kills. The kernel takes the largest that there is.
+fn is_worth_killing(peek: &Peek) -> bool {
+    peek.signalled && peek.status == libc::SIGKILL && peek.max_rss_kib >= SMALLEST_VICTIM_KIB
 }
 
 /// Whether a process that has left was ended by its RLIMIT_CPU.
@@ -242,4 +252,47 @@ fn cpu_time() -> Duration {
         u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or_default()
     };
     Duration::from_micros(micros(usage.user_time()) + micros(usage.system_time()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signalled(status: i32, cpu_ms: u64) -> Peek {
+        Peek { signalled: true, status, cpu_us: cpu_ms * 1000, max_rss_kib: 1 << 20 }
+    }
+
+    #[test]
+    fn the_nets_of_cpu_time_are_told_from_other_signals() {
+        let limits = TreeLimits { cpu: Some(Duration::from_secs(2)), ..TreeLimits::default() };
+        let caught = |peek: Peek| cpu_net_caught(limits, &peek).map(|seen| (seen.what, seen.value));
+        assert_eq!(caught(signalled(libc::SIGXCPU, 3001)), Some((What::CpuSignal, 3_001_000)));
+        assert_eq!(
+            caught(signalled(libc::SIGXCPU, 2990)),
+            Some((What::CpuSignal, 2_990_000)),
+            "a tick early"
+        );
+        assert_eq!(caught(signalled(libc::SIGXCPU, 100)), None, "somebody sent it");
+        assert_eq!(caught(signalled(libc::SIGKILL, 8001)), Some((What::CpuSignal, 8_001_000)));
+        assert_eq!(caught(signalled(libc::SIGKILL, 5000)), None);
+        assert_eq!(caught(signalled(libc::SIGTERM, 9000)), None);
+        assert_eq!(caught(Peek { signalled: false, ..signalled(libc::SIGXCPU, 9000) }), None, "a code");
+        assert_eq!(cpu_net_caught(TreeLimits::default(), &signalled(libc::SIGXCPU, 9000)), None, "not ours");
+    }
+
+    #[test]
+    fn small_ones_and_other_signals_are_no_victims() {
+        assert!(is_worth_killing(&signalled(libc::SIGKILL, 0)));
+        assert!(!is_worth_killing(&signalled(libc::SIGSEGV, 0)));
+        assert!(!is_worth_killing(&Peek { max_rss_kib: 9000, ..signalled(libc::SIGKILL, 0) }));
+    }
+
+    #[test]
+    fn kills_are_counted_from_the_reading_before_the_last() {
+        let Some(now) = count_kills() else { return };
+        let machine = |before, last| Machine { before, last, read: None }.kills_since();
+        assert_eq!(machine(Some(now.saturating_sub(2)), Some(now)), now.min(2));
+        assert_eq!(machine(None, Some(now)), 0);
+        assert_eq!(machine(None, None), 0, "nothing is known");
+    }
 }
