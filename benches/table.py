@@ -167,13 +167,13 @@ def kills(rows):
         yield [words, f"{row['lost_rows']}, {row['survivors']}", "0, 0"]
 
 
-FILES = ("figures", "peers", "lines", "replay", "actors", "display", "limits", "kills")
+FILES = ("figures", "peers", "lines", "replay", "actors", "display")
 
 
 def figures_of(run):
     files = {name: raw(run, name) for name in FILES}
     rows = [*own_cpu(files["peers"])]
-    for part in (figures, lines, replay, actors, display, limits, kills):
+    for part in (figures, lines, replay, actors, display):
         rows += part(files[part.__name__])
     return [measured(run, files), peers(files["peers"]), table(["figure", "measured", "target"], rows) if rows else []]
 
@@ -227,8 +227,10 @@ def survivors_of(run):
     ]
     promises = {row["containment"]: row["not_guaranteed"] for row in rows if row["containment"]}
     exceptions = [f"- `{level}`: {words}." for level, words in promises.items()]
+    counted = [*limits(raw(run, "limits")), *kills(raw(run, "kills"))]
+    others = table(["what was done", "measured", "to be"], counted) if counted else []
     head = ["event", *(survivors_head(tool, mine) for tool, mine in tools.items())]
-    return [measured(run, {"survivors": rows}), table(head, lines), note, ["What each level of provisor cannot promise:", "", *exceptions]]
+    return [measured(run, {"survivors": rows}), table(head, lines), note, others, ["What each level of provisor cannot promise:", "", *exceptions]]
 
 
 # The README's parts by the name in their markers: the files of which each needs one at least, and what writes it.
