@@ -167,13 +167,13 @@ def kills(rows):
         yield [words, f"{row['lost_rows']}, {row['survivors']}", "0, 0"]
 
 
-FILES = ("figures", "peers", "lines", "replay", "actors", "display", "limits", "kills")
+FILES = ("figures", "peers", "lines", "replay", "actors", "display")
 
 
 def figures_of(run):
     files = {name: raw(run, name) for name in FILES}
     rows = [*own_cpu(files["peers"])]
-    for part in (figures, lines, replay, actors, display, limits, kills):
+    for part in (figures, lines, replay, actors, display):
         rows += part(files[part.__name__])
     return [measured(run, files), peers(files["peers"]), table(["figure", "measured", "target"], rows) if rows else []]
 
@@ -223,12 +223,14 @@ def survivors_of(run):
         f"has started ({before} in all): a plain child, one in a session of its own with its descriptors closed, one in such a",
         "session that holds the pipe, a double fork, and one that ignores TERM. `-`: the tool has no such thing. `*`: the tool",
         "was still waiting for its jobs. `, then`: what was left when the same job was started again. For GNU parallel an",
-        "early stop is `--halt now,success=1`.",
+        "early stop is `--halt now,success=1`; `timeout` takes what it runs out of reach of the terminal's Ctrl-C.",
     ]
     promises = {row["containment"]: row["not_guaranteed"] for row in rows if row["containment"]}
     exceptions = [f"- `{level}`: {words}." for level, words in promises.items()]
+    counted = [*limits(raw(run, "limits")), *kills(raw(run, "kills"))]
+    others = table(["what was done", "measured", "to be"], counted) if counted else []
     head = ["event", *(survivors_head(tool, mine) for tool, mine in tools.items())]
-    return [measured(run, {"survivors": rows}), table(head, lines), note, ["What each level of provisor cannot promise:", "", *exceptions]]
+    return [measured(run, {"survivors": rows}), table(head, lines), note, others, ["What each level of provisor cannot promise:", "", *exceptions]]
 
 
 # The README's parts by the name in their markers: the files of which each needs one at least, and what writes it.

@@ -7,6 +7,7 @@ mod cli;
 mod diagnosis;
 mod failure;
 mod greeting;
+mod guard;
 mod lost;
 mod manual;
 mod past;

@@ -10,6 +10,7 @@ use jiff::Zoned;
 use provisor_actors::fingerprint::{self, Hasher};
 use provisor_actors::os::contain::Contained;
 use provisor_core::Plan;
+use provisor_core::text::harmless_json;
 use provisor_core::verdict::Preset;
 use serde_json::{Value, json};
 
@@ -45,6 +46,11 @@ pub(crate) fn start(plan: &Plan, run: u64, contained: &Contained) -> Value {
 /// Now, as RFC 3339 with the local offset.
 pub(crate) fn now() -> String {
     Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+/// As it stands in its file.
+pub(crate) fn pretty(value: &Value) -> Vec<u8> {
+    harmless_json(&format!("{value:#}\n")).into_owned().into_bytes()
 }
 
 fn host() -> Value {

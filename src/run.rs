@@ -3,27 +3,19 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use provisor_actors::folder::Folder;
 use provisor_actors::messages::{Ending, Failure as RunFailure};
-use provisor_actors::os::contain::{Contain, Contained};
-use provisor_actors::os::guardian::{self, GuardianHandle, GuardianOptions};
 use provisor_actors::os::listen::Signal;
-use provisor_actors::os::local::LocalLauncher;
-use provisor_actors::os::orphans::{self, Orphans};
-use provisor_actors::os::remains::{self, Remains};
 use provisor_actors::os::signals;
-use provisor_actors::rundir::{self, Left, RunDir};
-use provisor_actors::runtime::{Job, KnownMemory, Launcher, LauncherFactory, Ports};
+use provisor_actors::rundir::{self, RunDir};
+use provisor_actors::runtime::{Job, KnownMemory, LauncherFactory, Ports};
 use provisor_actors::store::{Opening, Store};
 use provisor_config::Lowered;
-use provisor_core::containment::Level;
 use provisor_core::plan::Logs;
 use provisor_core::roster::Place;
 use provisor_core::tally::{Class, Counts};
-use provisor_core::text::harmless_json;
 use provisor_core::{Cause, Plan, Query};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -32,6 +24,7 @@ use crate::cli::{Print, Progress, RunArgs};
 use crate::diagnosis;
 use crate::failure::{Failure, code};
 use crate::greeting::greet;
+use crate::guard;
 use crate::lost::{self, Lost};
 use crate::past::{self, Outlook};
 use crate::provenance;
@@ -45,26 +38,17 @@ use crate::view::{self, summary, tell, words};
 
 /// How long a new run waits for the guardian of a dead one to finish its work.
 const GUARDIAN_FINISHES_IN: Duration = Duration::from_secs(5);
-/// How long the supervisor goes after what a dead guardian has left.
-const ORPHANS_DIE_IN: Duration = Duration::from_secs(2);
-/// How long a new run goes after what a dead one has left.
-const REMAINS_DIE_IN: Duration = Duration::from_secs(5);
-
 /// Runs the job.
 pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     // The first thing of all: the guardian is a fork of this process, and the smaller that is, the smaller it stays.
-    let mut guardian = start_guardian()?;
+    let mut guardian = guard::start()?;
     diagnosis::start(args.verbose, args.log_file.as_deref())?;
     let lowered = settings::load(&args.spec)?;
     settings::warn(&lowered, &args.spec.spec);
     check_print(args.print, &lowered)?;
     let dir = Arc::new(RunDir::open(run_directory(args), GUARDIAN_FINISHES_IN)?);
-    let lock = dir.lock_file().try_clone().map_err(Failure::Guardian)?;
-    guardian.hold(lock.into()).map_err(Failure::Guardian)?;
-    clear(&dir)?;
-    let contain = Contain { containment: lowered.plan.containment, token: dir.token() };
-    let contained = guardian.contain(contain).map_err(Failure::Containment)?;
-    dir.note_groups(&contained.groups).map_err(|source| cannot_note(&dir, source))?;
+    guard::clear(&dir);
+    let contained = guard::contain(&mut guardian, &dir, lowered.plan.containment)?;
     let mut store = Store::open_in(dir.folder(), &lowered.plan.job)?;
     let outlook = past::look(&lowered, &store, &dir, args)?;
     let Lowered { mut plan, text, .. } = lowered;
@@ -76,7 +60,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let run_dir = Arc::new(dir.new_run_dir(prepared.run)?);
     let record = provenance::start(&plan, prepared.run, &contained);
     write(&run_dir, "spec.ron", text.as_bytes())?;
-    write(&run_dir, "run.json", &pretty(&record))?;
+    write(&run_dir, "run.json", &provenance::pretty(&record))?;
     let show = show(args);
     greet(show, &plan, &outlook, &dir);
     let Prepared { todo, reused, memory, .. } = prepared;
@@ -87,19 +71,17 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let printer = printer(args.print, dir.path())?;
     let tee = printer.as_ref().and_then(Tagged::for_lines);
     let store = Groups { store, printer: printer.clone(), plan };
-    let is_clean = Arc::new(AtomicBool::new(false));
-    let launcher = launcher(guardian, contained, Arc::clone(&is_clean));
+    let (launcher, is_clean) = guard::launcher(guardian, contained);
     let ports = Ports { tee, ..ports(launcher, store, &dir, events) };
     let stage = Stage { show, printer, dir: dir.path().to_owned(), run_dir: Arc::clone(&run_dir) };
     match session::run(job, ports, inbox, stage)? {
         Parting::Left => Ok(code::INTERRUPTED),
         Parting::Ended { ending, mut store, counts, elapsed, interrupted_by, is_printed } => {
-            if is_clean.load(Ordering::Acquire) {
-                dir.note_clean().map_err(|source| cannot_note(&dir, source))?;
-            }
+            guard::note_end(&dir, &is_clean);
             let end = End { ending, counts, elapsed, interrupted_by, is_printed, asked };
             let lost = lost::conclude(&mut store, &end.ending, end.is_complete(), is_printed);
-            let recorded = write(&run_dir, "run.json", &pretty(&ended(record, &end, lost.as_ref())));
+            let recorded =
+                write(&run_dir, "run.json", &provenance::pretty(&ended(record, &end, lost.as_ref())));
             // The store is closed after the last reader: who may write leaves no file of SQLite's behind.
             let code = report(args, &dir, &end, lost.as_ref());
             recorded.map(|()| code)
@@ -160,14 +142,6 @@ fn run_directory(args: &RunArgs) -> PathBuf {
     args.output.clone().unwrap_or_else(|| Path::new("provisor-runs").join(stem()))
 }
 
-/// Before there is any thread.
-fn start_guardian() -> Result<GuardianHandle, Failure> {
-    signals::reset_sigchld();
-    signals::close_all_on_exec().map_err(Failure::Guardian)?;
-    let open_files = signals::raise_open_files().ok();
-    guardian::start(GuardianOptions { open_files }).map_err(Failure::Guardian)
-}
-
 struct Prepared {
     todo: Vec<(Place, u32)>,
     reused: Vec<Class>,
@@ -221,77 +195,6 @@ fn ports(
         tee: None,
         events: Some(events),
     }
-}
-
-/// `is_clean` becomes true when everything that was started is known to be dead.
-fn launcher(guardian: GuardianHandle, contained: Contained, is_clean: Arc<AtomicBool>) -> LauncherFactory {
-    Box::new(move || {
-        let (launch, driver) = LocalLauncher::new(guardian, std::env::vars_os());
-        tokio::task::spawn_local(driver);
-        let gone = launch.guardian_gone();
-        let closing = launch.clone();
-        let containment = contained.level.word().into();
-        let is_cleared = Arc::clone(&is_clean);
-        Ok(Launcher {
-            launch: Arc::new(launch),
-            containment,
-            gone: Box::pin(async move {
-                gone.await;
-                is_cleared.store(take_over(&contained), Ordering::Release);
-            }),
-            close: Box::pin(async move {
-                let report = closing.close().await;
-                tracing::debug!(?report, "the guardian has left");
-                if report.unattributed.is_some() && report.left == 0 {
-                    is_clean.store(true, Ordering::Release);
-                }
-                if report.left > 0 {
-                    tell(&summary::stays(&report));
-                }
-            }),
-        })
-    })
-}
-
-/// The guardian is dead: what it has left is killed. True: nothing is left.
-fn take_over(contained: &Contained) -> bool {
-    // First, for it is done in no time and leaves less to look for.
-    let no_group = remains::kill_groups(&contained.groups, ORPHANS_DIE_IN);
-    if contained.level == Level::Group {
-        return false;
-    }
-    let (killed, no_orphan) = orphans::kill_orphans(Orphans::All, ORPHANS_DIE_IN);
-    tracing::debug!(killed, no_group, no_orphan, "the guardian has died");
-    no_group && no_orphan
-}
-
-/// Kills what earlier runs here have left whose supervisor and guardian died together.
-fn clear(dir: &RunDir) -> Result<(), Failure> {
-    let Left { tokens, groups } = dir.left();
-    if tokens.is_empty() {
-        return Ok(());
-    }
-    let Remains { killed, left, is_group_left } = remains::kill_remains(tokens, groups, REMAINS_DIE_IN);
-    if killed > 0 {
-        tell(&format!(
-            "an earlier run in {} was killed: {killed} of its processes were left, and are dead now",
-            dir.path().display()
-        ));
-    }
-    if left.is_empty() && !is_group_left {
-        return dir.note_cleared().map_err(|source| cannot_note(dir, source));
-    }
-    let pids = left.iter().map(|pid| format!(" {pid}")).collect::<String>();
-    tell(&format!(
-        "warning: not all that an earlier run in {} left could be killed:{pids}",
-        dir.path().display()
-    ));
-    Ok(())
-}
-
-/// The lock file cannot tell the next start what to look for.
-fn cannot_note(dir: &RunDir, source: std::io::Error) -> Failure {
-    Failure::Write { path: dir.path().join("lock"), source }
 }
 
 /// The record of a run that has ended.
@@ -395,8 +298,4 @@ const fn exit_code(ending: &Ending, counts: &Counts) -> u8 {
 
 fn write(dir: &Folder, name: &str, bytes: &[u8]) -> Result<(), Failure> {
     dir.replace(name, bytes).map_err(|source| Failure::Write { path: dir.path().join(name), source })
-}
-
-fn pretty(value: &Value) -> Vec<u8> {
-    harmless_json(&format!("{value:#}\n")).into_owned().into_bytes()
 }

@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{Desk, Ran, alive_with, guardian_of, level, skip_unless, wait_until};
+use common::{Desk, Ran, Started, alive_with, guardian_of, level, skip_unless, wait_until};
 use serde_json::Value;
 
 fn mark(name: &str) -> String {
@@ -64,6 +64,16 @@ fn kill(pid: i32) {
     assert!(status.expect("kill runs").success());
 }
 
+/// Kills a provisor and its guardian so that neither sees the other die.
+fn kill_both(started: Started<'_>) {
+    let guardian = guardian_of(started.pid());
+    started.signal("STOP");
+    wait_until("it stands still", || stands_still(started.pid()));
+    kill(guardian);
+    started.signal("KILL");
+    started.wait();
+}
+
 /// Whether every thread of a process is stopped: else one might still see its guardian die.
 fn stands_still(pid: i32) -> bool {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it is there").flatten();
@@ -96,12 +106,7 @@ fn what_both_have_left_is_killed_by_the_next_run() {
         let mut stranger = Command::new("sleep");
         stranger.arg("300").env("PROVISOR_ATTEMPT", "0123456789abcdef0123456789abcdef/0/1");
         let mut stranger = stranger.stdin(Stdio::null()).spawn().expect("sleep starts");
-        let guardian = guardian_of(started.pid());
-        started.signal("STOP");
-        wait_until("it stands still", || stands_still(started.pid()));
-        kill(guardian);
-        started.signal("KILL");
-        started.wait();
+        kill_both(started);
         let left = usize::from(level != "namespace");
         wait_until("the query is dead", || alive_with(&format!("MARK={mark}")).len() == left);
         assert!(!desk.read("out/lock").contains("clean"));
@@ -117,6 +122,20 @@ fn what_both_have_left_is_killed_by_the_next_run() {
         let third = desk.run(&spec(&mark, "exit 0").replace("setsid", "true"), &["--fresh"]).with_code(0);
         assert!(!third.err.contains("was killed"), "once is enough: {}", third.err);
     }
+}
+
+#[test]
+fn what_a_group_has_let_go_is_not_gone_after() {
+    let (desk, mark) = (Desk::new("both-group"), mark("both-group"));
+    let started = desk.start(&spec(&mark, "exec sleep 300"), &["--containment", "group"]);
+    desk.await_file("up");
+    kill_both(started);
+    let left = || alive_with(&format!("MARK={mark}"));
+    wait_until("the query is dead", || left().len() == 1);
+    let ran = desk.run(r#"Job(name: "levels", commands: [(id: "a", run: ["true"])])"#, &[]).with_code(0);
+    assert!(!ran.err.contains("was killed"), "{}", ran.err);
+    assert_eq!(left().len(), 1, "it was let go");
+    left().into_iter().for_each(kill);
 }
 
 /// Runs provisor as nobody, after these lines of the shell as root.

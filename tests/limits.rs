@@ -284,74 +284,6 @@ impl Drop for Group {
 }
 
 #[test]
-fn a_flood_of_output_is_stopped() {
-    let Some(limits) = Limits::new("flood") else { return };
-    let (ran, rows) = limits.run(
-        r#"record: true, limits: (output: "1 MiB", wall: "100s")"#,
-        &[
-            ("lines", r#"["yes"]"#),
-            ("one-line", r#"["sh", "-c", "exec tr '\\000' x < /dev/zero"]"#),
-            ("both", r#"["sh", "-c", "yes | head -c 700000; yes | head -c 700000 >&2; exec sleep 90"]"#),
-            ("just", r#"["sh", "-c", "yes | head -c 1048576"]"#),
-        ],
-    );
-    for id in ["lines", "one-line", "both"] {
-        assert_row(&rows, id, "output-limit", "SIGTERM", "it had printed more than 1 MiB");
-        let log = limits.desk.file(&format!("out/{}", rows[id]["log"]));
-        let length = std::fs::metadata(log).expect("a log").len();
-        assert!(length > 1 << 20, "{id}: what came until its end is kept: {length}");
-    }
-    assert_row(&rows, "just", "exited", "", "");
-    ran.with_code(1);
-    let replay = limits.desk.provisor(["replay", "out"]);
-    let replayed = limits.desk.finish(replay).with_code(0);
-    assert!(replayed.out.matches("output-limit").count() >= 3, "{}", replayed.out);
-}
-
-/// What provisor itself takes does not depend on how much is printed, nor on whether it has lines.
-#[test]
-#[expect(clippy::print_stdout, reason = "the figure is worth a line with --nocapture")]
-fn a_flood_does_not_take_provisors_memory() {
-    let desk = Desk::new("limits-flood-memory");
-    let spec = r#"Job(name: "flood", slots: 2, logs: Ends("64 KiB"), limits: (wall: "200s"), commands: [
-        (id: "lines", run: ["sh", "-c", "yes 'a line of some length' | head -c 400000000"]),
-        (id: "one-line", run: ["sh", "-c", "head -c 400000000 /dev/zero"]),
-    ])"#;
-    let mut run = desk.start(spec, &["--progress", "none"]);
-    let status = format!("/proc/{}/status", run.pid());
-    let mut peak = 0;
-    while run.child.try_wait().expect("a child").is_none() {
-        // A zombie has no such line any more.
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-        peak = peak.max(kib.unwrap_or(0_u64));
-        std::thread::yield_now();
-    }
-    run.wait().with_code(0);
-    println!("the supervisor's VmHWM under 800 MB of output: {:.1} MiB", peak as f64 / 1024.0);
-    assert!(peak > 0 && peak < 80 << 10, "{peak} KiB");
-    for row in desk.results().values() {
-        let length = std::fs::metadata(desk.file(&format!("out/{}", row["log"]))).expect("a log").len();
-        assert!((128 << 10..132 << 10).contains(&length), "both ends and the line between: {length}");
-    }
-}
-
-#[test]
-fn the_ends_of_a_log_are_kept() {
-    let desk = Desk::new("limits-ends");
-    let spec = r#"Job(name: "ends", logs: Ends("1 KiB"), commands: [
-        (id: "long", run: ["seq", "100000"]), (id: "short", run: ["seq", "100"])])"#;
-    desk.run(spec, &[]).with_code(0);
-    let rows = desk.results();
-    let log = |id: &str| desk.read(&format!("out/{}", rows[id]["log"]));
-    let long = log("long");
-    assert!(long.starts_with("1\n2\n3\n") && long.ends_with("\n99999\n100000\n"), "{long}");
-    assert!(long.contains("\n[provisor left out 586847 bytes here]\n"), "588895 less twice 1024: {long}");
-    assert_eq!(log("short"), (1..=100).map(|n| format!("{n}\n")).collect::<String>());
-}
-
-#[test]
 fn a_raised_limit_runs_again_what_it_had_stopped() {
     let desk = Desk::new("limits-raised");
     let spec = |output: &str, cpu: &str| {
@@ -392,6 +324,19 @@ fn a_child_takes_the_kernels_limit_of_cpu_time_along_as_a_net() {
         (id: "asked", run: ["sh", "-c", "ulimit -St; ulimit -Ht"])])"#;
     desk.run(spec, &[]).with_code(0);
     assert_eq!(desk.read(&format!("out/{}", desk.column("log")["asked"])), "91\n96\n");
+}
+
+/// When the machine is out of memory, the kernel shall take a query and not what holds the run together.
+#[test]
+fn a_query_is_killed_rather_than_provisor() {
+    let desk = Desk::new("limits-oom-score");
+    let spec = r#"Job(name: "score", commands: [
+        (id: "scores", run: ["sh", "-c", "cat /proc/self/oom_score_adj /proc/$PPID/oom_score_adj"])])"#;
+    desk.run(spec, &[]).with_code(0);
+    let own = std::fs::read_to_string("/proc/self/oom_score_adj").expect("this is Linux");
+    let own: i32 = own.trim().parse().expect("a number");
+    let scores = desk.read(&format!("out/{}", desk.column("log")["scores"]));
+    assert_eq!(scores, format!("{}\n{own}\n", (own + 200).min(1000)));
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn row_10_hoppers() {
 fn row_11_a_fork_bomb() {
     limited(150, |desk| {
         let spec = format!(
-            r#"Job(name: "bomb", slots: 2, commands: [(id: "q", run: {}, limits: (wall: "2s", grace: "300ms")),
+            r#"Job(name: "bomb", slots: 2, commands: [(id: "q", run: {}, limits: (processes: 40, wall: "1h")),
                 (id: "other", run: {})])"#,
             fake("child 1 setsid bomb 12 then bomb 12"),
             fake("sleep-ms 500 say through exit 0")
@@ -131,7 +131,11 @@ fn row_11_a_fork_bomb() {
                 continue;
             }
             let causes = desk.column("cause");
-            assert_eq!((causes["q"].as_str(), causes["other"].as_str()), ("wall-limit", "exited"), "{level}");
+            assert_eq!(
+                (causes["q"].as_str(), causes["other"].as_str()),
+                ("process-limit", "exited"),
+                "{level}"
+            );
         }
     });
 }

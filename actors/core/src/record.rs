@@ -103,7 +103,12 @@ pub fn write_head(out: &mut String) {
 
 /// Adds a remark about the recording as a whole.
 pub fn write_label(out: &mut String, label: &str) {
-    push(out, format_args!("# {}", label.replace(['\n', '\r'], " ").trim()));
+    push(out, format_args!("# {}", on_one_line(label)));
+}
+
+/// A label is read as it would be written.
+fn on_one_line(label: &str) -> String {
+    label.replace(['\n', '\r'], " ").trim().to_owned()
 }
 
 /// Adds an event.
@@ -240,7 +245,7 @@ struct Parser {
 impl Parser {
     fn take(&mut self, event: &[u8], line: usize) -> Result<(), RecordError> {
         if let Some(label) = event.strip_prefix(b"#") {
-            self.recording.labels.push(String::from_utf8_lossy(label).trim().to_owned());
+            self.recording.labels.push(on_one_line(&String::from_utf8_lossy(label)));
             return Ok(());
         }
         let (at, happening) = parse_event(event).ok_or(RecordError::BadLine { line })?;

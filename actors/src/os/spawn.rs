@@ -18,7 +18,7 @@ use nix::unistd::{Pid, getpid, pipe2};
 
 use super::birth::{Cradle, Stillborn};
 use super::cgroup::{Entrance, QueryGroups};
-use super::meter::net::Nets;
+use super::meter::net::{self, Nets};
 use super::wire::{Spawn, Step};
 
 /// A child that has reached its program.
@@ -47,6 +47,7 @@ pub(super) struct Spawner {
     cradle: Cradle,
     guardian: Pid,
     open_files: Option<libc::rlimit>,
+    oom_score: String,
     argv: Vec<*const c_char>,
     envp: Vec<*const c_char>,
 }
@@ -58,6 +59,7 @@ impl Spawner {
             cradle: Cradle::new()?,
             guardian: getpid(),
             open_files,
+            oom_score: net::oom_score(),
             argv: Vec::new(),
             envp: Vec::new(),
         })
@@ -120,6 +122,7 @@ impl Spawner {
             guardian: self.guardian.as_raw(),
             open_files: self.open_files,
             nets,
+            oom_score: self.oom_score.as_bytes(),
             failed_step: AtomicI32::new(0),
             failed_errno: AtomicI32::new(0),
         };
@@ -156,6 +159,7 @@ struct Plan<'a> {
     guardian: libc::pid_t,
     open_files: Option<libc::rlimit>,
     nets: Nets,
+    oom_score: &'a [u8],
     failed_step: AtomicI32,
     failed_errno: AtomicI32,
 }
@@ -217,6 +221,11 @@ unsafe fn prepare_and_exec(plan: &Plan<'_>) -> Step {
             && libc::setrlimit(libc::RLIMIT_NPROC, limit) < 0
         {
             return Step::Limits;
+        }
+        // Whether this can be written or not; what it was opened by goes with the exec.
+        let oom_score = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+        if oom_score >= 0 {
+            libc::write(oom_score, plan.oom_score.as_ptr().cast(), plan.oom_score.len());
         }
         if libc::chdir(plan.cwd) < 0 {
             return Step::Chdir;

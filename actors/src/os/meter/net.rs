@@ -15,6 +15,18 @@ const CPU_GRACE: u64 = 5;
 /// What a user may start above what there is and what the tree may have: other trees of the same user grow as well.
 const PROCESSES_SPARE: u64 = 1024;
 
+/// By so much more than ourselves a child is to be killed when the machine is out of memory: as if it had a fifth of it
+/// besides what it has.
+const OOM_SCORE_ABOVE: i32 = 200;
+const HIGHEST_OOM_SCORE: i32 = 1000;
+
+/// What a child is to write into its `oom_score_adj`: the kernel shall rather take a query than what holds the run together.
+pub(in crate::os) fn oom_score() -> String {
+    let own = std::fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default();
+    let own: i32 = own.trim().parse().unwrap_or(0);
+    (own + OOM_SCORE_ABOVE).min(HIGHEST_OOM_SCORE).to_string()
+}
+
 /// What is set in a child before its program runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::os) struct Nets {

@@ -1,0 +1,130 @@
+//! The guardian from the program's side: its start, what it is told, what is done when it is dead, and what is done about
+//! a run that was killed together with its own.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use provisor_actors::os::contain::{Contain, Contained};
+use provisor_actors::os::guardian::{self, GuardianHandle, GuardianOptions};
+use provisor_actors::os::local::LocalLauncher;
+use provisor_actors::os::orphans::{self, Orphans};
+use provisor_actors::os::remains::{self, Remains};
+use provisor_actors::os::signals;
+use provisor_actors::rundir::{Left, RunDir};
+use provisor_actors::runtime::{Launcher, LauncherFactory};
+use provisor_core::containment::{Containment, Level};
+
+use crate::failure::Failure;
+use crate::view::{summary, tell};
+
+/// How long the supervisor goes after what a dead guardian has left.
+const ORPHANS_DIE_IN: Duration = Duration::from_secs(2);
+/// How long a new run goes after what a dead one has left.
+const REMAINS_DIE_IN: Duration = Duration::from_secs(5);
+
+/// Forks the guardian: the first thing of all, before there is any thread.
+pub(crate) fn start() -> Result<GuardianHandle, Failure> {
+    signals::reset_sigchld();
+    signals::close_all_on_exec().map_err(Failure::Guardian)?;
+    let open_files = signals::raise_open_files().ok();
+    guardian::start(GuardianOptions { open_files }).map_err(Failure::Guardian)
+}
+
+/// Kills what earlier runs here have left whose supervisor and guardian died together.
+pub(crate) fn clear(dir: &RunDir) {
+    let Left { tokens, groups } = dir.left();
+    if tokens.is_empty() {
+        return;
+    }
+    let Remains { killed, left, is_group_left } = remains::kill_remains(tokens, groups, REMAINS_DIE_IN);
+    let path = dir.path().display();
+    if killed > 0 {
+        let text = format!("{killed} of its processes were left, and are dead now");
+        tell(&format!("an earlier run in {path} was killed: {text}"));
+    }
+    if left.is_empty() && !is_group_left {
+        noted(dir.note_cleared());
+        return;
+    }
+    let pids: String = left.iter().map(|pid| format!(" {pid}")).collect();
+    tell(&format!("warning: not all that an earlier run in {path} left could be killed:{pids}"));
+}
+
+/// Tells the guardian what is to hold the children together, and to hold the lock.
+pub(crate) fn contain(
+    guardian: &mut GuardianHandle,
+    dir: &RunDir,
+    containment: Containment,
+) -> Result<Contained, Failure> {
+    let lock = dir.lock_file().try_clone().map_err(Failure::Guardian)?;
+    guardian.hold(lock.into()).map_err(Failure::Guardian)?;
+    let contained =
+        guardian.contain(Contain { containment, token: dir.token() }).map_err(Failure::Containment)?;
+    noted(dir.note_groups(&contained.groups));
+    if contained.level == Level::Group {
+        // What leaves its group is nobody's, also for the next run.
+        noted(dir.note_clean());
+    }
+    Ok(contained)
+}
+
+/// What makes the launcher, and what becomes true when everything that was started is known to be dead.
+pub(crate) fn launcher(guardian: GuardianHandle, contained: Contained) -> (LauncherFactory, Arc<AtomicBool>) {
+    let is_clean = Arc::new(AtomicBool::new(false));
+    let cleared = Arc::clone(&is_clean);
+    let make: LauncherFactory = Box::new(move || {
+        let (launch, driver) = LocalLauncher::new(guardian, std::env::vars_os());
+        tokio::task::spawn_local(driver);
+        let gone = launch.guardian_gone();
+        let closing = launch.clone();
+        let containment = contained.level.word().into();
+        let is_cleared = Arc::clone(&cleared);
+        Ok(Launcher {
+            launch: Arc::new(launch),
+            containment,
+            gone: Box::pin(async move {
+                gone.await;
+                is_cleared.store(take_over(&contained), Ordering::Release);
+            }),
+            close: Box::pin(async move {
+                let report = closing.close().await;
+                tracing::debug!(?report, "the guardian has left");
+                if report.unattributed.is_some() && report.left == 0 {
+                    cleared.store(true, Ordering::Release);
+                }
+                if report.left > 0 {
+                    tell(&summary::stays(&report));
+                }
+            }),
+        })
+    });
+    (make, is_clean)
+}
+
+/// The guardian is dead: what it has left is killed. True: nothing is left.
+fn take_over(contained: &Contained) -> bool {
+    // First, for it is done in no time and leaves less to look for.
+    let no_group = remains::kill_groups(&contained.groups, ORPHANS_DIE_IN);
+    if contained.level == Level::Group {
+        return false;
+    }
+    let (killed, no_orphan) = orphans::kill_orphans(Orphans::All, ORPHANS_DIE_IN);
+    tracing::debug!(killed, no_group, no_orphan, "the guardian has died");
+    no_group && no_orphan
+}
+
+/// Notes in the lock file whether everything that was started is dead.
+pub(crate) fn note_end(dir: &RunDir, is_clean: &AtomicBool) {
+    if is_clean.load(Ordering::Acquire) {
+        noted(dir.note_clean());
+    }
+}
+
+/// A disk without room is no reason not to go on: the next start looks for more than there is, or by the cookies alone.
+fn noted(result: io::Result<()>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "the lock file cannot be written");
+    }
+}
