@@ -121,10 +121,11 @@ impl Folder {
         self.create_new(name)
     }
 
-    /// Writes a file anew: all of it or nothing. A rename replaces a symlink and not what it leads to.
+    /// Writes a file anew: all of it or nothing. A symlink is replaced, and not what it leads to.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let fresh = format!("{name}.new");
-        self.create_anew(&fresh)?.write_all(bytes)?;
+        self.remove(&fresh)?;
+        self.create_new(&fresh)?.write_all(bytes)?;
         self.rename(&fresh, name)
     }
 
