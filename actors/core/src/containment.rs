@@ -209,7 +209,7 @@ impl Level {
             }
             Self::Group => {
                 "a process that has made a group or a session of its own outlives its query and the run, and is not \
-                 counted"
+                 counted; when the guardian is killed, only the queries themselves die, and what they have started lives on"
             }
         }
     }
