@@ -151,8 +151,9 @@ async fn launch(shared: &Shared, request: &LaunchRequest) -> Result<Launched, La
     }
 }
 
+/// No fault of the query's: the run ends, and the next one takes it up.
 fn lost() -> LaunchError {
-    permanent(GuardianGone.to_string())
+    LaunchError { transience: Transience::Exhausted, text: GuardianGone.to_string().into() }
 }
 
 /// What the guardian sees of limits, in words.
