@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, getpid, sysconf};
 
 use super::TreeLimits;
@@ -245,13 +245,10 @@ fn count_kills() -> Option<u64> {
     reading::kills(&fs::read_to_string("/proc/vmstat").ok()?)
 }
 
-/// The CPU time of this thread: what it waited for a CPU, or for a lock, costs nobody anything.
+/// The CPU time of this thread: what it waited for a CPU, or for a lock, costs nobody anything. By its clock: `getrusage`
+/// knows a thread's time as of the last tick only, some milliseconds ago.
 pub(super) fn cpu_time() -> Duration {
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_THREAD) else { return Duration::ZERO };
-    let micros = |time: nix::sys::time::TimeVal| {
-        u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or_default()
-    };
-    Duration::from_micros(micros(usage.user_time()) + micros(usage.system_time()))
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 #[cfg(test)]
