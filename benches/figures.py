@@ -122,11 +122,16 @@ def pss_kib(pid):
         return int(re.search(r"Pss:\s+(\d+)", file.read()).group(1))
 
 
-def await_children(guardian, n):
+def guardian_with(provisor, n):
+    """The guardian with so many children. At the start it may still be the process that another one follows."""
     while True:
-        with open(f"/proc/{guardian}/task/{guardian}/children") as file:
-            if len(file.read().split()) >= n:
-                return
+        try:
+            guardian = guardian_of(provisor)
+            with open(f"/proc/{guardian}/task/{guardian}/children") as file:
+                if len(file.read().split()) >= n:
+                    return guardian
+        except FileNotFoundError:
+            pass
         time.sleep(0.05)
 
 
@@ -134,21 +139,13 @@ def memory(scratch):
     n = 378
     process, _ = start(scratch, "memory", f'Job(name: "memory", slots: {n}, matrix: {{"n": 1..={n}}}, id: "q{{{{ n }}}}", '
                        'command: ["sh", "-c", "echo working; exec sleep 1000"], preset: "proverif")')
-    guardian = None
-    while guardian is None:
-        time.sleep(0.05)
-        guardian = guardian_of(process.pid)
-    await_children(guardian, n)
+    guardian = guardian_with(process.pid, n)
     figure(f"PSS of provisor and its guardian with {n} children", (pss_kib(process.pid) + pss_kib(guardian)) / 1024, "MiB", "< 20", 1)
     process.terminate()
     process.wait()
     process, _ = start(scratch, "queue", 'Job(name: "queue", slots: 1, matrix: {"a": 1..=100, "b": 1..=1000}, '
                        'command: ["sleep", "1000", "{{ a }}", "{{ b }}"])')
-    guardian = None
-    while guardian is None:
-        time.sleep(0.05)
-        guardian = guardian_of(process.pid)
-    await_children(guardian, 1)
+    guardian = guardian_with(process.pid, 1)
     figure("PSS with 100,000 queries planned and queued", (pss_kib(process.pid) + pss_kib(guardian)) / 1024, "MiB", "< 100", 1)
     figure("peak memory on the way there", memory_kib(process.pid, "VmHWM") / 1024, "MiB", "< 100", 1)
     process.terminate()

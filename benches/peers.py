@@ -49,7 +49,8 @@ def own_cpu_s(command):
     because sampling costs time."""
     process, own, guardian, watched = run(command), 0.0, 0.0, None
     while process.poll() is None:
-        watched = watched or guardian_of(process.pid)
+        # At the start it may still be the process that another one follows.
+        watched = guardian_of(process.pid) or watched
         own = max(own, cpu_s(process.pid))
         guardian = max(guardian, cpu_s(watched) if watched else 0.0)
         time.sleep(0.01)
