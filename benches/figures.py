@@ -15,12 +15,12 @@ ROWS = []
 # Prints when it says the stopping line, and when the signal arrives.
 TALKER = """
 import os, signal, time
-def got(*_):
-    os.write(1, b"got %d\\n" % time.monotonic_ns()); os._exit(0)
-signal.signal(signal.SIGTERM, got)
+term = [signal.SIGTERM]
+signal.pthread_sigmask(signal.SIG_BLOCK, term)  # else it might come just before the wait for it
 time.sleep(0.05)
 os.write(1, b"stop %d\\n" % time.monotonic_ns())
-while True: signal.pause()
+signal.sigwait(term)
+os.write(1, b"got %d\\n" % time.monotonic_ns())
 """
 
 
