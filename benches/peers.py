@@ -21,7 +21,10 @@ def commands(scratch, number):
     with open(numbers, "w") as file:
         file.writelines(f"{n}\n" for n in range(QUERIES))
     out = lambda name: os.path.join(scratch, f"{name}-{number}")
-    table = {"provisor": [PROVISOR, "run", spec, "--fresh", "-q", "-o", out("run")]}
+    table = {
+        "provisor": [PROVISOR, "run", spec, "--fresh", "-q", "-o", out("run")],
+        "provisor, sweep": [PROVISOR, "run", spec, "--fresh", "-q", "--containment", "sweep", "-o", out("sweep")],
+    }
     if shutil.which("xargs"):
         # The number is handed to true as an argument, which it does not look at.
         table["xargs -P"] = ["xargs", "-a", numbers, "-n1", f"-P{SLOTS}", "/bin/true"]

@@ -17,6 +17,7 @@ README = "README.md"
 
 PEERS = {
     "provisor": "provisor, with everything on (capture, logs, rules, durable rows)",
+    "provisor, sweep": "the same without namespace and cgroups (`--containment sweep`)",
     "xargs -P": "`xargs -P`",
     "multiprocessing.Pool": "Python's `multiprocessing.Pool` with `os.system`",
     "GNU parallel": "GNU parallel with `--results --joblog`",
@@ -140,6 +141,20 @@ def display(rows):
         yield [f"the bar's thread, of one core, with {what}", f"{number(share)} %", "<= 2 %"]
 
 
+def spawn(run):
+    """What a child costs beside others that live, at `sweep`. Its file has no commit: it is written by the bench itself."""
+    path = os.path.join(run, "spawn.csv")
+    if not os.path.exists(path):
+        return
+    with open(path, newline="") as file:
+        values = {(row["what"], int(row["live"])): float(row["value"]) for row in csv.DictReader(file) if row["level"] == "sweep"}
+    live = sorted({live for what, live in values if what == "rate"})
+    of = lambda what: " / ".join(number(values[what, n]) for n in (live[0], live[len(live) // 2], live[-1]))
+    beside = " / ".join(f"{n:,}" for n in (live[0], live[len(live) // 2], live[-1]))
+    yield [f"children made by the guardian at `sweep`, of a loop of posix_spawn, beside {beside} that live", of("to_posix_spawn"), ">= 0.85"]
+    yield [f"the same, of the guardian's own rate beside none, with {beside}", of("to_none_live"), "flat"]
+
+
 def measured(run, files):
     """Where, when and with what."""
     rows = [row for rows in files.values() for row in rows]
@@ -175,6 +190,7 @@ def figures_of(run):
     rows = [*own_cpu(files["peers"])]
     for part in (figures, lines, replay, actors, display):
         rows += part(files[part.__name__])
+    rows += spawn(run)
     return [measured(run, files), peers(files["peers"]), table(["figure", "measured", "target"], rows) if rows else []]
 
 
