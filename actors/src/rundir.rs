@@ -1,7 +1,8 @@
 //! The run directory: who holds it, and the names and opening of the files in it.
 //!
 //! A directory is held by a lock on the file `lock`, shared with the guardian by inheritance of the descriptor: a free
-//! lock means that nothing of the old run lives. It is opened once, and everything in it from there, never through a
+//! lock means that nothing of the old run lives, or that both were killed at once: then it does not say `clean`, and what
+//! is left is killed first. The directory is opened once, and everything in it from there, never through a
 //! symlink: whatever is put in its place while a run is on, nothing is written there. No name that is made from an id
 //! leads out of it. What stands in the files is no concern of this module.
 
