@@ -15,6 +15,7 @@ mod lost;
 mod read;
 mod schema;
 mod snapshot;
+mod stored;
 mod tables;
 mod words;
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use provisor_core::roster::Place;
 
 use super::error::{At, StoreError};
-use super::read::{AXIS_VALUES, Reader, RunRow, Standing, texts};
+use super::read::{Reader, RunRow, Standing};
+use super::stored::{AXIS_VALUES, texts};
 use super::words::Columns;
 
 /// A query of the plan that has no row yet.
