@@ -23,8 +23,8 @@ pub(super) type Life = extern "C" fn(*mut c_void) -> c_int;
 /// each would make every child dearer than the one before.
 const FLAGS: c_int = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::CLONE_PIDFD;
 
-/// Pidfds are kept from this number on, so that what is needed at a birth stays below it.
-const PIDFDS_FROM: c_int = 64;
+/// What is kept is kept from this number on, so that what is needed at a birth stays below it.
+const KEPT_FROM: c_int = 64;
 
 /// Where children are made.
 pub(super) struct Cradle {
@@ -199,11 +199,11 @@ unsafe fn clone3(_: *const libc::clone_args, _: Life, _: *mut c_void) -> isize {
 }
 
 /// Out of the way of those that a child takes a copy of. Where there is no room it stays where it is.
-fn put_away(pidfd: OwnedFd) -> OwnedFd {
-    match fcntl(&pidfd, FcntlArg::F_DUPFD_CLOEXEC(PIDFDS_FROM)) {
+pub(super) fn put_away(kept: OwnedFd) -> OwnedFd {
+    match fcntl(&kept, FcntlArg::F_DUPFD_CLOEXEC(KEPT_FROM)) {
         // SAFETY: the kernel has just made this descriptor, and only we know it.
         Ok(moved) => unsafe { OwnedFd::from_raw_fd(moved) },
-        Err(_) => pidfd,
+        Err(_) => kept,
     }
 }
 

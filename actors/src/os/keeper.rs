@@ -44,6 +44,8 @@ struct Kept {
     pidfd: Option<OwnedFd>,
     groups: QueryGroups,
     ending: Ending,
+    /// It has left with a code, not by a signal.
+    left_by_itself: bool,
 }
 
 /// What follows the exit.
@@ -226,14 +228,14 @@ impl Keeper {
             return self.refuse(id, Step::Request, libc::EINVAL);
         }
         let limits = request.limits;
-        let groups = match self.groups.admit(id, limits.memory, limits.processes) {
+        let groups = match self.groups.admit(limits) {
             Ok(groups) => groups,
             Err(error) => return self.refuse(id, Step::Group, error.raw_os_error().unwrap_or(libc::EIO)),
         };
         let born = self.spawner.spawn(request, stdin.as_ref(), &groups);
         match born.and_then(|born| self.watch(id, born)) {
             Err(Failed { step, errno }) => {
-                let _ = groups.remove();
+                self.groups.release(groups, true);
                 self.refuse(id, step, errno)
             }
             Ok(born) => {
@@ -246,7 +248,14 @@ impl Keeper {
                 self.leaders.insert(id, born.pid, &cookie);
                 self.meter.watch(id, born.pid, limits, groups.hold());
                 let pidfd = Some(born.pidfd);
-                let kept = Kept { pid: born.pid, cookie, pidfd, groups, ending: Ending::Open };
+                let kept = Kept {
+                    pid: born.pid,
+                    cookie,
+                    pidfd,
+                    groups,
+                    ending: Ending::Open,
+                    left_by_itself: false,
+                };
                 self.children.insert(id, kept);
                 self.reply(Reply::Spawned { id }, vec![born.stdout, born.stderr])
             }

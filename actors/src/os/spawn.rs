@@ -127,7 +127,7 @@ impl Spawner {
             failed_errno: AtomicI32::new(0),
         };
         let argument = ptr::from_ref(&plan).cast_mut().cast::<c_void>();
-        let group = entrance.unified.as_ref().map(AsFd::as_fd);
+        let group = entrance.unified.as_ref().map(|folder| folder.as_fd());
         // SAFETY: `child` makes only bare system calls and never returns; `plan` and all that it points to live until the
         // call is over.
         let (pid, pidfd) = unsafe { self.cradle.bear(child, argument, group) }

@@ -9,7 +9,9 @@
 mod containing;
 mod dying;
 mod ending;
+mod groups;
 mod harness;
+mod injected;
 mod lacking;
 mod losing;
 mod measuring;
@@ -49,6 +51,7 @@ fn cases() -> Vec<harness::Case> {
         ending::CASES,
         losing::CASES,
         trees::CASES,
+        groups::CASES,
         stuck::CASES,
         measuring::CASES,
     ]

@@ -10,8 +10,8 @@ use provisor_core::containment::Containment;
 
 use crate::containing::contained_or_skipped;
 use crate::harness::{Case, command, finish, line, marked, new_guardian, shell, soon, state_of, until};
+use crate::injected::Injected;
 use crate::starting::Folder;
-use crate::trees::Injected;
 
 pub(crate) const CASES: &[Case] = &[
     Case("kills_that_do_nothing", kills_that_do_nothing),

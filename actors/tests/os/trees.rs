@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use nix::unistd::Pid;
 use provisor_actors::os::contain::Contain;
-use provisor_actors::os::{Launch, LaunchRequest, SweepReport};
+use provisor_actors::os::{Launch, SweepReport};
 use provisor_core::cause::{Exit, StopMethod};
 use provisor_core::containment::Containment;
 
@@ -19,20 +19,16 @@ use crate::harness::{
 };
 
 pub(crate) const CASES: &[Case] = &[
-    Case("born_into_its_group", born_into_its_group),
-    Case("born_into_its_group_by_an_old_kernel", born_into_its_group_by_an_old_kernel),
     Case("leader_exits_first", leader_exits_first),
     Case("thousand_processes", thousand_processes),
     Case("hoppers", hoppers),
-    Case("frozen_in_a_group_of_its_own", frozen_in_a_group_of_its_own),
-    Case("who_leaves_its_group_is_found_by_its_cookie", who_leaves_its_group_is_found_by_its_cookie),
     Case("who_escaped_its_sweep_is_killed_when_it_is_seen", who_escaped_its_sweep_is_killed_when_it_is_seen),
     Case("numbers_that_come_again", numbers_that_come_again),
     Case("thousand_dead_orphans", thousand_dead_orphans),
 ];
 
 /// At each level that follows a tree, with the folders of the run's groups.
-fn at_levels(levels: &[Containment], work: impl AsyncFn(Rc<Rig>, Option<PathBuf>)) {
+pub(crate) fn at_levels(levels: &[Containment], work: impl AsyncFn(Rc<Rig>, Option<PathBuf>)) {
     for containment in levels {
         let Some((guardian, contained)) = contained_or_skipped(*containment) else { continue };
         println!("at {}", contained.level.word());
@@ -45,81 +41,6 @@ fn at_levels(levels: &[Containment], work: impl AsyncFn(Rc<Rig>, Option<PathBuf>
 }
 
 const ALL: [Containment; 3] = [Containment::Sweep, Containment::Cgroup, Containment::Namespace];
-
-fn born_into_its_group() {
-    at_levels(&[Containment::Cgroup, Containment::Namespace], async |rig, group| {
-        let Some(group) = group else { return println!("skipped: no group is ours to make") };
-        let name = group.file_name().expect("a name").to_string_lossy().into_owned();
-        let mut launched = rig.start(shell("grep ^0:: /proc/self/cgroup; exec sleep 1000")).await;
-        let own = line(&mut launched.output).await;
-        assert!(own.ends_with(&format!("/{name}/q1")), "{own}");
-        assert!(group.join("q1").exists());
-        launched.child.signal(StopMethod::Kill);
-        finish(launched).await;
-        assert!(!group.join("q1").exists(), "it goes with its query");
-        assert!(rig.launch(command(&["/no/such/program"])).await.is_err());
-        assert!(!group.join("q2").exists(), "there is none for what was not started");
-    });
-}
-
-/// A kernel that cannot clone into a group, or a filter that does not let us.
-fn born_into_its_group_by_an_old_kernel() {
-    at_levels(&[Containment::Cgroup], async |rig, group| {
-        let Some(group) = group else { return println!("skipped: no group is ours to make") };
-        let Some(injected) = Injected::into(rig.guardian, &["clone3:error=ENOSYS"]) else { return };
-        let done = rig.run(shell("grep ^0:: /proc/self/cgroup")).await;
-        let name = group.file_name().expect("a name").to_string_lossy().into_owned();
-        assert!(done.text().trim().ends_with(&format!("/{name}/q1")), "{}", done.text());
-        drop(injected);
-        assert_eq!(rig.run(shell("exit 3")).await.report.exit, Exit::Code(3));
-    });
-}
-
-/// System calls of a process that fail, or seem to work and do nothing. Dropping it lets them be.
-pub(crate) struct Injected(std::process::Child, u32);
-
-impl Injected {
-    /// None, and a line that says so, where there is no strace, or it may not.
-    pub(crate) fn into(pid: u32, faults: &[&str]) -> Option<Self> {
-        let mut strace = Process::new("strace");
-        strace.args(["-qq", "-o", "/dev/null", "-p", &pid.to_string()]);
-        let calls: Vec<_> = faults.iter().filter_map(|fault| fault.split(':').next()).collect();
-        strace.args(["-e", &format!("trace={}", calls.join(","))]);
-        for fault in faults {
-            strace.args(["-e", &format!("inject={fault}")]);
-        }
-        let child = match strace.spawn() {
-            Ok(child) => child,
-            Err(error) => {
-                println!("skipped: strace: {error}");
-                return None;
-            }
-        };
-        let mut injected = Self(child, pid);
-        let mut refused = false;
-        until("strace holds it", || {
-            refused = matches!(injected.0.try_wait(), Ok(Some(_)));
-            refused || injected.is_traced()
-        });
-        if refused {
-            println!("skipped: strace may not trace the guardian");
-            return None;
-        }
-        Some(injected)
-    }
-
-    fn is_traced(&self) -> bool {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.1)).unwrap_or_default();
-        status.lines().any(|line| line.strip_prefix("TracerPid:").is_some_and(|pid| pid.trim() != "0"))
-    }
-}
-
-impl Drop for Injected {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn leader_exits_first() {
     at_levels(&ALL, async |rig, group| {
@@ -146,7 +67,7 @@ fn leader_exits_first() {
 }
 
 /// How many `sleep 1000` there are.
-fn sleepers() -> usize {
+pub(crate) fn sleepers() -> usize {
     let lines = processes().map(|pid| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default());
     lines.filter(|line| line.ends_with(b"sleep\x001000\0")).count()
 }
@@ -244,66 +165,6 @@ impl Drop for Bounds {
         }
         let _ = fs::remove_dir(&self.0);
     }
-}
-
-/// It makes a group of its own below its query's, goes there with a child, takes all permissions away, and freezes.
-const FROZEN: &str = "
-import os, sys, time
-own = next(line[3:] for line in open('/proc/self/cgroup').read().split() if line.startswith('0::'))
-mount = next(line.split()[4] for line in open('/proc/self/mountinfo') if ' - cgroup2 ' in line)
-inner = mount + own + '/inner'
-os.mkdir(inner)
-open(inner + '/cgroup.procs', 'w').write('0')
-if os.fork() == 0:
-    os.setsid()
-    time.sleep(1000)
-freeze = open(inner + '/cgroup.freeze', 'w')
-for name in ['cgroup.procs', 'cgroup.freeze', 'cgroup.kill', 'cgroup.events']:
-    os.chmod(inner + '/' + name, 0)
-    os.chmod(mount + own + '/' + name, 0)
-os.chmod(inner, 0)
-os.chmod(mount + own, 0)
-print('ready', flush=True)
-freeze.write('1')
-freeze.flush()
-time.sleep(1000)
-";
-
-fn frozen_in_a_group_of_its_own() {
-    at_levels(&[Containment::Cgroup, Containment::Namespace], async |rig, group| {
-        let Some(group) = group else { return println!("skipped: no group is ours to make") };
-        let mut launched = rig.start(python(FROZEN)).await;
-        assert_eq!(line(&mut launched.output).await, "ready");
-        let inner = group.join("q1/inner/cgroup.events");
-        until("it is frozen", || fs::read_to_string(&inner).is_ok_and(|text| text.contains("frozen 1")));
-        launched.child.signal(StopMethod::Kill);
-        let done = soon("the end", finish(launched)).await;
-        assert_eq!((done.report.exit, done.sweep.leftovers), (Exit::Signal(9), 0));
-        assert!(!group.join("q1").exists(), "its groups are removed");
-    });
-}
-
-/// At once while looking costs nothing, else within a second.
-fn who_leaves_its_group_is_found_by_its_cookie() {
-    let mut guardian = crate::harness::new_guardian();
-    let ask = Contain { containment: Containment::Cgroup, token: &format!("{COOKIE}out") };
-    let group = match guardian.contain(ask) {
-        Ok(contained) => contained.groups[0].clone(),
-        Err(why) => return println!("skipped: {why}"),
-    };
-    with_rig_over(guardian, std::env::vars_os().collect(), async |rig| {
-        let out = group.parent().expect("our own").join("cgroup.procs");
-        let script = format!("setsid sh -c 'echo 0 > {}; exec sleep 1000' & exit 0", out.display());
-        let cookie = format!("{COOKIE}out/0/1").into();
-        let request = LaunchRequest { cookie, ..rig.request(shell(&script)) };
-        let mut launched = rig.launcher.launch(request).await.expect("it starts");
-        (&mut launched.exit).await.expect("an exit");
-        until("it is out", || sleepers() == 1);
-        assert!(fs::read_to_string(group.join("q1/cgroup.procs")).is_ok_and(|list| list.is_empty()));
-        let sweep = soon("a sweep", launched.child.sweep()).await.expect("a sweep");
-        assert!(sweep.leftovers <= 1);
-        until("it is gone", || sleepers() == 0);
-    });
 }
 
 /// Its mark says that it is of this run, and no query has that mark any more.

@@ -1,34 +1,57 @@
 //! One control group as the folder that it is: who is in it, its end, its removal.
 //!
-//! Nothing is held open: a descriptor for each group would make the making of every child dearer. It must never touch a
-//! process by its number.
+//! The folder of a query's group is held open, for it is asked several times and its path is long; its files are not. It
+//! must never touch a process by its number.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
-use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::{Mode, fstat};
+
+use super::super::birth::put_away;
 
 /// Deeper nothing is looked at: a hierarchy has no such depth (`cgroup.max.depth`, path lengths) unless it is meant
 /// to tire us.
 const DEEPEST: usize = 64;
 
 /// A group, of either version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(in crate::os) struct Folder {
     path: PathBuf,
+    held: Option<Arc<OwnedFd>>,
+    /// A kill was written to it.
+    was_killed: Cell<bool>,
+}
+
+impl PartialEq for Folder {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
 }
 
 impl Folder {
     /// The group at this path, which may not be there.
     pub(in crate::os) fn at(path: PathBuf) -> Self {
-        Self { path }
+        Self { path, held: None, was_killed: Cell::new(false) }
     }
 
     /// Makes it. One that is there already is an error.
     pub(super) fn make(path: PathBuf) -> io::Result<Self> {
         fs::create_dir(&path)?;
-        Ok(Self { path })
+        Ok(Self::at(path))
+    }
+
+    /// The same, held open; where there is no descriptor left, it is found by its path each time.
+    pub(super) fn hold(mut self) -> Self {
+        self.held = self.open("", OFlag::O_DIRECTORY).ok().map(|folder| Arc::new(put_away(folder)));
+        self
     }
 
     /// Where it is.
@@ -36,16 +59,35 @@ impl Folder {
         &self.path
     }
 
-    /// Reads one of its files.
+    /// The folder itself, opened.
+    pub(in crate::os) fn handle(&self) -> io::Result<Arc<OwnedFd>> {
+        match &self.held {
+            Some(folder) => Ok(Arc::clone(folder)),
+            None => Ok(Arc::new(self.open("", OFlag::O_DIRECTORY)?)),
+        }
+    }
+
+    /// Opens one of its files.
+    pub(super) fn open(&self, file: &str, flags: OFlag) -> io::Result<OwnedFd> {
+        let flags = flags | OFlag::O_CLOEXEC;
+        Ok(match &self.held {
+            Some(folder) => openat(folder, file, flags, Mode::empty()),
+            None => open(&self.path.join(file), flags, Mode::empty()),
+        }?)
+    }
+
+    /// Reads one of its files, of those that say little: in one call, since some are read for every child.
     pub(super) fn read(&self, file: &str) -> io::Result<String> {
-        tolerant(&self.path, file, |path| fs::read_to_string(path))
+        let file = tolerant(&self.path, file, |_| self.open(file, OFlag::O_RDONLY))?;
+        let mut bytes = [0; 4096];
+        let length = File::from(file).read(&mut bytes)?;
+        String::from_utf8(bytes[..length].to_vec()).map_err(|_| ErrorKind::InvalidData.into())
     }
 
     /// Writes to one of its files, in one call.
     pub(super) fn write(&self, file: &str, text: &str) -> io::Result<()> {
-        tolerant(&self.path, file, |path| {
-            OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
-        })
+        let file = tolerant(&self.path, file, |_| self.open(file, OFlag::O_WRONLY))?;
+        File::from(file).write_all(text.as_bytes())
     }
 
     /// The number that follows a word in one of its files (`populated 0`).
@@ -67,8 +109,20 @@ impl Folder {
         }
     }
 
+    /// Whether it is as on its first day: nobody and no group in it, not frozen, never killed (newer kernels kill again, in
+    /// `birth`). It cannot have become threaded: while somebody is in it, the kernel refuses that. Version 2 only.
+    pub(super) fn is_as_made(&self) -> bool {
+        let is_at_rest =
+            |text: String| field(&text, "populated") == Some(0) && field(&text, "frozen") == Some(0);
+        // A folder is linked to by its parent, by itself and by each folder in it.
+        let is_alone =
+            || self.handle().and_then(|folder| Ok(fstat(&*folder)?)).is_ok_and(|folder| folder.st_nlink == 2);
+        !self.was_killed.get() && is_alone() && self.read("cgroup.events").is_ok_and(is_at_rest)
+    }
+
     /// Kills everything in it and below it, at once and for good, frozen or not. Version 2 only, from Linux 5.14 on.
     pub(in crate::os) fn kill(&self) -> io::Result<()> {
+        self.was_killed.set(true);
         match self.write("cgroup.kill", "1") {
             Err(error) if is_gone(&error) && !self.path.exists() => Ok(()),
             result => result,

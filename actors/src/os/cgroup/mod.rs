@@ -1,10 +1,11 @@
 //! Control groups: one for the run, in it one for each query. Who is in one cannot leave it unseen, all in it can be
 //! killed at once, and it can be told what it may take.
 //!
-//! `<our own group>/provisor-<token>/q<id>`, in the unified hierarchy (version 2). Limits are held by version 2's
+//! `<our own group>/provisor-<token>/g<n>`, in the unified hierarchy (version 2). Limits are held by version 2's
 //! controllers where they are there, else by version 1's hierarchies where those are writable; a version 1 group is only
-//! made for a query that has such a limit. It must never kill by a process's number, and never touch a group that has
-//! not the run's token in its name.
+//! made for a query that has such a limit. A group in which nothing was counted and nothing is left serves the next
+//! query: to make one and to remove it costs more than half of what a child does. It must never kill by a process's number, and
+//! never touch a group that has not the run's token in its name.
 
 mod entrance;
 mod evidence;
@@ -20,6 +21,8 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::{AccessFlags, access};
 
+use super::TreeLimits;
+
 pub(super) use entrance::Entrance;
 pub(super) use evidence::Evidence;
 pub(super) use folder::Folder;
@@ -30,6 +33,8 @@ pub(super) use query::QueryGroups;
 pub(super) const PREFIX: &str = "provisor-";
 /// Where we go ourselves, if our own group is to hand controllers on: a group that does must have no process in it.
 const OWN_LEAF: &str = "supervisor";
+/// So many groups are kept for queries to come; one costs the kernel some KiB.
+const SPARE: usize = 64;
 
 /// Why a run has no group of its own.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +62,10 @@ pub(super) struct RunGroups {
     unified: Option<Folder>,
     memory: Option<Controller>,
     processes: Option<Controller>,
+    /// Groups that are as they were made, with nobody in them.
+    spare: Vec<Folder>,
+    /// How many were made.
+    made: u64,
 }
 
 impl RunGroups {
@@ -93,7 +102,7 @@ impl RunGroups {
             _ => None,
         };
         let (memory, processes) = (find("memory", places.memory), find("pids", places.pids));
-        (Self { unified, memory, processes }, why)
+        (Self { unified, memory, processes, ..Self::none() }, why)
     }
 
     /// The run's group in the unified hierarchy: to be noted where the next start finds it.
@@ -121,14 +130,26 @@ impl RunGroups {
         self.processes.is_some()
     }
 
-    /// The groups of a query, made. `memory` in bytes.
-    pub(super) fn admit(
-        &self,
-        id: u64,
-        memory: Option<u64>,
-        processes: Option<u32>,
-    ) -> io::Result<QueryGroups> {
-        QueryGroups::make(self, &format!("q{id}"), memory, processes)
+    /// The groups of a query. Whoever has a limit gets new ones: what a group has counted cannot be set back.
+    pub(super) fn admit(&mut self, limits: TreeLimits) -> io::Result<QueryGroups> {
+        if limits.is_empty()
+            && let Some(folder) = self.spare.pop()
+        {
+            return Ok(QueryGroups::plain(folder));
+        }
+        self.made += 1;
+        QueryGroups::make(self, &format!("g{}", self.made), limits)
+    }
+
+    /// Takes the groups of a query back that is over, or removes them. They serve again if the query `left_by_itself`:
+    /// else somebody may have killed it by its group. What is busy still (a zombie that is not ours yet) goes with the
+    /// run's group.
+    pub(super) fn release(&mut self, groups: QueryGroups, left_by_itself: bool) {
+        let may_serve = left_by_itself && self.spare.len() < SPARE;
+        match groups.as_plain().filter(|folder| may_serve && folder.is_as_made()) {
+            Some(folder) => self.spare.push(folder.clone()),
+            None => drop(groups.remove()),
+        }
     }
 
     /// Kills whatever is in the run's group, at once.
@@ -204,7 +225,7 @@ fn hand_on(own: &Folder, name: &str, ours: &[i32]) -> io::Result<()> {
     let text = format!("+{name}");
     match own.write("cgroup.subtree_control", &text) {
         Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-            let inside = own.read("cgroup.procs")?;
+            let inside = fs::read_to_string(own.path().join("cgroup.procs"))?;
             if !inside.lines().all(|line| line.parse().is_ok_and(|pid| ours.contains(&pid))) {
                 return Err(error);
             }

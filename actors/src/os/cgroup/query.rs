@@ -1,13 +1,13 @@
-//! The groups of one query: made before its leader, removed when nothing is left of its tree.
+//! The groups of one query: there before its leader, given back when nothing is left of its tree.
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use nix::fcntl::OFlag;
+
 use super::folder::field;
-use super::{Controller, Entrance, Evidence, Folder, RunGroups};
+use super::{Controller, Entrance, Evidence, Folder, RunGroups, TreeLimits};
 
 /// A group that holds a limit.
 #[derive(Debug)]
@@ -22,17 +22,14 @@ pub(in crate::os) struct QueryGroups {
     unified: Option<Folder>,
     memory: Option<Holder>,
     processes: Option<Holder>,
+    is_limited: bool,
 }
 
 impl QueryGroups {
-    pub(super) fn make(
-        run: &RunGroups,
-        name: &str,
-        memory: Option<u64>,
-        processes: Option<u32>,
-    ) -> io::Result<Self> {
-        let mut groups = Self::default();
-        match groups.fill(run, name, memory, processes) {
+    /// Makes them, under this name.
+    pub(super) fn make(run: &RunGroups, name: &str, limits: TreeLimits) -> io::Result<Self> {
+        let mut groups = Self { is_limited: !limits.is_empty(), ..Self::default() };
+        match groups.fill(run, name, limits) {
             Ok(()) => Ok(groups),
             Err(error) => {
                 let _ = groups.remove();
@@ -41,22 +38,27 @@ impl QueryGroups {
         }
     }
 
-    fn fill(
-        &mut self,
-        run: &RunGroups,
-        name: &str,
-        memory: Option<u64>,
-        processes: Option<u32>,
-    ) -> io::Result<()> {
+    /// A group in the unified hierarchy and nothing else.
+    pub(super) fn plain(folder: Folder) -> Self {
+        Self { unified: Some(folder), ..Self::default() }
+    }
+
+    /// Its group, if it is the only one and has counted nothing that anybody asks for.
+    pub(super) fn as_plain(&self) -> Option<&Folder> {
+        let has_counted = self.is_limited || self.memory.is_some() || self.processes.is_some();
+        self.unified.as_ref().filter(|_| !has_counted)
+    }
+
+    fn fill(&mut self, run: &RunGroups, name: &str, limits: TreeLimits) -> io::Result<()> {
         if let Some(folder) = &run.unified {
-            self.unified = Some(Folder::make(folder.path().join(name))?);
+            self.unified = Some(Folder::make(folder.path().join(name))?.hold());
         }
-        self.memory = self.holder(run.memory.as_ref(), name, memory.is_some())?;
-        self.processes = self.holder(run.processes.as_ref(), name, processes.is_some())?;
-        if let (Some(holder), Some(bytes)) = (&self.memory, memory) {
+        self.memory = self.holder(run.memory.as_ref(), name, limits.memory.is_some())?;
+        self.processes = self.holder(run.processes.as_ref(), name, limits.processes.is_some())?;
+        if let (Some(holder), Some(bytes)) = (&self.memory, limits.memory) {
             holder.limit_memory(bytes)?;
         }
-        if let (Some(holder), Some(number)) = (&self.processes, processes) {
+        if let (Some(holder), Some(number)) = (&self.processes, limits.processes) {
             holder.folder.write("pids.max", &number.to_string())?;
         }
         Ok(())
@@ -99,23 +101,16 @@ impl QueryGroups {
 
     /// Opens the way in. To be dropped when the child is born.
     pub(in crate::os) fn entrance(&self) -> io::Result<Entrance> {
-        let mut entrance = Entrance::default();
-        if let Some(folder) = &self.unified {
-            let flags = libc::O_DIRECTORY | libc::O_CLOEXEC;
-            entrance.unified =
-                Some(OpenOptions::new().read(true).custom_flags(flags).open(folder.path())?.into());
-        }
-        for folder in self.folders().filter(|folder| Some(*folder) != self.unified.as_ref()) {
-            entrance.lists.push(open_list(folder.path())?.into());
-        }
-        Ok(entrance)
+        let beside = self.folders().filter(|folder| Some(*folder) != self.unified.as_ref());
+        Ok(Entrance {
+            unified: self.unified.as_ref().map(Folder::handle).transpose()?,
+            lists: beside.map(open_list).collect::<io::Result<_>>()?,
+        })
     }
 
     /// The way in for a kernel that cannot make a child inside a group: it writes itself into all of them.
     pub(in crate::os) fn lists(&self) -> io::Result<Entrance> {
-        let lists: io::Result<_> =
-            self.folders().map(|folder| Ok(open_list(folder.path())?.into())).collect();
-        Ok(Entrance { unified: None, lists: lists? })
+        Ok(Entrance { unified: None, lists: self.folders().map(open_list).collect::<io::Result<_>>()? })
     }
 
     /// What they can tell up to now. At the leader's exit it is nearly all; after the sweep, all.
@@ -196,8 +191,8 @@ impl Holder {
     }
 }
 
-fn open_list(folder: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).custom_flags(libc::O_CLOEXEC).open(folder.join("cgroup.procs"))
+fn open_list(folder: &Folder) -> io::Result<OwnedFd> {
+    folder.open("cgroup.procs", OFlag::O_WRONLY)
 }
 
 #[cfg(test)]

@@ -45,10 +45,10 @@ fn until(what: &str, holds: impl Fn() -> bool) {
 
 #[test]
 fn a_group_is_killed_with_what_is_below_it_and_removed() {
-    let Some(run) = groups("kill") else { return };
-    let query = run.admit(7, None, None).expect("a group");
+    let Some(mut run) = groups("kill") else { return };
+    let query = run.admit(TreeLimits::default()).expect("a group");
     let folder = query.unified().expect("in the unified hierarchy");
-    assert_eq!(folder.path(), run.unified().expect("it is there").join("q7"));
+    assert_eq!(folder.path(), run.unified().expect("it is there").join("g1"));
     assert!(!folder.populated().expect("it says so") && folder.members().is_empty());
     let inner = folder.path().join("inner");
     fs::create_dir(&inner).expect("made");
@@ -82,8 +82,8 @@ fn a_group_is_killed_with_what_is_below_it_and_removed() {
 
 #[test]
 fn what_a_run_has_left_is_ended_by_its_path() {
-    let Some(run) = groups("left") else { return };
-    let query = run.admit(1, None, None).expect("a group");
+    let Some(mut run) = groups("left") else { return };
+    let query = run.admit(TreeLimits::default()).expect("a group");
     let mut child = inhabitant(&query);
     let path = run.unified().expect("it is there").to_owned();
     assert!(end_left(&[path.with_file_name("another")], Duration::ZERO), "that is no run's");
@@ -96,12 +96,13 @@ fn what_a_run_has_left_is_ended_by_its_path() {
 
 #[test]
 fn limits_are_held_and_leave_evidence() {
-    let Some(run) = groups("limits") else { return };
+    let Some(mut run) = groups("limits") else { return };
     if !run.holds_memory() || !run.holds_processes() {
         run.end(Duration::ZERO);
         return skip("no controller for memory or processes is ours");
     }
-    let query = run.admit(3, Some(30 << 20), Some(3)).expect("groups");
+    let limits = TreeLimits { memory: Some(30 << 20), processes: Some(3), cpu: None };
+    let query = run.admit(limits).expect("groups");
     // It waits until it is in, then forks more than it may, then takes more than it may.
     let program = "
 import os, sys, time
@@ -134,17 +135,40 @@ except OSError:
 
 #[test]
 fn without_a_limit_no_group_of_version_1_is_made() {
-    let Some(run) = groups("plain") else { return };
-    let query = run.admit(1, None, None).expect("a group");
-    assert_eq!(query.folders_of_test(), [run.unified().expect("it is there").join("q1")]);
+    let Some(mut run) = groups("plain") else { return };
+    let query = run.admit(TreeLimits::default()).expect("a group");
+    assert_eq!(query.folders_of_test(), [run.unified().expect("it is there").join("g1")]);
     query.remove().expect("removed");
     assert!(run.end(Duration::ZERO));
 }
 
 #[test]
+fn only_so_many_groups_are_kept_and_none_that_was_busy() {
+    let Some(mut run) = groups("spare") else { return };
+    let made: Vec<_> = (0..=SPARE).map(|_| run.admit(TreeLimits::default()).expect("a group")).collect();
+    let paths: Vec<_> = made.iter().flat_map(QueryGroups::folders_of_test).collect();
+    made.into_iter().for_each(|query| run.release(query, true));
+    assert_eq!(paths.iter().filter(|path| path.exists()).count(), SPARE);
+    let query = run.admit(TreeLimits::default()).expect("a group");
+    assert!(paths.contains(&query.folders_of_test()[0]) && run.spare.len() == SPARE - 1);
+    let mut child = inhabitant(&query);
+    run.release(query, true);
+    let frozen = run.admit(TreeLimits::default()).expect("a group");
+    frozen.unified().expect("it is there").write("cgroup.freeze", "1").expect("frozen");
+    run.release(frozen, true);
+    let suspect = run.admit(TreeLimits::default()).expect("a group");
+    run.release(suspect, false);
+    assert_eq!(run.spare.len(), SPARE - 3, "one is busy, one is frozen, one may have been killed");
+    let ended = std::thread::spawn(move || run.end(Duration::from_secs(20)));
+    assert!(!child.wait().expect("it is dead").success());
+    assert!(ended.join().expect("no panic"));
+}
+
+#[test]
 fn a_run_without_groups_admits_everybody() {
-    let run = RunGroups::none();
-    let query = run.admit(1, Some(1), Some(1)).expect("nothing to make");
+    let mut run = RunGroups::none();
+    let limits = TreeLimits { memory: Some(1), processes: Some(1), cpu: None };
+    let query = run.admit(limits).expect("nothing to make");
     assert!(query.is_none() && query.evidence() == Evidence::default() && query.remove().is_ok());
     let (run, why) = RunGroups::make_in(Places::default(), "x", true, &[]);
     assert!(matches!(why, Some(Unavailable::NoHierarchy)) && run.paths().is_empty());

@@ -104,6 +104,7 @@ impl Keeper {
             return;
         };
         child.pidfd = None;
+        child.left_by_itself = !peek.signalled;
         let ending = child.ending;
         if ending != Ending::Forgotten {
             let refined = self.meter.left(id, &peek, &child.groups);
@@ -227,8 +228,7 @@ impl Keeper {
         let _ = killpg(child.pid, Signal::SIGKILL);
         self.leaders.remove(child.pid, &child.cookie);
         tree::reap(child.pid.as_raw());
-        // What is busy still (a zombie that is not ours yet) goes with the run's group.
-        let _ = child.groups.remove();
+        self.groups.release(child.groups, child.left_by_itself);
         if child.ending == Ending::Swept {
             let _ = self.reply(Reply::Swept { id, leftovers: sweep.leftovers() }, Vec::new());
         }
