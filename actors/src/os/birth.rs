@@ -13,6 +13,7 @@ use std::ptr;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 /// What runs in the child. It leaves by exec or by `_exit`, never by returning.
@@ -102,6 +103,19 @@ impl Cradle {
         }
     }
 
+    /// Finds out whether children live that are made inside a group. Since Linux 6.14 a child is killed at its birth if its
+    /// group was killed more or less often than its maker's (`cgroup_css_set_fork` takes the maker's count, and
+    /// `cgroup_post_fork` compares it with that of the child's group): then it has to enter by itself.
+    pub(super) fn try_birth_into(&mut self, group: BorrowedFd<'_>) {
+        // SAFETY: `leave` makes one system call and does not return; it takes no argument.
+        let born = unsafe { self.bear(leave, ptr::null_mut(), Some(group)) };
+        if let Ok((pid, _)) = born
+            && !matches!(waitpid(pid, None), Ok(WaitStatus::Exited(_, 0)))
+        {
+            self.into_groups = false;
+        }
+    }
+
     /// # Safety
     /// As for [`Self::bear`].
     unsafe fn bear_into(
@@ -127,6 +141,11 @@ impl Cradle {
             Ok(result as _)
         }
     }
+}
+
+extern "C" fn leave(_: *mut c_void) -> c_int {
+    // SAFETY: leaves without running anything of the guardian's.
+    unsafe { libc::_exit(0) }
 }
 
 /// As the kernel has it; libc's own is of a type that does not hold it on every target.

@@ -103,14 +103,15 @@ impl Keeper {
         if let Some(token) = &beginning.token {
             orphans.set_token(token);
         }
+        let mut groups = beginning.groups;
         Ok(Self {
             socket,
             epoll,
-            spawner: Spawner::new(open_files)?,
+            spawner: Spawner::new(open_files, &mut groups)?,
             children: HashMap::new(),
             leaders: Leaders::default(),
             orphans,
-            groups: beginning.groups,
+            groups,
             walks: beginning.level != Level::Group,
             sweeps: HashMap::new(),
             doomed: BTreeSet::new(),

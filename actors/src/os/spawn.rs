@@ -16,8 +16,9 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{Pid, getpid, pipe2};
 
+use super::TreeLimits;
 use super::birth::{Cradle, Stillborn};
-use super::cgroup::{Entrance, QueryGroups};
+use super::cgroup::{Entrance, Folder, QueryGroups, RunGroups};
 use super::meter::net::{self, Nets};
 use super::wire::{Spawn, Step};
 
@@ -54,9 +55,16 @@ pub(super) struct Spawner {
 
 impl Spawner {
     /// `open_files` is the limit that the children get, where it is not the guardian's own.
-    pub(super) fn new(open_files: Option<libc::rlimit>) -> io::Result<Self> {
+    pub(super) fn new(open_files: Option<libc::rlimit>, groups: &mut RunGroups) -> io::Result<Self> {
+        let mut cradle = Cradle::new()?;
+        if let Ok(query) = groups.admit(TreeLimits::default()) {
+            if let Some(Ok(folder)) = query.unified().map(Folder::handle) {
+                cradle.try_birth_into(folder.as_fd());
+            }
+            groups.release(query, true);
+        }
         Ok(Self {
-            cradle: Cradle::new()?,
+            cradle,
             guardian: getpid(),
             open_files,
             oom_score: net::oom_score(),

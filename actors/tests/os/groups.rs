@@ -8,6 +8,7 @@ use provisor_actors::os::{Launch, LaunchRequest, TreeLimits};
 use provisor_core::cause::{Exit, StopMethod};
 use provisor_core::containment::Containment;
 
+use crate::containing::contained_or_skipped;
 use crate::harness::{COOKIE, Case, command, finish, line, python, shell, soon, until, with_rig_over};
 use crate::injected::Injected;
 use crate::trees::{at_levels, sleepers};
@@ -23,6 +24,7 @@ pub(crate) const CASES: &[Case] = &[
         a_group_serves_again_as_long_as_it_is_as_it_was_made,
     ),
     Case("nobody_is_born_into_a_group_that_was_killed", nobody_is_born_into_a_group_that_was_killed),
+    Case("born_from_a_group_that_was_killed_once", born_from_a_group_that_was_killed_once),
     Case("frozen_in_a_group_of_its_own", frozen_in_a_group_of_its_own),
     Case("who_leaves_its_group_is_found_by_its_cookie", who_leaves_its_group_is_found_by_its_cookie),
 ];
@@ -78,6 +80,30 @@ fn nobody_is_born_into_a_group_that_was_killed() {
         assert_eq!(rig.run(shell("exit 3")).await.report.exit, Exit::Code(3));
         assert!(!group.join("g1").exists());
     });
+}
+
+/// Since Linux 6.14 whoever is born from such a group into another one is killed.
+fn born_from_a_group_that_was_killed_once() {
+    let Some((_, contained)) = contained_or_skipped(Containment::Cgroup) else { return };
+    let Some(own) = contained
+        .groups
+        .iter()
+        .find_map(|group| group.join("cgroup.kill").exists().then(|| group.parent().expect("our own")))
+    else {
+        return println!("skipped: no group is ours to make");
+    };
+    let place = own.join(format!("provisor-test-killed-{}", std::process::id()));
+    if let Err(error) = fs::create_dir(&place) {
+        return println!("skipped: no group is ours to make: {error}");
+    }
+    fs::write(place.join("cgroup.kill"), "1").expect("killed");
+    fs::write(place.join("cgroup.procs"), "0").expect("we go there");
+    at_levels(&BOTH, async |rig, group| {
+        assert!(group.is_some_and(|group| group.starts_with(&place)));
+        assert_eq!(rig.run(shell("sh -c 'exit 3'")).await.report.exit, Exit::Code(3));
+    });
+    fs::write(own.join("cgroup.procs"), "0").expect("we go back");
+    fs::remove_dir(place).expect("nobody is there");
 }
 
 /// A kernel that cannot clone into a group, or a filter that does not let us.
