@@ -4,7 +4,6 @@
 
 mod begin;
 mod birth;
-#[expect(dead_code, reason = "the keeper and the meter take it up next")]
 mod cgroup;
 pub mod contain;
 mod evidence;

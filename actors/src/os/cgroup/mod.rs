@@ -8,7 +8,6 @@
 //! never touch a group that has not the run's token in its name.
 
 mod entrance;
-mod evidence;
 mod folder;
 mod places;
 mod query;
@@ -24,7 +23,6 @@ use nix::unistd::{AccessFlags, access};
 use super::TreeLimits;
 
 pub(super) use entrance::Entrance;
-pub(super) use evidence::Evidence;
 pub(super) use folder::Folder;
 pub(super) use places::Places;
 pub(super) use query::QueryGroups;
@@ -118,16 +116,6 @@ impl RunGroups {
                 Controller::Unified => None,
             });
         self.unified().map(Path::to_owned).into_iter().chain(own).collect()
-    }
-
-    /// Whether a limit of the memory of a whole tree is held by the kernel.
-    pub(super) fn holds_memory(&self) -> bool {
-        self.memory.is_some()
-    }
-
-    /// Whether a limit of the number of processes of a tree is held by the kernel.
-    pub(super) fn holds_processes(&self) -> bool {
-        self.processes.is_some()
     }
 
     /// The groups of a query. Whoever has a limit gets new ones: what a group has counted cannot be set back.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 
 use super::folder::field;
-use super::{Controller, Entrance, Evidence, Folder, RunGroups, TreeLimits};
+use super::{Controller, Entrance, Folder, RunGroups, TreeLimits};
 
 /// A group that holds a limit.
 #[derive(Debug)]
@@ -89,11 +89,6 @@ impl QueryGroups {
         (self.memory.is_some(), self.processes.is_some())
     }
 
-    /// Whether there is no group at all.
-    pub(in crate::os) fn is_none(&self) -> bool {
-        self.folders().next().is_none()
-    }
-
     /// Its group in the unified hierarchy: to be killed, to be looked at.
     pub(in crate::os) fn unified(&self) -> Option<&Folder> {
         self.unified.as_ref()
@@ -113,20 +108,6 @@ impl QueryGroups {
         Ok(Entrance { unified: None, lists: self.folders().map(open_list).collect::<io::Result<_>>()? })
     }
 
-    /// What they can tell up to now. At the leader's exit it is nearly all; after the sweep, all.
-    pub(in crate::os) fn evidence(&self) -> Evidence {
-        let peak_of = |holder: &Holder| {
-            let file = if holder.unified { "memory.peak" } else { "memory.max_usage_in_bytes" };
-            holder.folder.number(file).ok()
-        };
-        Evidence {
-            oom_kills: self.oom_kills(),
-            refused_processes: self.refused_processes(),
-            memory_peak: self.memory.as_ref().and_then(peak_of),
-            cpu: self.cpu(),
-        }
-    }
-
     /// So many of its processes the kernel has killed for want of memory; 0 where no controller watches.
     pub(in crate::os) fn oom_kills(&self) -> u64 {
         self.memory.as_ref().map_or(0, |holder| {
@@ -144,13 +125,6 @@ impl QueryGroups {
     pub(in crate::os) fn cpu(&self) -> Option<Duration> {
         let text = self.unified.as_ref()?.read("cpu.stat").ok()?;
         field(&text, "usage_usec").map(Duration::from_micros)
-    }
-
-    /// The memory that it has now, in bytes, where a controller counts it.
-    pub(in crate::os) fn memory_now(&self) -> Option<u64> {
-        let holder = self.memory.as_ref()?;
-        let file = if holder.unified { "memory.current" } else { "memory.usage_in_bytes" };
-        holder.folder.number(file).ok()
     }
 
     /// Removes them. Busy is an error: something lives in one, or has just left.
