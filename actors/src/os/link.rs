@@ -10,12 +10,14 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd::Pid;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Sleep, sleep};
 
 use super::evidence::Seen;
 use super::guardian::GuardianHandle;
@@ -133,15 +135,18 @@ impl Link {
         state.last_id
     }
 
-    /// Takes a place for the answers, and sends the request for them. False: the guardian is gone.
-    pub(super) fn open_slot(&self, id: u64, slot: Slot, request: &[u8], fds: Vec<OwnedFd>) -> bool {
+    /// Takes a place for the answers, and sends the request for them. [`ErrorKind::BrokenPipe`]: the guardian is gone.
+    pub(super) fn open_slot(&self, id: u64, slot: Slot, request: &[u8], fds: Vec<OwnedFd>) -> io::Result<()> {
         let mut state = self.lock();
         if state.gone {
-            return false;
+            return Err(ErrorKind::BrokenPipe.into());
         }
+        self.send_locked(&mut state, request, fds).map_err(|error| match error.kind() {
+            ErrorKind::ConnectionReset | ErrorKind::NotConnected => ErrorKind::BrokenPipe.into(),
+            _ => error,
+        })?;
         state.slots.insert(id, slot);
-        self.send_locked(&mut state, request, fds);
-        true
+        Ok(())
     }
 
     /// Has an answer to the sweep sent to whoever holds the other end.
@@ -151,7 +156,7 @@ impl Link {
             return;
         }
         state.slots.entry(id).or_default().swept = Some(swept);
-        self.send_locked(&mut state, &Request::Sweep { id }.encode_small(), Vec::new());
+        self.tell_locked(&mut state, &Request::Sweep { id });
     }
 
     /// Lets go of a child in every way.
@@ -159,7 +164,7 @@ impl Link {
         let mut state = self.lock();
         state.slots.remove(&id);
         state.stuck.remove(&id);
-        self.send_locked(&mut state, &Request::Forget { id }.encode_small(), Vec::new());
+        self.tell_locked(&mut state, &Request::Forget { id });
     }
 
     /// What does not die of a child, if that was said of it.
@@ -169,7 +174,7 @@ impl Link {
 
     /// Sends a request that has no answer.
     pub(super) fn send(&self, request: &Request<'_>) {
-        self.send_locked(&mut self.lock(), &request.encode_small(), Vec::new());
+        self.tell_locked(&mut self.lock(), request);
     }
 
     /// Says that nothing more is asked for: the guardian kills all and leaves. What waits to be sent is not sent.
@@ -182,11 +187,17 @@ impl Link {
         self.fate.subscribe()
     }
 
-    fn send_locked(&self, state: &mut State, request: &[u8], fds: Vec<OwnedFd>) {
-        // Where the peer is gone the driver sees it too, and tells everybody.
-        if state.outbox.send(self.socket.as_fd(), request, fds).is_ok() && !state.outbox.is_empty() {
+    /// Where the peer is gone, the driver sees that too, and tells everybody.
+    fn tell_locked(&self, state: &mut State, request: &Request<'_>) {
+        let _ = self.send_locked(state, &request.encode_small(), Vec::new());
+    }
+
+    fn send_locked(&self, state: &mut State, request: &[u8], fds: Vec<OwnedFd>) -> io::Result<()> {
+        state.outbox.send(self.socket.as_fd(), request, fds)?;
+        if !state.outbox.is_empty() {
             state.sleeping.take().into_iter().for_each(Waker::wake);
         }
+        Ok(())
     }
 
     fn deliver(&self, packet: Packet<'_>) {
@@ -339,15 +350,21 @@ fn poll_receive(
     }
 }
 
+/// What tells that the socket may have room again.
+struct Room {
+    socket: AsyncFd<OwnedFd>,
+    /// Want of memory in the kernel is no room either, and nothing tells of its end.
+    again: Pin<Box<Sleep>>,
+}
+
+/// So long the kernel is given to find memory for a packet.
+const AGAIN_IN: Duration = Duration::from_millis(10);
+
 /// Sends what waits. Pending: it waits for room, or for something to send.
 ///
 /// Room is asked for through a duplicate of the socket, and only while something waits: else every packet that the
 /// guardian takes would wake this runtime for nothing.
-fn poll_flush(
-    link: &Link,
-    room: &mut Option<AsyncFd<OwnedFd>>,
-    context: &mut Context<'_>,
-) -> Poll<io::Result<()>> {
+fn poll_flush(link: &Link, room: &mut Option<Room>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
     loop {
         let mut state = link.lock();
         if state.outbox.is_empty() {
@@ -357,11 +374,24 @@ fn poll_flush(
         }
         let room = match room {
             Some(room) => room,
-            None => room.insert(watched(link.socket.try_clone()?, Interest::WRITABLE)?),
+            None => room.insert(Room {
+                socket: watched(link.socket.try_clone()?, Interest::WRITABLE)?,
+                again: Box::pin(sleep(AGAIN_IN)),
+            }),
         };
-        let mut writable = ready!(room.poll_write_ready(context))?;
-        if !state.outbox.flush(link.socket.as_fd())? {
-            writable.clear_ready();
+        let is_time = room.again.as_mut().poll(context).is_ready();
+        match room.socket.poll_write_ready(context) {
+            Poll::Ready(writable) => {
+                let mut writable = writable?;
+                if !state.outbox.flush(link.socket.as_fd())? {
+                    writable.clear_ready();
+                }
+            }
+            Poll::Pending if is_time => {
+                state.outbox.flush(link.socket.as_fd())?;
+                room.again.set(sleep(AGAIN_IN));
+            }
+            Poll::Pending => return Poll::Pending,
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::future::Future;
-use std::io::{Seek, Write};
+use std::io::{ErrorKind, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use futures_util::stream::poll_fn;
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use provisor_core::cause::{Excess, Exit, StopMethod, Usage};
@@ -27,7 +28,7 @@ use super::guardian::GuardianHandle;
 pub use super::link::{CloseReport, Driver};
 use super::link::{Fate, Link, RawExit, Slot, Stuck};
 use super::output::Pipes;
-use super::program::{Attempted, Programs, permanent};
+use super::program::{Attempted, Programs, is_shortage, permanent};
 use super::tree::COOKIE;
 use super::wire::{LARGEST, PACKET, Request, SpawnWriter, Step, WireError};
 use super::{
@@ -124,8 +125,13 @@ async fn launch(shared: &Shared, request: &LaunchRequest) -> Result<Launched, La
         if limits.is_empty() { (None, None) } else { Some(mpsc::unbounded_channel()).unzip() };
     let slot = Slot { spawned: Some(spawned), exited: Some(exited), swept: None, exceeded };
     let Prepared { id, packet, fds, program, size } = prepared;
-    if !shared.link.open_slot(id, slot, &packet, fds) {
-        return Err(lost());
+    match shared.link.open_slot(id, slot, &packet, fds) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => return Err(lost()),
+        Err(error) => {
+            let program = program.display();
+            return Err(permanent(format!("the guardian cannot be told of {program}: {}", in_words(&error))));
+        }
     }
     // From here on, dropping this future leaves no child.
     let mut control = Control { id, link: Arc::clone(&shared.link), over: false };
@@ -336,7 +342,7 @@ fn open_input(path: &Path) -> std::io::Result<OwnedFd> {
     let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
     let kind = file.metadata()?;
     if kind.is_dir() {
-        return Err(std::io::ErrorKind::IsADirectory.into());
+        return Err(ErrorKind::IsADirectory.into());
     }
     if !kind.is_file() {
         fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?;
@@ -346,10 +352,9 @@ fn open_input(path: &Path) -> std::io::Result<OwnedFd> {
 
 /// The kernel's words, without its number.
 fn in_words(error: &std::io::Error) -> String {
-    error.raw_os_error().map_or_else(
-        || error.kind().to_string(),
-        |raw| nix::errno::Errno::from_raw(raw).desc().to_lowercase(),
-    )
+    error
+        .raw_os_error()
+        .map_or_else(|| error.kind().to_string(), |raw| Errno::from_raw(raw).desc().to_lowercase())
 }
 
 /// A request as a packet, with the descriptor of its text where it is too long for one.
@@ -374,8 +379,7 @@ fn in_memory(bytes: &[u8]) -> std::io::Result<OwnedFd> {
 
 /// An error of this process's own making of descriptors.
 fn shortage(what: &str, error: &std::io::Error) -> LaunchError {
-    use nix::libc::{EAGAIN, EMFILE, ENFILE, ENOMEM, ENOSPC};
-    let short = matches!(error.raw_os_error(), Some(EAGAIN | EMFILE | ENFILE | ENOMEM | ENOSPC));
+    let short = error.raw_os_error().is_some_and(|raw| is_shortage(Errno::from_raw(raw)));
     let transience = if short { Transience::Exhausted } else { Transience::Permanent };
     LaunchError { transience, text: format!("{what} could not be made: {}", in_words(error)).into() }
 }

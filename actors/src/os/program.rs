@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -108,6 +109,12 @@ pub(crate) fn locate(name: &str, path: Option<&OsStr>, cwd: &Path) -> Result<Pat
     Err(unusable.map_or(NoProgram::Missing, NoProgram::NotExecutable))
 }
 
+/// Whether this says that something of the machine's is used up for now: processes, descriptors, memory, or (ENOSPC) what
+/// epoll may watch and files in memory may hold.
+pub(super) fn is_shortage(errno: Errno) -> bool {
+    matches!(errno, Errno::EAGAIN | Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOSPC)
+}
+
 /// What is known about a start that failed.
 pub(super) struct Attempted<'a> {
     /// The path that was executed.
@@ -123,7 +130,7 @@ impl Attempted<'_> {
     pub(super) fn explain(&self, step: Step, errno: i32) -> LaunchError {
         let errno = Errno::from_raw(errno);
         let transience = match errno {
-            Errno::EAGAIN | Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => Transience::Exhausted,
+            errno if is_shortage(errno) => Transience::Exhausted,
             Errno::ETXTBSY => Transience::Busy,
             _ => Transience::Permanent,
         };
@@ -226,8 +233,11 @@ pub(super) fn permanent(text: String) -> LaunchError {
 
 /// The path in a `#!` line.
 fn interpreter(program: &Path) -> Option<PathBuf> {
+    // Without waiting for anybody to write to it, if it is a pipe.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(program).ok()?;
+    file.metadata().ok().filter(fs::Metadata::is_file)?;
     let mut first = Vec::new();
-    File::open(program).ok()?.take(256).read_to_end(&mut first).ok()?;
+    file.take(256).read_to_end(&mut first).ok()?;
     let line = first.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let name = line.trim_ascii().split(u8::is_ascii_whitespace).next()?;
     Some(PathBuf::from(OsString::from_vec(name.to_vec())))

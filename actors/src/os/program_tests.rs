@@ -91,3 +91,13 @@ fn a_name_that_is_found_nowhere_says_why() {
     assert_eq!(why("tool", "dir:torn"), NoProgram::Missing);
     assert_eq!(why("tool", "dir:no"), NoProgram::NotExecutable(temp.path().join("no/tool")));
 }
+
+#[test]
+fn a_pipe_is_no_script_and_is_not_waited_for() {
+    let temp = TestDir::new();
+    let (pipe, script) = (temp.path().join("pipe"), temp.path().join("script"));
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(interpreter(&pipe), None);
+    fs::write(&script, "#! /bin/awk -f\n").unwrap();
+    assert_eq!(interpreter(&script), Some("/bin/awk".into()));
+}
