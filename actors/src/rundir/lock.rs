@@ -72,7 +72,7 @@ pub(super) fn take(dir: &Folder, token: &str, waits: Duration) -> Result<(File, 
         let mut lock = dir.open_or_create(NAME).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) if is_still_there(&lock, dir) => {
-                let left = read_left(&mut lock);
+                let left = read_left(&mut lock).map_err(failed)?;
                 write_holder(&lock, token, &left).map_err(failed)?;
                 return Ok((lock, left));
             }
@@ -96,7 +96,8 @@ fn is_still_there(lock: &File, dir: &Folder) -> bool {
     Identity::of(lock).is_ok_and(|identity| dir.holds(NAME, identity))
 }
 
-/// Writes the file anew. What is left is kept in it: this run may die before it has done anything about that.
+/// Writes the file anew. What is left is kept in it: this run may die before it has done anything about that. So it is
+/// cut only when all is written: whatever there is at a death in between, it tells of all that may be left.
 pub(super) fn write_holder(mut lock: &File, token: &str, left: &Left) -> io::Result<()> {
     let pid = std::process::id();
     let birth = birth_of(pid).unwrap_or(0);
@@ -105,9 +106,9 @@ pub(super) fn write_holder(mut lock: &File, token: &str, left: &Left) -> io::Res
         text.extend_from_slice(format!("left {token}\n").as_bytes());
     }
     text.extend_from_slice(&group_lines(&left.groups));
-    lock.set_len(0)?;
     lock.rewind()?;
-    lock.write_all(&text)
+    lock.write_all(&text)?;
+    lock.set_len(text.len() as u64)
 }
 
 /// Notes the groups of the run that holds it.
@@ -130,11 +131,10 @@ fn group_lines(groups: &[PathBuf]) -> Vec<u8> {
 }
 
 /// What the last holder has left, as far as it is known.
-fn read_left(lock: &mut File) -> Left {
+fn read_left(lock: &mut File) -> io::Result<Left> {
     let mut text = Vec::new();
-    if lock.rewind().is_err() || lock.take(MOST_READ).read_to_end(&mut text).is_err() {
-        return Left::default();
-    }
+    lock.rewind()?;
+    lock.take(MOST_READ).read_to_end(&mut text)?;
     let mut lines = text.split(|byte| *byte == b'\n');
     let holder = lines.next().unwrap_or_default().split(u8::is_ascii_whitespace).nth(3);
     let is_clean = text.ends_with(CLEAN);
@@ -147,7 +147,7 @@ fn read_left(lock: &mut File) -> Left {
             left.groups.push(OsStr::from_bytes(path).into());
         }
     }
-    if left.tokens.is_empty() { Left::default() } else { left }
+    Ok(if left.tokens.is_empty() { Left::default() } else { left })
 }
 
 /// Only what can be one: a file that is damaged is no reason to kill anything.

@@ -126,3 +126,18 @@ fn a_lock_file_that_is_damaged_or_old_gives_nothing_to_kill() {
         assert_eq!(next(temp.path()).1, Left::default(), "{text:?}");
     }
 }
+
+#[test]
+fn a_start_that_is_cut_off_forgets_nothing_of_what_is_left() {
+    use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+    use nix::sys::memfd::{MFdFlags, memfd_create};
+    // A file that can be cut, and not written to.
+    let mut file = File::from(memfd_create(c"lock", MFdFlags::MFD_ALLOW_SEALING).unwrap());
+    let text = "1 1 elsewhere 0123456789abcdef0123456789abcdef\nleft fedcba9876543210fedcba9876543210\n";
+    file.write_all(text.as_bytes()).unwrap();
+    fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_WRITE)).unwrap();
+    let left = read_left(&mut file).unwrap();
+    assert_eq!(left.tokens.len(), 2);
+    write_holder(&file, "00000000000000000000000000000000", &left).unwrap_err();
+    assert_eq!(read_left(&mut file).unwrap(), left);
+}
