@@ -27,7 +27,6 @@ use super::meter::Meter;
 use super::packet::{Inbox, Outbox, Packet};
 use super::spawn::{Born, Failed, Spawner};
 use super::sweep::{Leaders, Orphans, Sweep};
-use super::tree;
 use super::wire::{LARGEST, PACKET, Reply, Request, Spawn, Step};
 
 /// What epoll says for the socket; children have their ids, from 1 on.
@@ -76,6 +75,8 @@ pub(super) struct Keeper {
     doomed: BTreeSet<u64>,
     /// Leaders that were killed and have not been seen to exit, and when.
     killed: VecDeque<(Instant, u64)>,
+    /// Leaders that have left while a debugger held on to them: their exit is not to be had before that lets go.
+    held_back: Vec<u64>,
     round_wait: Duration,
     looks: Looks,
     meter: Meter,
@@ -116,6 +117,7 @@ impl Keeper {
             sweeps: HashMap::new(),
             doomed: BTreeSet::new(),
             killed: VecDeque::new(),
+            held_back: Vec::new(),
             round_wait: ending::ROUND,
             looks: Looks::new(Instant::now()),
             meter: Meter::new(),
@@ -161,7 +163,8 @@ impl Keeper {
     fn timeout(&self) -> EpollTimeout {
         let idle = self.children.is_empty() && self.orphans.is_empty() && !self.has_ended_unlooked;
         let rest = (!idle).then_some(LOOK_EVERY);
-        let longest = self.next_round().or(rest).into_iter().chain(self.meter.wait(Instant::now())).min();
+        let waits = [self.next_round(), rest, self.meter.wait(Instant::now())];
+        let longest = waits.into_iter().flatten().min();
         longest.map_or(EpollTimeout::NONE, |longest| {
             // Rounded up: a wait that is cut off is followed by one of nothing.
             let millis = longest.as_nanos().div_ceil(1_000_000);
@@ -233,48 +236,33 @@ impl Keeper {
             Ok(groups) => groups,
             Err(error) => return self.refuse(id, Step::Group, error.raw_os_error().unwrap_or(libc::EIO)),
         };
-        let born = self.spawner.spawn(request, stdin.as_ref(), &groups);
-        match born.and_then(|born| self.watch(id, born)) {
+        let Born { pid, pidfd, stdout, stderr } = match self.spawner.spawn(request, stdin.as_ref(), &groups) {
+            Ok(born) => born,
             Err(Failed { step, errno }) => {
                 self.groups.release(groups, true);
-                self.refuse(id, step, errno)
+                return self.refuse(id, step, errno);
             }
-            Ok(born) => {
-                if self.paused {
-                    // Not before its exec, for which we wait: it would never come. So it runs for a moment, and what
-                    // it starts in another session between these two calls is stopped by nobody.
-                    self.signal_tree(born.pid, Signal::SIGSTOP);
-                }
-                let cookie: Box<[u8]> = request.cookie.to_bytes().into();
-                self.leaders.insert(id, born.pid, &cookie);
-                self.meter.watch(id, born.pid, limits, groups.hold());
-                let pidfd = Some(born.pidfd);
-                let kept = Kept {
-                    pid: born.pid,
-                    cookie,
-                    pidfd,
-                    groups,
-                    ending: Ending::Open,
-                    left_by_itself: false,
-                };
-                self.children.insert(id, kept);
-                self.reply(Reply::Spawned { id }, vec![born.stdout, born.stderr])
-            }
-        }
-    }
-
-    /// Once only: a pidfd stays readable, and closing it takes it off epoll only when the last copy is closed, which a
-    /// child on its way through exec may still hold for a moment.
-    fn watch(&self, id: u64, born: Born) -> Result<Born, Failed> {
+        };
+        // Once only: a pidfd stays readable, and closing it takes it off epoll only when the last copy is closed, which a
+        // child on its way through exec may still hold for a moment.
         let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, id);
-        match self.epoll.add(&born.pidfd, event) {
-            Ok(()) => Ok(born),
-            Err(errno) => {
-                let _ = tree::signal_own(born.pid.as_raw(), Signal::SIGKILL);
-                tree::reap_now(born.pid);
-                Err(Failed { step: Step::Watch, errno: errno as i32 })
-            }
+        let watched = self.epoll.add(&pidfd, event);
+        let cookie: Box<[u8]> = request.cookie.to_bytes().into();
+        self.leaders.insert(id, pid, &cookie);
+        let kept =
+            Kept { pid, cookie, pidfd: Some(pidfd), groups, ending: Ending::Open, left_by_itself: false };
+        if let Err(errno) = watched {
+            self.give_up(id, kept);
+            return self.refuse(id, Step::Watch, errno as i32);
         }
+        if self.paused {
+            // Not before its exec, for which we wait: it would never come. So it runs for a moment, and what
+            // it starts in another session between these two calls is stopped by nobody.
+            self.signal_tree(pid, Signal::SIGSTOP);
+        }
+        self.meter.watch(id, pid, limits, kept.groups.hold());
+        self.children.insert(id, kept);
+        self.reply(Reply::Spawned { id }, vec![stdout, stderr])
     }
 
     fn refuse(&mut self, id: u64, step: Step, errno: i32) -> io::Result<()> {

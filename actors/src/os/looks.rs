@@ -1,8 +1,9 @@
 //! When the guardian may look through all its children again.
 //!
 //! Pure. A look costs as much as there are children, and there is a reason for one at every exit: so who looked for a
-//! while does not look again for twenty times as long. That bounds the share of the guardian's time whatever the number of
-//! children is, and everybody who waits for a look gets the same one. While a look costs next to nothing it is not waited for.
+//! while does not look again for twenty times as long, but for the one look a second that there is in any case. That bounds
+//! the share of the guardian's time, and everybody who waits for a look gets the same one. While a look costs next to nothing
+//! it is not waited for.
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,8 @@ const SHARE: u32 = 20;
 /// The looks up to now.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Looks {
+    /// The last one that has seen all.
+    complete: Instant,
     begun: Instant,
     ended: Instant,
     cost: Duration,
@@ -22,15 +25,21 @@ pub(super) struct Looks {
 impl Looks {
     /// None yet; the first may be taken at once.
     pub(super) fn new(now: Instant) -> Self {
-        Self { begun: now, ended: now, cost: Duration::ZERO }
+        Self { complete: now, begun: now, ended: now, cost: Duration::ZERO }
     }
 
-    /// One was taken, and cost so much.
-    pub(super) fn took(&mut self, begun: Instant, ended: Instant, cost: Duration) {
-        *self = Self { begun, ended, cost };
+    /// One was taken, has seen all or not, and cost so much.
+    pub(super) fn took(&mut self, begun: Instant, ended: Instant, cost: Duration, has_seen_all: bool) {
+        let complete = if has_seen_all { begun } else { self.complete };
+        *self = Self { complete, begun, ended, cost };
     }
 
-    /// When the last one began: what was so before is known.
+    /// When the last one began that has seen all: what was so before is known.
+    pub(super) fn last_complete(&self) -> Instant {
+        self.complete
+    }
+
+    /// When the last one began.
     pub(super) fn last(&self) -> Instant {
         self.begun
     }
@@ -61,8 +70,8 @@ mod tests {
         assert_eq!(looks.wait(now), Duration::ZERO, "the first");
         for millis in [5, 1, 20, 3] {
             let cost = Duration::from_millis(millis);
-            looks.took(now, now + cost, cost);
-            assert_eq!(looks.last(), now);
+            looks.took(now, now + cost, cost, true);
+            assert_eq!((looks.last(), looks.last_complete()), (now, now));
             spent += cost;
             now += cost;
             assert!(!looks.are_cheap() && looks.wait(now) > Duration::ZERO);
@@ -70,7 +79,9 @@ mod tests {
             assert_eq!(looks.wait(now), Duration::ZERO);
         }
         assert!(spent * 21 <= now - start, "{spent:?} of {:?}", now - start);
-        looks.took(now, now + CHEAP, CHEAP);
+        let complete = looks.last_complete();
+        looks.took(now, now + CHEAP, CHEAP, false);
+        assert_eq!((looks.last(), looks.last_complete()), (now, complete), "it has not seen all");
         assert!(looks.are_cheap() && looks.wait(now + CHEAP) == Duration::ZERO, "next to nothing");
     }
 }

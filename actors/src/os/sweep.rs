@@ -104,8 +104,13 @@ pub(super) struct Orphans {
     veiled: HashMap<i32, Instant>,
     /// What the marks of this run begin with. Who has such a mark and no query that runs has escaped a sweep.
     run_mark: Option<Box<[u8]>>,
+    /// How many such have been killed.
+    late: u32,
     listing: Vec<i32>,
 }
+
+/// So often a look begins anew: the guardian has to hear of kills meanwhile.
+const MOST_PASSES: usize = 8;
 
 /// For so long a sweep waits for what is on its way out or amid an exec: much longer than either takes.
 const UNVEILED_IN: Duration = Duration::from_millis(200);
@@ -120,6 +125,7 @@ impl Orphans {
             victim_of: HashMap::new(),
             veiled: HashMap::new(),
             run_mark: None,
+            late: 0,
             listing: Vec::new(),
         }
     }
@@ -134,22 +140,25 @@ impl Orphans {
         self.known.is_empty() && self.veiled.is_empty()
     }
 
-    /// How many are known that belong to no query.
+    /// How many are known that belong to no query, and how many have escaped the sweep of theirs.
     pub(super) fn unattributed(&self) -> u32 {
         let count = self.known.values().filter(|orphan| orphan.owner.is_none() && !orphan.killed).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
+        u32::try_from(count).unwrap_or(u32::MAX).saturating_add(self.late)
     }
 
     /// Looks through the guardian's children: dead orphans are reaped, new ones attributed. Those that have escaped the
-    /// sweep of their query, which is over, are killed.
-    pub(super) fn look(&mut self, leaders: &Leaders) {
+    /// sweep of their query, which is over, are killed. False: they die faster than they can be looked at, so that this
+    /// look has not seen all.
+    pub(super) fn look(&mut self, leaders: &Leaders) -> bool {
         let mut late = Vec::new();
         // What was reaped has left its own children to us just before: they are not on the list that it was on.
-        while self.look_once(leaders, &mut late) {}
+        let has_seen_all = (0..MOST_PASSES).any(|_| !self.look_once(leaders, &mut late));
         for pid in late {
+            self.late = self.late.saturating_add(1);
             self.proc.signal_below(pid, Signal::SIGKILL, &mut |_| {});
             let _ = tree::signal_own(pid, Signal::SIGKILL);
         }
+        has_seen_all
     }
 
     /// Only reaps the dead ones: nobody asks whose they were.
@@ -181,9 +190,10 @@ impl Orphans {
     }
 
     fn attribute(&mut self, pid: i32, leaders: &Leaders, late: &mut Vec<i32>) {
-        let owner = match self.victim_of.get(&pid) {
-            Some(id) => Owner::Query(*id),
-            None => owner(pid, leaders, self.run_mark.as_deref()),
+        // By what it shows first: the number of a victim that somebody else has reaped may be another's by now.
+        let owner = match (owner(pid, leaders, self.run_mark.as_deref()), self.victim_of.get(&pid)) {
+            (Owner::Nobody | Owner::Veiled, Some(id)) => Owner::Query(*id),
+            (owner, _) => owner,
         };
         if owner == Owner::Veiled && may_wait_for(&mut self.veiled, pid) {
             return;
@@ -202,9 +212,11 @@ impl Orphans {
         self.known.insert(pid, Orphan { owner: id, killed: owner == Owner::Late });
     }
 
+    /// It was reaped: from now on its number may be given to another.
     fn forget(&mut self, pid: i32) {
         self.known.remove(&pid);
         self.veiled.remove(&pid);
+        self.victim_of.remove(&pid);
     }
 
     /// The live orphans of a query, as of the last look.
@@ -219,9 +231,10 @@ impl Orphans {
         self.kill(&self.of(id), &mut |_| {});
     }
 
-    /// Whether any were seen whose owner could not be told.
-    pub(super) fn has_veiled(&self) -> bool {
-        !self.veiled.is_empty()
+    /// Whether there are any whose owner cannot be told just now and for whom such a sweep should wait. Not for ever: others
+    /// may come and go all the time.
+    pub(super) fn may_unveil(&self, sweep: &Sweep) -> bool {
+        !self.veiled.is_empty() && sweep.begun.elapsed() < 2 * UNVEILED_IN
     }
 
     /// Whether a query has any, as of the last look.
@@ -346,5 +359,20 @@ fn owner(pid: i32, leaders: &Leaders, run_mark: Option<&[u8]>) -> Owner {
             None if run_mark.is_some_and(|mark| cookie.starts_with(mark)) => Owner::Late,
             None => Owner::Nobody,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_does_not_wait_for_ever_for_those_who_show_no_mark() {
+        let (mut orphans, mut sweep) = (Orphans::new(), Sweep::new());
+        assert!(!orphans.may_unveil(&sweep));
+        orphans.veiled.insert(7, Instant::now());
+        assert!(orphans.may_unveil(&sweep));
+        sweep.begun = sweep.begun.checked_sub(2 * UNVEILED_IN).expect("the machine runs for longer");
+        assert!(!orphans.may_unveil(&sweep));
     }
 }

@@ -52,7 +52,7 @@ pub(super) struct Stat {
 impl Proc {
     /// Looks at what there is. To be made on the thread whose children are meant.
     pub(super) fn new() -> Self {
-        let ours = fs::read_link("/proc/self").is_ok_and(|link| link == Path::new(&getpid().to_string()));
+        let ours = shows_us();
         let own = format!("/proc/self/task/{}/children", gettid());
         let source = match (ours, File::open(own)) {
             (false, _) => Source::Nothing,
@@ -133,11 +133,16 @@ impl Proc {
                 hit(pid);
             }
             if stat.group == pid {
-                let _ = killpg(Pid::from_raw(pid), signal);
+                let _ = pidfd_signal_group(&pidfd, signal);
             }
             let _ = pidfd_signal(&pidfd, signal);
         }
     }
+}
+
+/// Whether /proc is that of our PID namespace, so that its numbers mean what ours do.
+pub(super) fn shows_us() -> bool {
+    fs::read_link("/proc/self").is_ok_and(|link| link == Path::new(&getpid().to_string()))
 }
 
 /// Sends a signal to our own child, which we have not reaped, and to the group if it leads one. An error is the child's: it
@@ -155,7 +160,7 @@ pub(super) fn signal_own(pid: i32, signal: Signal) -> nix::Result<()> {
 pub(super) enum Mark {
     /// The entry that marks its tree, whole.
     Cookie(Vec<u8>),
-    /// It has an environment, and no mark in it.
+    /// It has an environment, and no mark in it that we may read.
     None,
     /// Nothing to be seen just now: on its way out the environment is gone, and amid an exec the new one is not there yet.
     Veiled,
@@ -163,10 +168,12 @@ pub(super) enum Mark {
 
 /// Looks once: between two looks an exec may end.
 pub(super) fn mark_of(pid: i32) -> Mark {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    if environment.is_empty() {
-        return Mark::Veiled;
-    }
+    let environment = match fs::read(format!("/proc/{pid}/environ")) {
+        Ok(environment) if !environment.is_empty() => environment,
+        // It will not be shown later either: the program has rights that we have not, or is not to be looked at.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Mark::None,
+        _ => return Mark::Veiled,
+    };
     let is_cookie =
         |entry: &&[u8]| entry.strip_prefix(COOKIE.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));
     let cookie = environment.split(|byte| *byte == 0).find(is_cookie);
@@ -268,10 +275,19 @@ pub(super) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
 
 /// Sends a signal to the process that a pidfd means.
 pub(super) fn pidfd_signal(pidfd: &OwnedFd, signal: Signal) -> io::Result<()> {
-    // SAFETY: an open pidfd, a number, no siginfo, no flags.
+    pidfd_send(pidfd, signal, 0)
+}
+
+/// Sends a signal to the whole group that the process leads which a pidfd means. An error before Linux 6.9.
+fn pidfd_signal_group(pidfd: &OwnedFd, signal: Signal) -> io::Result<()> {
+    pidfd_send(pidfd, signal, libc::PIDFD_SIGNAL_PROCESS_GROUP)
+}
+
+fn pidfd_send(pidfd: &OwnedFd, signal: Signal, flags: u32) -> io::Result<()> {
+    // SAFETY: an open pidfd, a number, no siginfo, flags.
     let result = unsafe {
         let nothing = ptr::null::<libc::siginfo_t>();
-        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal as i32, nothing, 0)
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal as i32, nothing, flags)
     };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

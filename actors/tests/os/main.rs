@@ -12,6 +12,7 @@ mod ending;
 mod groups;
 mod harness;
 mod injected;
+mod keeping;
 mod lacking;
 mod losing;
 mod measuring;
@@ -52,6 +53,7 @@ fn cases() -> Vec<harness::Case> {
         losing::CASES,
         trees::CASES,
         groups::CASES,
+        keeping::CASES,
         stuck::CASES,
         measuring::CASES,
     ]

@@ -106,7 +106,7 @@ fn kills_that_are_refused() {
 }
 
 /// A rig whose guardian may stay.
-fn with_survivors<F: Future<Output = ()>>(
+pub(crate) fn with_survivors<F: Future<Output = ()>>(
     guardian: provisor_actors::os::guardian::GuardianHandle,
     work: impl FnOnce(std::rc::Rc<crate::harness::Rig>) -> F,
 ) -> provisor_actors::os::local::CloseReport {

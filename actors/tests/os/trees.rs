@@ -184,7 +184,7 @@ fn who_escaped_its_sweep_is_killed_when_it_is_seen() {
         launched.child.signal(StopMethod::Kill);
         finish(launched).await;
     });
-    assert_eq!(report.unattributed, Some(1), "only the other run's");
+    assert_eq!(report.unattributed, Some(2), "the run's own, and the other run's");
 }
 
 /// A number of a process that was reaped may be anybody's. Nothing is done by it.

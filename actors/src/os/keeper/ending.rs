@@ -8,7 +8,6 @@
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::epoll::{EpollEvent, EpollFlags};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
@@ -16,7 +15,7 @@ use super::super::meter::cpu_time;
 use super::super::sweep::Sweep;
 use super::super::tree;
 use super::super::wire::Reply;
-use super::{Ending, Keeper, LOOK_EVERY};
+use super::{Ending, Keeper, Kept, LOOK_EVERY};
 
 /// Between the rounds of a sweep whose processes take their time to die.
 pub(super) const ROUND: Duration = Duration::from_millis(1);
@@ -96,18 +95,17 @@ impl Keeper {
 
     /// A pidfd has something to say.
     pub(super) fn on_exit(&mut self, id: u64) {
-        let Some(child) = self.children.get_mut(&id) else { return };
-        let Some(pidfd) = &child.pidfd else { return };
+        let Some(child) = self.children.get_mut(&id).filter(|child| child.pidfd.is_some()) else { return };
         let Some(peek) = tree::peek(child.pid) else {
-            let mut event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, id);
-            let _ = self.epoll.modify(pidfd, &mut event);
+            // A debugger holds on to it, and has not looked at its end yet.
+            self.held_back.push(id);
             return;
         };
         child.pidfd = None;
         child.left_by_itself = !peek.signalled;
         let ending = child.ending;
+        let refined = self.meter.left(id, &peek, &child.groups);
         if ending != Ending::Forgotten {
-            let refined = self.meter.left(id, &peek, &child.groups);
             let tree::Peek { signalled, status, cpu_us, max_rss_kib } = peek;
             let exited = Reply::Exited { id, signalled, status, cpu_us, max_rss_kib, refined };
             // That the supervisor is gone shows at the socket too.
@@ -125,6 +123,14 @@ impl Keeper {
         if child.pidfd.is_none() {
             self.begin_sweep(id);
         }
+    }
+
+    /// Ends a child that has just been made and cannot be watched.
+    pub(super) fn give_up(&mut self, id: u64, child: Kept) {
+        self.signal_tree(child.pid, Signal::SIGKILL);
+        // Its exit is not awaited: if it takes its time to die, it is reaped like an orphan.
+        self.children.insert(id, Kept { pidfd: None, ending: Ending::Forgotten, ..child });
+        self.begin_sweep(id);
     }
 
     fn begin_sweep(&mut self, id: u64) {
@@ -161,6 +167,7 @@ impl Keeper {
         if looks {
             self.look();
             self.kill_doomed();
+            std::mem::take(&mut self.held_back).into_iter().for_each(|id| self.on_exit(id));
         }
         // Between two looks there is nothing new for those that go by looks, and they may be many.
         if !self.sweeps.is_empty() && (looks || !self.sweeps_by_looks()) {
@@ -183,14 +190,15 @@ impl Keeper {
 
     fn look(&mut self) {
         let (begun, spent) = (Instant::now(), cpu_time());
-        if self.walks {
-            self.orphans.look(&self.leaders);
+        let has_seen_all = if self.walks {
+            self.orphans.look(&self.leaders)
         } else {
             self.orphans.reap_dead(&self.leaders);
-        }
+            true
+        };
         // Time of our own: on a busy machine, others' turns may be longer than any look.
-        self.looks.took(begun, Instant::now(), cpu_time().saturating_sub(spent));
-        self.has_ended_unlooked = false;
+        self.looks.took(begun, Instant::now(), cpu_time().saturating_sub(spent), has_seen_all);
+        self.has_ended_unlooked = !has_seen_all;
     }
 
     /// One round for every sweep that is going on.
@@ -203,7 +211,7 @@ impl Keeper {
             let group_is_empty = folder.is_none_or(|folder| sweep.kill_group(folder));
             let orphans_are_gone = !self.walks || self.orphans.kill_of(*id, sweep);
             let must_look = self.walks && (folder.is_none() || looks_are_cheap);
-            let was_looked_for = self.looks.last() >= sweep.begun && !self.orphans.has_veiled();
+            let was_looked_for = self.looks.last_complete() >= sweep.begun && !self.orphans.may_unveil(sweep);
             if group_is_empty && orphans_are_gone && (was_looked_for || !must_look) {
                 done.push(*id);
             } else if !sweep.told && (sweep.was_refused() || sweep.begun.elapsed() >= PATIENCE) {
