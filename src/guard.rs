@@ -2,6 +2,7 @@
 //! a run that was killed together with its own.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -74,45 +75,56 @@ pub(crate) fn contain(
 pub(crate) fn launcher(guardian: GuardianHandle, contained: Contained) -> (LauncherFactory, Arc<AtomicBool>) {
     let is_clean = Arc::new(AtomicBool::new(false));
     let cleared = Arc::clone(&is_clean);
+    let estate = Estate { groups: contained.groups, level: contained.level, orphans: guardian.orphans() };
     let make: LauncherFactory = Box::new(move || {
         let (launch, driver) = LocalLauncher::new(guardian, std::env::vars_os());
         tokio::task::spawn_local(driver);
-        let gone = launch.guardian_gone();
-        let closing = launch.clone();
-        let containment = contained.level.word().into();
-        let is_cleared = Arc::clone(&cleared);
+        let (gone, closing) = (launch.guardian_gone(), launch.clone());
+        let containment = estate.level.word().into();
+        let (estate, is_cleared) = (Arc::new(estate), Arc::clone(&cleared));
+        let heir = Arc::clone(&estate);
         Ok(Launcher {
             launch: Arc::new(launch),
             containment,
             gone: Box::pin(async move {
                 gone.await;
-                is_cleared.store(take_over(&contained), Ordering::Release);
+                is_cleared.store(heir.take_over(), Ordering::Release);
             }),
             close: Box::pin(async move {
                 let report = closing.close().await;
                 tracing::debug!(?report, "the guardian has left");
-                if report.unattributed.is_some() && report.left == 0 {
-                    cleared.store(true, Ordering::Release);
-                }
-                if report.left > 0 {
-                    tell(&summary::stays(&report));
-                }
+                let is_clear = match report.unattributed {
+                    Some(_) => report.left == 0,
+                    // It died on its way out, or before.
+                    None => estate.take_over(),
+                };
+                cleared.store(is_clear, Ordering::Release);
+                summary::of_guardian(&report).iter().for_each(|line| tell(line));
             }),
         })
     });
     (make, is_clean)
 }
 
-/// The guardian is dead: what it has left is killed. True: nothing is left.
-fn take_over(contained: &Contained) -> bool {
-    // First, for it is done in no time and leaves less to look for.
-    let no_group = remains::kill_groups(&contained.groups, ORPHANS_DIE_IN);
-    if contained.level == Level::Group {
-        return false;
+/// What the guardian leaves if it dies.
+struct Estate {
+    groups: Vec<PathBuf>,
+    level: Level,
+    orphans: Orphans,
+}
+
+impl Estate {
+    /// Kills it. True: nothing is left.
+    fn take_over(&self) -> bool {
+        // First, for it is done in no time and leaves less to look for.
+        let no_group = remains::kill_groups(&self.groups, ORPHANS_DIE_IN);
+        if self.level == Level::Group {
+            return false;
+        }
+        let (killed, no_orphan) = orphans::kill_orphans(self.orphans, ORPHANS_DIE_IN);
+        tracing::debug!(killed, no_group, no_orphan, "the guardian has died");
+        no_group && no_orphan && self.orphans == Orphans::All
     }
-    let (killed, no_orphan) = orphans::kill_orphans(Orphans::All, ORPHANS_DIE_IN);
-    tracing::debug!(killed, no_group, no_orphan, "the guardian has died");
-    no_group && no_orphan
 }
 
 /// Notes in the lock file whether everything that was started is dead.

@@ -44,15 +44,26 @@ pub(crate) fn unreaped(rows: &[Standing]) -> String {
     lines.collect()
 }
 
-/// That the guardian waits for what does not die, and what that means.
+/// What the guardian has to say at its end, a line each: who escaped the sweep of its query, and what does not die.
 #[must_use]
-pub(crate) fn stays(report: &CloseReport) -> String {
-    let CloseReport { left, one_of_them, .. } = report;
-    let who = match left {
-        1 => format!("process {one_of_them} was killed and has not died"),
-        more => format!("{more} processes were killed and have not died, {one_of_them} is one of them"),
+pub(crate) fn of_guardian(report: &CloseReport) -> Vec<String> {
+    let CloseReport { unattributed, left, one_of_them } = *report;
+    let escaped = match unattributed.unwrap_or(0) {
+        0 => None,
+        1 => Some("one process had escaped its query, and was killed later".to_owned()),
+        more => Some(format!("{more} processes had escaped their queries, and were killed later")),
     };
-    format!("{who}; until it is gone this directory stays locked, by `{PROCESS_NAME}`, which waits for it")
+    let who = match left {
+        0 => None,
+        1 => Some(format!("process {one_of_them} was killed and has not died")),
+        more => Some(format!("{more} processes were killed and have not died, {one_of_them} is one of them")),
+    };
+    let stays = who.map(|who| {
+        format!(
+            "{who}; until it is gone this directory stays locked, by `{PROCESS_NAME}`, which waits for it"
+        )
+    });
+    escaped.into_iter().chain(stays).collect()
 }
 
 /// What a row counts as.

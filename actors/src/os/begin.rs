@@ -18,8 +18,12 @@ use super::cgroup::RunGroups;
 use super::contain::{self, Answer, Contain, Contained};
 use super::namespace::{self, Side};
 use super::packet::{Inbox, Outbox};
+use super::tree;
 use super::wire::{PACKET, Request};
 
+/// Nothing could be found by its parent, its session or its cookie, and what was measured would be a stranger's.
+const STRANGE_PROC: &str = "/proc shows another PID namespace than this one, so that no process could be found: mount \
+    the right one (`unshare --mount-proc`), or take `--containment namespace`, which does so itself";
 /// For so long the groups of a run that cannot be as it was asked are cleared away.
 const GROUPS_END_IN: Duration = Duration::from_millis(100);
 
@@ -112,6 +116,11 @@ fn contain(socket: &OwnedFd, ask: Contain<'_>) -> io::Result<Option<Beginning>> 
                 return refuse(socket, why);
             }
         };
+    let is_in_namespace = matches!(level, Level::NamespaceCgroup | Level::Namespace);
+    if !is_in_namespace && !tree::shows_us() {
+        groups.end(GROUPS_END_IN);
+        return refuse(socket, STRANGE_PROC.to_owned());
+    }
     if !is_inside {
         let contained = Contained { level, weaker_because, groups: groups.paths() };
         answer(socket, &Ok((pid, contained)))?;

@@ -21,9 +21,10 @@ use provisor_core::containment::Level;
 use super::begin::{await_packet, first_words};
 use super::contain::{self, Contain, ContainError, Contained};
 use super::keeper::Keeper;
+use super::orphans::Orphans;
 use super::packet::{self, Inbox, Outbox};
 use super::signals::OpenFiles;
-use super::tree;
+use super::tree::{self, Proc};
 use super::wire::{Reply, Request};
 
 /// How the guardian's process is called: not by the program's name, so that `killall` of that spares it.
@@ -43,6 +44,7 @@ pub struct GuardianHandle {
     pub(super) pid: Pid,
     pub(super) pidfd: OwnedFd,
     pub(super) socket: OwnedFd,
+    orphans: Orphans,
     /// It has been told what is to hold the children together.
     is_contained: bool,
 }
@@ -52,6 +54,13 @@ impl GuardianHandle {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid.as_raw().unsigned_abs()
+    }
+
+    /// Which orphans will be its own, if it dies. All, unless this process had children before it: whatever they leave
+    /// comes to this process as well.
+    #[must_use]
+    pub fn orphans(&self) -> Orphans {
+        self.orphans
     }
 
     /// Tells it what is to hold the children together, and what came of that. To be called once, before there is a
@@ -109,6 +118,7 @@ pub fn start(options: GuardianOptions) -> io::Result<GuardianHandle> {
     if fs::read_dir("/proc/self/task")?.count() != 1 {
         return Err(io::Error::other("the guardian has to be started before any thread"));
     }
+    let orphans = if Proc::new().all_children().is_empty() { Orphans::All } else { Orphans::Marked };
     let (ours, theirs) = packet::pair()?;
     prctl::set_child_subreaper(true)?;
     // SAFETY: this process has one thread, so that its whole state is consistent in the copy too.
@@ -117,7 +127,7 @@ pub fn start(options: GuardianOptions) -> io::Result<GuardianHandle> {
             drop(theirs);
             await_ready(&ours)?;
             let pidfd = tree::pidfd_open(child.as_raw())?;
-            Ok(GuardianHandle { pid: child, pidfd, socket: ours, is_contained: false })
+            Ok(GuardianHandle { pid: child, pidfd, socket: ours, orphans, is_contained: false })
         }
         ForkResult::Child => {
             let code = catch_unwind(AssertUnwindSafe(|| live(ours, theirs, options))).unwrap_or(101);

@@ -15,10 +15,11 @@ use super::tree::{self, Proc, Reaped};
 /// Which children of this process are orphans of a guardian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Orphans {
-    /// All: this process starts none by itself.
+    /// All: this process has no other children, and had none when the guardian was forked
+    /// ([`GuardianHandle::orphans`](super::guardian::GuardianHandle::orphans)).
     All,
-    /// Those that have the mark of a query in their environment: for a program that starts others as well. (The
-    /// dead show no mark any more; their zombies are not reaped.)
+    /// Those that have the mark of a query in their environment: for a program that starts others as well, or was started
+    /// by a shell that had done so. (The dead show no mark any more; their zombies are not reaped.)
     Marked,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! For a supervisor at its start, while it holds the lock that both of the dead ones held. It must never kill a process
 //! because of its number: a pidfd is opened first, what the process is of is looked at then, and the signal goes to the
-//! pidfd.
+//! pidfd. Nor must it kill itself or its guardian: a supervisor may be started from a shell that a run has left.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,6 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use nix::unistd::getpid;
 
 use super::cgroup;
 use super::tree::{self, COOKIE, Mark};
@@ -52,14 +53,17 @@ pub fn kill_groups(groups: &[PathBuf], time: Duration) -> bool {
     cgroup::end_left(groups, time)
 }
 
-/// Kills each process that has the cookie of such a run. Returns those that it found.
+/// Kills each process that has the cookie of such a run, but for this one, its ancestors and its children, which may have it
+/// from there. Returns those that it found.
 fn kill_marked(tokens: &[Box<str>], killed: &mut HashSet<i32>) -> Vec<i32> {
     let mut found = Vec::new();
+    let own = lineage(getpid().as_raw());
     let names = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
-    for pid in names.filter_map(|name| name.to_str()?.parse::<i32>().ok()) {
+    for pid in names.filter_map(|name| name.to_str()?.parse::<i32>().ok()).filter(|pid| !own.contains(pid)) {
         let Ok(pidfd) = tree::pidfd_open(pid) else { continue };
         let Mark::Cookie(cookie) = tree::mark_of(pid) else { continue };
-        if !tokens.iter().any(|token| is_of(&cookie, token)) {
+        let is_ours = || tree::stat(pid).is_some_and(|stat| stat.parent == own[0]);
+        if !tokens.iter().any(|token| is_of(&cookie, token)) || is_ours() {
             continue;
         }
         found.push(pid);
@@ -68,6 +72,12 @@ fn kill_marked(tokens: &[Box<str>], killed: &mut HashSet<i32>) -> Vec<i32> {
         }
     }
     found
+}
+
+/// A process and all its ancestors.
+fn lineage(pid: i32) -> Vec<i32> {
+    std::iter::successors(Some(pid), |pid| Some(tree::stat(*pid)?.parent).filter(|parent| *parent > 0))
+        .collect()
 }
 
 /// Whether a cookie is of the run with this token.
