@@ -2,6 +2,7 @@
 
 pub(crate) mod faults;
 pub(crate) mod laws;
+mod witness;
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
@@ -14,7 +15,8 @@ use provisor_core::rules::Stream;
 use provisor_core::tick::Tick;
 use provisor_core::verdict::{Counts, Finding, Judgement};
 
-use laws::{Moment, Witness};
+use laws::{Moment, NO_DEAD_ENDS};
+use witness::Witness;
 
 /// What the laws need to see of a machine. The real one and the faulty ones are both of this kind.
 pub(crate) trait Machine: Clone + Eq + Hash {
@@ -23,7 +25,10 @@ pub(crate) trait Machine: Clone + Eq + Hash {
     fn phase(&self) -> Phase;
 }
 
-impl Machine for Process<TinyEar> {
+/// The machine as it is.
+pub(crate) type Real = Process<TinyEar>;
+
+impl Machine for Real {
     fn step(&mut self, now: Tick, event: Event<'_>, out: &mut Vec<Effect>) {
         Process::step(self, now, event, out);
     }
@@ -79,7 +84,7 @@ pub(crate) fn patience() -> Patience {
     Patience { drain: ticks(1), reap: ticks(1), sweep: ticks(1) }
 }
 
-pub(crate) fn machine(limits: Limits) -> Process<TinyEar> {
+pub(crate) fn machine(limits: Limits) -> Real {
     Process::new(TinyEar, limits, patience())
 }
 
@@ -123,27 +128,37 @@ pub(crate) struct Extent {
 }
 
 /// Visits every state that `start` can reach within `horizon` ticks, each event at the same tick and one tick later,
-/// and holds every step against every law. `output` is the limit of output that it was given.
-pub(crate) fn explore<M: Machine>(start: M, horizon: u64, output: Option<u64>) -> Result<Extent, String> {
+/// and holds every step against every law, or against the one that is named. `limits` are those by which it is judged.
+pub(crate) fn explore<M: Machine>(
+    start: M,
+    limits: &Limits,
+    horizon: u64,
+    only: Option<&str>,
+) -> Result<Extent, String> {
+    let is_asked = |law: &str| only.is_none_or(|only| only == law);
+    let laws: Vec<_> = laws::laws().into_iter().filter(|(name, _)| is_asked(name)).collect();
     let alphabet = alphabet();
-    let first = (start, Witness::of(output), 0_u64);
+    let first = (start, Witness::default(), 0_u64);
     let mut seen = HashSet::from([first.clone()]);
     let mut queue = VecDeque::from([first]);
     let mut extent = Extent::default();
-    while let Some((before, witness, now)) = queue.pop_front() {
+    while let Some((before, past, now)) = queue.pop_front() {
         extent.states += 1;
         extent.phases.insert(before.phase());
-        laws::runs_out(&before, Tick::from_micros(now))?;
+        if is_asked(NO_DEAD_ENDS) {
+            laws::runs_out(&before, Tick::from_micros(now))?;
+        }
         for event in &alphabet {
-            for now in [now, now + 1].into_iter().filter(|now| *now <= horizon) {
+            for at in [now, now + 1].into_iter().filter(|at| *at <= horizon) {
                 extent.edges += 1;
                 let (mut after, mut effects) = (before.clone(), Vec::new());
-                let tick = Tick::from_micros(now);
-                after.step(tick, event.clone(), &mut effects);
-                let moment = Moment { before: &before, now: tick, event, effects: &effects, after: &after };
-                let witness = witness.see(&moment);
-                laws::check(&moment, &witness)?;
-                let next = (after, witness, now);
+                let now = Tick::from_micros(at);
+                after.step(now, event.clone(), &mut effects);
+                let (before, past, effects) = (&before, &past, &effects[..]);
+                let moment = Moment { limits, before, past, now, event, effects, after: &after };
+                let witness = past.see(&moment);
+                laws::check(&laws, &moment, &witness)?;
+                let next = (after, witness, at);
                 if seen.insert(next.clone()) {
                     queue.push_back(next);
                 }
