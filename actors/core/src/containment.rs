@@ -84,8 +84,8 @@ impl Containment {
     ) -> Result<Achieved, String> {
         let wishes = self.wishes(is_root);
         for (wish, got) in [(wishes.namespace, namespace), (wishes.cgroup, cgroup)] {
-            if let (Wish::Required, Some(Err(why))) = (wish, got) {
-                return Err(why.clone());
+            if wish == Wish::Required {
+                got.cloned().unwrap_or_else(|| Err(NOT_TRIED.to_owned()))?;
             }
         }
         let has = |got: Option<&Result<(), String>>| matches!(got, Some(Ok(())));
@@ -105,6 +105,8 @@ impl Containment {
     }
 }
 
+/// Whoever tries leaves out nothing that is required. If it did, that would be no weaker level but none at all.
+const NOT_TRIED: &str = "it was not tried";
 const NOT_BY_ITSELF: &str =
     "a PID namespace is taken without being asked for by root only (`containment: Namespace` asks for one)";
 
@@ -234,20 +236,59 @@ mod tests {
         })
     }
 
+    const NO: Result<Level, &str> = Err("no");
+    const UNTRIED: Result<Level, &str> = Err("it was not tried");
+    const BOTH: Result<Level, &str> = Ok(Level::NamespaceCgroup);
+    const NAMESPACE: Result<Level, &str> = Ok(Level::Namespace);
+    const CGROUP: Result<Level, &str> = Ok(Level::Cgroup);
+    const SWEEP: Result<Level, &str> = Ok(Level::Sweep);
+    const GROUP: Result<Level, &str> = Ok(Level::Group);
+
+    type Levels = [[Result<Level, &'static str>; 3]; 3];
+
+    /// What comes of each, whoever asks: a line for each that became of the namespace, a column for the cgroup, both in the
+    /// order of `TRIED`.
+    const ACHIEVED: [(Containment, Levels); 5] = [
+        (Containment::Auto, [[SWEEP, CGROUP, SWEEP], [NAMESPACE, BOTH, NAMESPACE], [SWEEP, CGROUP, SWEEP]]),
+        (Containment::Namespace, [[UNTRIED, UNTRIED, UNTRIED], [NAMESPACE, BOTH, NAMESPACE], [NO, NO, NO]]),
+        (Containment::Cgroup, [[UNTRIED, CGROUP, NO], [UNTRIED, BOTH, NO], [UNTRIED, CGROUP, NO]]),
+        (Containment::Sweep, [[SWEEP, CGROUP, SWEEP], [NAMESPACE, BOTH, NAMESPACE], [SWEEP, CGROUP, SWEEP]]),
+        (Containment::Group, [[GROUP, CGROUP, GROUP], [NAMESPACE, BOTH, NAMESPACE], [GROUP, CGROUP, GROUP]]),
+    ];
+
     #[test]
     fn what_is_required_is_there_or_nothing_runs() {
+        let mut expected = ACHIEVED.into_iter().flat_map(|(asked, levels)| {
+            let levels = levels.into_iter().flatten();
+            [true, false].into_iter().flat_map(move |_| levels.clone().map(move |level| (asked, level)))
+        });
         for (asked, is_root, namespace, cgroup) in all_cases() {
-            let wishes = asked.wishes(is_root);
-            let lacks = |wish, got: &Got| wish == Wish::Required && matches!(got, Some(Err(_)));
-            let refused = lacks(wishes.namespace, &namespace) || lacks(wishes.cgroup, &cgroup);
             let achieved = asked.achieved(is_root, namespace.as_ref(), cgroup.as_ref());
-            assert_eq!(achieved.is_err(), refused, "{asked:?} {is_root} {namespace:?} {cgroup:?}");
+            let achieved = (asked, achieved.map(|achieved| achieved.level));
+            let (of, level) = expected.next().expect("a line for each");
+            assert_eq!(achieved, (of, level.map_err(str::to_owned)), "{is_root} {namespace:?} {cgroup:?}");
         }
-        assert_eq!(Containment::Namespace.wishes(false).namespace, Wish::Required);
-        assert_eq!(
-            Containment::Cgroup.wishes(true),
-            Wishes { namespace: Wish::Not, user_namespace: false, cgroup: Wish::Required }
-        );
+    }
+
+    #[test]
+    fn each_asks_for_what_its_name_says() {
+        const NOT: Wish = Wish::Not;
+        const WELCOME: Wish = Wish::Welcome;
+        const REQUIRED: Wish = Wish::Required;
+        // Namespace and cgroup, for root and for others.
+        let wishes = [
+            (Containment::Auto, (WELCOME, WELCOME), (NOT, WELCOME)),
+            (Containment::Namespace, (REQUIRED, WELCOME), (REQUIRED, WELCOME)),
+            (Containment::Cgroup, (NOT, REQUIRED), (NOT, REQUIRED)),
+            (Containment::Sweep, (NOT, NOT), (NOT, NOT)),
+            (Containment::Group, (NOT, NOT), (NOT, NOT)),
+        ];
+        for (asked, of_root, of_others) in wishes {
+            for (is_root, (namespace, cgroup)) in [(true, of_root), (false, of_others)] {
+                let expected = Wishes { namespace, user_namespace: !is_root, cgroup };
+                assert_eq!(asked.wishes(is_root), expected, "{asked:?} {is_root}");
+            }
+        }
     }
 
     #[test]
@@ -262,13 +303,6 @@ mod tests {
         }
         let none = |asked: Containment| asked.achieved(true, None, None).expect("nothing is required").level;
         assert_eq!((none(Containment::Group), none(Containment::Sweep)), (Level::Group, Level::Sweep));
-    }
-
-    #[test]
-    fn nobody_but_root_gets_a_namespace_unasked() {
-        let wishes = |is_root| Containment::Auto.wishes(is_root);
-        assert_eq!((wishes(true).namespace, wishes(false).namespace), (Wish::Welcome, Wish::Not));
-        assert!(!wishes(true).user_namespace && Containment::Namespace.wishes(false).user_namespace);
     }
 
     #[test]
