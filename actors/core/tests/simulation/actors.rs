@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provisor_core::cause::{Cause, Exit, StopMethod};
+use provisor_core::cause::{Cause, Excess, Exit, StopMethod};
 use provisor_core::plan::Limits;
 use provisor_core::process::{self, Departure, Ear, Patience, Phase, Process};
 use provisor_core::roster::Place;
@@ -30,6 +30,7 @@ pub(crate) enum Told {
     },
     Chunk(&'static [u8]),
     Eof(Stream),
+    Exceeded(Excess),
     Exited(Departure),
     Swept(u32),
     Vanished,
@@ -43,6 +44,10 @@ pub(crate) struct Actor {
     pub(crate) child: Option<u64>,
     /// The limit of its memory.
     pub(crate) memory: Option<u64>,
+    /// When it asked for its child: from then on its time counts.
+    since: Tick,
+    /// The guardian died before it had told of the child: what comes of the question is that there is none.
+    pub(crate) is_refused: bool,
     /// Nothing is to be done for its child any more.
     is_swept: bool,
     /// When its timer rings.
@@ -58,6 +63,8 @@ impl Actor {
             machine: Process::new(Hearing::default(), limits, Patience::default()),
             child: None,
             memory: limits.memory,
+            since: Tick::ZERO,
+            is_refused: false,
             is_swept: false,
             armed: None,
             control_floor: now,
@@ -92,9 +99,13 @@ impl World {
                 return;
             }
             Told::Abort { cause, forced } => process::Event::Abort { cause, forced },
+            Told::Spawned(_) if actor.is_refused => {
+                process::Event::SpawnFailed { transient: true, text: SHORT.into() }
+            }
             Told::Spawned(child) => {
                 actor.child = Some(child);
-                process::Event::Spawned
+                let since = actor.since;
+                return self.feed_at(key, since, process::Event::Spawned);
             }
             Told::NotSpawned { transient } => {
                 let text = if transient { SHORT } else { "there is no such program" };
@@ -103,6 +114,7 @@ impl World {
             }
             Told::Chunk(text) => process::Event::Chunk(Stream::Stdout, text),
             Told::Eof(stream) => process::Event::Eof(stream),
+            Told::Exceeded(excess) => process::Event::Exceeded(excess),
             Told::Exited(departure) => process::Event::Exited(departure),
             Told::Swept(leftovers) => process::Event::Swept { leftovers },
             Told::Vanished => process::Event::Vanished("the guardian died".into()),
@@ -116,13 +128,16 @@ impl World {
     }
 
     fn feed(&mut self, key: (Place, u32), event: process::Event<'_>) {
-        let tick = self.tick();
+        self.feed_at(key, self.tick(), event);
+    }
+
+    fn feed_at(&mut self, key: (Place, u32), tick: Tick, event: process::Event<'_>) {
         let mut effects = Vec::new();
         let Some(actor) = self.office.as_mut().and_then(|office| office.actors.get_mut(&key)) else { return };
         actor.machine.step(tick, event, &mut effects);
         let (phase, wake) = (actor.machine.phase(), actor.machine.wake_at());
         for effect in effects {
-            self.carry_out(key, tick, effect);
+            self.carry_out(key, effect);
         }
         if phase == Phase::Done {
             return self.leaves(key);
@@ -135,13 +150,16 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, key: (Place, u32), at: Tick, effect: process::Effect) {
-        let (query, attempt) = key;
+    fn carry_out(&mut self, key: (Place, u32), effect: process::Effect) {
+        let ((query, attempt), at) = (key, self.tick());
         let forgets_kill = self.is(Fault::KillNotSent);
         let Some(actor) = self.office.as_mut().and_then(|office| office.actors.get_mut(&key)) else { return };
         let child = actor.child;
         match effect {
-            process::Effect::Spawn => self.request(Happening::Launch { query, attempt }),
+            process::Effect::Spawn => {
+                actor.since = at;
+                self.request(Happening::Launch { query, attempt });
+            }
             process::Effect::Signal(StopMethod::Term) => self.request_for(child, Happening::Term),
             process::Effect::Signal(StopMethod::Kill) if forgets_kill => {}
             process::Effect::Signal(StopMethod::Kill) => self.request_for(child, Happening::Kill),

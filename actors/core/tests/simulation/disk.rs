@@ -51,14 +51,24 @@ impl Disk {
         self.put(Page::Commit(rows))
     }
 
+    /// Writes what follows the journal in files of its own, from which nothing is ever read.
+    pub(crate) fn write_table(&mut self) -> Result<(), DiskError> {
+        self.take_room()
+    }
+
     fn put(&mut self, page: Page) -> Result<(), DiskError> {
+        self.take_room()?;
+        self.pages.push(page);
+        Ok(())
+    }
+
+    fn take_room(&mut self) -> Result<(), DiskError> {
         if self.fails_to_write {
             return Err(DiskError::Broken);
         }
         if let Some(room) = &mut self.room {
             *room = room.checked_sub(1).ok_or(DiskError::Full)?;
         }
-        self.pages.push(page);
         Ok(())
     }
 

@@ -39,6 +39,16 @@ pub(crate) enum Fault {
     SlotFreedTooEarly,
     /// The desk does not hear that the disk is full.
     StalledDiskIgnored,
+    /// The desk does not hear that somebody interrupts.
+    InterruptNotHeard,
+    /// The desk does not know of the deadline.
+    DeadlineNotHeard,
+    /// The writer says what is durable before it says that something has found no room.
+    StallToldTooLate,
+    /// A run is taken for over while what follows its rows finds no room.
+    StallForgottenAtTheEnd,
+    /// Whoever ends the run does not hand on the rows that are not on the disk.
+    UnwrittenForgotten,
     /// Nobody wakes the desk.
     RetryForgotten,
     /// Nobody says that an actor has panicked.
@@ -54,7 +64,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [(Self, Law); 23] = [
+    pub(crate) const ALL: [(Self, Law); 28] = [
         (Self::AckBeforeSync, Law::NoAcknowledgedRowIsLost),
         (Self::CommitAfterCount, Law::NoAcknowledgedRowIsLost),
         (Self::FailedSyncIgnored, Law::NoAcknowledgedRowIsLost),
@@ -72,6 +82,11 @@ impl Fault {
         (Self::SlotFreedTwice, Law::SlotsAreNeverExceeded),
         (Self::SlotFreedTooEarly, Law::SlotsAreNeverExceeded),
         (Self::StalledDiskIgnored, Law::NothingStartsWhileTheDiskIsFull),
+        (Self::InterruptNotHeard, Law::NothingStartsInAnEndingRun),
+        (Self::DeadlineNotHeard, Law::NothingStartsInAnEndingRun),
+        (Self::StallToldTooLate, Law::WhatIsMissingIsSaid),
+        (Self::StallForgottenAtTheEnd, Law::WhatIsMissingIsSaid),
+        (Self::UnwrittenForgotten, Law::NoRowIsForgotten),
         (Self::RetryForgotten, Law::EveryQueryEnds),
         (Self::DeathNotTold, Law::EveryQueryEnds),
         (Self::MemoryForgotten, Law::MemoryIsNeverExceeded),

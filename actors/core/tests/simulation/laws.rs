@@ -12,8 +12,21 @@ use crate::nursery::Child;
 use crate::office::Office;
 use crate::world::World;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Law {
+/// The laws, and all of them in a row.
+macro_rules! laws {
+    ($($law:ident,)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Law {
+            $($law,)*
+        }
+
+        impl Law {
+            pub(crate) const ALL: &[Self] = &[$(Self::$law,)*];
+        }
+    };
+}
+
+laws! {
     NoAcknowledgedRowIsLost,
     NoRowIsDoubled,
     NoRowIsMadeUp,
@@ -26,6 +39,7 @@ pub(crate) enum Law {
     AShortageIsNoRow,
     NothingStartsWhileTheDiskIsFull,
     NothingStartsInAnEndingRun,
+    WhatIsMissingIsSaid,
     AnInterruptionEndsTheRun,
     EveryQueryEnds,
 }
@@ -214,10 +228,20 @@ pub(crate) fn memory_is_never_exceeded(world: &World) -> Verdict {
     })
 }
 
-/// While the writer says that it cannot write, and after the end of the run was asked for, nothing starts.
-pub(crate) fn nothing_starts_out_of_time(office: &Office) -> Verdict {
+/// While the writer says that it cannot write, and after the moment at which the run was to end, nothing starts.
+pub(crate) fn nothing_starts_out_of_time(world: &World) -> Verdict {
+    let Some(office) = &world.office else { return Ok(()) };
     let law = Law::NothingStartsWhileTheDiskIsFull;
     holds(!office.is_stalled, law, || "a query started on a full disk".into())?;
+    let has_ended = world.trouble.has_ended_it(world.now - office.began, world.tick());
     let law = Law::NothingStartsInAnEndingRun;
-    holds(!office.is_ending, law, || "a query started in a run that is to end".into())
+    holds(!has_ended && !office.is_given_up, law, || "a query started in a run that is to end".into())
+}
+
+/// A run that is over has its rows on the disk and all that follows them, or says that it has not.
+pub(crate) fn what_is_missing_is_said(office: &Office) -> Verdict {
+    let is_all_there = !office.writer.tables_are_behind && office.desk.unwritten().len() == 0;
+    holds(is_all_there || office.desk.failure().is_some(), Law::WhatIsMissingIsSaid, || {
+        "it is over as if nothing were missing".into()
+    })
 }

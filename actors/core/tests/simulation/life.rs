@@ -141,8 +141,10 @@ impl World {
     pub(crate) fn end(&mut self, is_calm: bool) -> Verdict {
         let Some(office) = self.office.take() else { return Ok(()) };
         self.tell(|| format!("is over: {:?}, {:?}", office.desk.stopped(), office.desk.failure()));
-        let unwritten: BTreeSet<_> = office.desk.unwritten().map(|row| (row.query, row.attempt)).collect();
+        let handed_out = office.desk.unwritten().filter(|_| !self.is(Fault::UnwrittenForgotten));
+        let unwritten: BTreeSet<_> = handed_out.map(|row| (row.query, row.attempt)).collect();
         self.witness.run_ends(&unwritten)?;
+        laws::what_is_missing_is_said(&office)?;
         self.story.rows += office.counts.done as u64;
         if is_calm {
             let is_short = office.desk.exhausted().is_some();

@@ -17,7 +17,7 @@ mod writer;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use faults::Fault;
-use laws::Broken;
+use laws::{Broken, Law};
 use world::{Story, World};
 
 /// Worlds of the usual suite.
@@ -91,6 +91,12 @@ fn one_world() {
         (Err(broken), Err(_)) => panic!("seed {seed}: {:?}: {}", broken.law, broken.how),
         (told, again) => panic!("seed {seed} is not always the same world: {told:?}, {again:?}"),
     }
+}
+
+#[test]
+fn every_law_has_a_fault_that_breaks_it() {
+    let without = Law::ALL.iter().find(|law| !Fault::ALL.iter().any(|(_, broken)| broken == *law));
+    assert_eq!(without, None, "a law that no fault breaks proves nothing");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The guardian and its children: processes that print, leave, ignore Term, never die, and leave others behind.
 
+use std::collections::BTreeMap;
+
 use provisor_core::cause::{Cause, Excess, Exit, Usage};
 use provisor_core::process::Departure;
 use provisor_core::roster::Place;
@@ -58,9 +60,9 @@ impl World {
     /// A request to the guardian, after those before.
     pub(crate) fn request(&mut self, what: Happening) {
         match what {
-            // Where there is no guardian any more, whoever asks is told so.
+            // Where there is no guardian any more, whoever asks is told so; it is no fault of the query's.
             Happening::Launch { query, attempt } if !self.guardian_lives => {
-                self.answer(query, attempt, Told::NotSpawned { transient: false });
+                self.answer(query, attempt, Told::NotSpawned { transient: true });
             }
             _ if !self.guardian_lives => {}
             _ => {
@@ -74,7 +76,7 @@ impl World {
     pub(crate) fn launch(&mut self, query: Place, attempt: u32) -> Verdict {
         let Some(began) = self.office.as_ref().map(|office| office.began) else { return Ok(()) };
         if !self.guardian_lives {
-            self.answer(query, attempt, Told::NotSpawned { transient: false });
+            self.answer(query, attempt, Told::NotSpawned { transient: true });
             return Ok(());
         }
         let at = self.now - began;
@@ -148,6 +150,10 @@ impl World {
             let at = self.now + self.dice.below(time + 1);
             self.post(at, Happening::ClosesItsOutput(child));
         }
+        if self.dice.percent(10) {
+            let at = self.now + self.dice.below(time + 1);
+            self.post(at, Happening::TakesTooMuch(child));
+        }
         let would_hang = limits.wall.is_some() && self.dice.percent(20);
         if !would_hang {
             let exit = match self.dice.below(10) {
@@ -185,6 +191,18 @@ impl World {
     pub(crate) fn says(&mut self, id: u64, text: &'static [u8]) {
         if self.children.get(&id).is_some_and(|child| child.leader && !child.is_closed) {
             self.output(id, Told::Chunk(text));
+        }
+    }
+
+    /// The meter has seen it, and tells of it beside all else.
+    pub(crate) fn takes_too_much(&mut self, id: u64) {
+        let causes = [Cause::CpuLimit, Cause::ProcessLimit, Cause::MemoryLimit];
+        let cause = self.dice.pick(&causes);
+        let Some(child) = self.children.get(&id).filter(|child| child.leader) else { return };
+        let (query, attempt) = (child.query, child.attempt);
+        if child.run == self.run && self.guardian_lives {
+            let excess = Excess { cause, evidence: "it was seen".into() };
+            self.answer(query, attempt, Told::Exceeded(excess));
         }
     }
 
@@ -292,15 +310,32 @@ impl World {
     /// The supervisor takes over: it kills what the guardian has left, and the attempts lose their hold.
     pub(crate) fn guardian_dies(&mut self) {
         self.guardian_lives = false;
+        self.answers_end();
         self.leaders_die();
         for id in self.children.keys().copied().collect::<Vec<_>>() {
             self.doom(id, 2 * SECOND);
         }
-        let Some(office) = &self.office else { return };
-        for (query, attempt) in office.actors.keys().copied().collect::<Vec<_>>() {
-            self.answer(query, attempt, Told::Vanished);
-        }
         let told = self.now + self.dice.below(2 * SECOND);
         self.post(told, Happening::Mail(Mail::GuardianDied));
+    }
+
+    /// What the guardian has sent is still read, and after that nothing comes: whoever has a child has lost it from sight, and
+    /// whoever waits for one gets none.
+    fn answers_end(&mut self) {
+        let born = self.children.values().filter(|child| child.run == self.run);
+        let born: BTreeMap<_, _> =
+            born.map(|child| ((child.query, child.attempt), child.exit_floor)).collect();
+        let Some(office) = &self.office else { return };
+        let actors: Vec<_> = office.actors.iter().map(|(key, actor)| (*key, actor.child.is_some())).collect();
+        for (key, is_told) in actors {
+            let last_word = born.get(&key).copied();
+            if is_told || (last_word.is_some() && self.dice.percent(50)) {
+                let at = (self.now + self.latency()).max(last_word.unwrap_or_default());
+                let (query, attempt) = key;
+                self.post(at, Happening::Actor { query, attempt, told: Told::Vanished });
+            } else if let Some(actor) = self.office.as_mut().and_then(|office| office.actors.get_mut(&key)) {
+                actor.is_refused = last_word.is_some();
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The supervisor: the real desk and the real count, and what is carried to them and from them. What stands here, in
-//! `actors.rs` and in `writer.rs` is what `supervisor.rs`, `process.rs` and `result_writer.rs` do, and no more.
+//! `actors.rs` and in `writer.rs` is what `supervisor.rs`, `process.rs` and `result_writer.rs` do, and no more; what of it is
+//! left out is named in ARCHITECTURE.md.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,7 +47,8 @@ pub(crate) struct Office {
     stopped_since: Option<u64>,
     armed: Option<u64>,
     pub(crate) is_stalled: bool,
-    pub(crate) is_ending: bool,
+    /// Something without which no run goes on is no more, and that was told.
+    pub(crate) is_given_up: bool,
     pub(crate) interrupted_at: Option<u64>,
     /// What was found broken in this step.
     pub(crate) verdict: Verdict,
@@ -57,7 +59,7 @@ impl Office {
         let plan = &world.scenario.plan;
         let bounds = Bounds {
             slots: world.scenario.slots,
-            deadline: world.trouble.deadline.map(|deadline| Tick::ZERO + deadline),
+            deadline: world.trouble.deadline_at().filter(|_| !world.is(Fault::DeadlineNotHeard)),
             unwritten: world.scenario.unwritten,
             memory_budget: plan.memory_budget,
             machine_memory: None,
@@ -86,7 +88,7 @@ impl Office {
             stopped_since: None,
             armed: None,
             is_stalled: false,
-            is_ending: false,
+            is_given_up: false,
             interrupted_at: None,
             verdict: Ok(()),
         }
@@ -148,16 +150,18 @@ impl World {
                 Event::Resumed
             }
             Mail::WriteFailed => {
-                office.is_ending = true;
+                office.is_given_up = true;
                 Event::WriteFailed(Failure::Results("the disk is broken".into()))
             }
             Mail::Interrupt { forced } => {
-                office.is_ending = true;
                 office.interrupted_at.get_or_insert(now);
+                if self.is(Fault::InterruptNotHeard) {
+                    return;
+                }
                 Event::Interrupt { cause: Cause::Cancelled, forced }
             }
             Mail::GuardianDied => {
-                office.is_ending = true;
+                office.is_given_up = true;
                 Event::Failed(Failure::Guardian)
             }
         };
@@ -249,8 +253,8 @@ impl World {
         let actor = Actor::new(limits, self.now);
         office.live.insert(query, attempt);
         office.actors.insert((query, attempt), actor);
-        let verdict =
-            laws::nothing_starts_out_of_time(office).and(self.witness.attempt_starts(query, memory));
+        let in_time = laws::nothing_starts_out_of_time(self);
+        let verdict = in_time.and(self.witness.attempt_starts(query, memory));
         self.found(verdict);
         self.control(query, attempt, Told::Begin);
         if self.dice.percent(self.trouble.panics) {

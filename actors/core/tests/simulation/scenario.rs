@@ -7,6 +7,7 @@ use std::time::Duration;
 use provisor_core::plan::{
     Command, Containment, Judging, Limits, Logs, Plan, Query, Retry, RetryOn, Reuse, Stdin,
 };
+use provisor_core::tick::Tick;
 use provisor_core::verdict::Preset;
 
 use crate::dice::Dice;
@@ -141,6 +142,16 @@ fn limits(dice: &mut Dice) -> Limits {
 }
 
 impl Trouble {
+    pub(crate) fn deadline_at(&self) -> Option<Tick> {
+        self.deadline.map(|deadline| Tick::ZERO + deadline)
+    }
+
+    /// Whether the run was to end before this moment of it, which is that late on its own clock.
+    pub(crate) fn has_ended_it(&self, moment: u64, tick: Tick) -> bool {
+        let is_interrupted = self.interrupts.first().is_some_and(|at| moment > *at);
+        is_interrupted || self.deadline_at().is_some_and(|deadline| tick > deadline)
+    }
+
     /// What a crash has left is not yet safe when the power goes.
     fn twice(dice: &mut Dice) -> [Self; 2] {
         let crash = |crash, at| Self { crash: Some((crash, at)), ..Self::default() };

@@ -35,8 +35,8 @@ pub(crate) enum Happening {
         attempt: u32,
         told: Told,
     },
-    /// The thread that writes goes on.
-    WriterGoesOn,
+    /// The thread that writes goes on, unless something has made it do so before.
+    WriterGoesOn(u64),
     /// The terminal wants the run to stop for so long.
     Pause(u64),
     /// The guardian gets a request.
@@ -50,6 +50,7 @@ pub(crate) enum Happening {
     /// A child does something.
     Says(u64, &'static [u8]),
     ClosesItsOutput(u64),
+    TakesTooMuch(u64),
     LeaderEnds {
         child: u64,
         exit: Exit,
@@ -66,6 +67,7 @@ impl Happening {
             self,
             Self::Says(..)
                 | Self::ClosesItsOutput(_)
+                | Self::TakesTooMuch(_)
                 | Self::LeaderEnds { .. }
                 | Self::IsSwept(_)
                 | Self::TreeDies(_)
@@ -74,7 +76,13 @@ impl Happening {
 
     /// A child that is stopped does not do it.
     const fn can_be_stopped(&self) -> bool {
-        matches!(self, Self::Says(..) | Self::ClosesItsOutput(_) | Self::LeaderEnds { by_itself: true, .. })
+        matches!(
+            self,
+            Self::Says(..)
+                | Self::ClosesItsOutput(_)
+                | Self::TakesTooMuch(_)
+                | Self::LeaderEnds { by_itself: true, .. }
+        )
     }
 }
 
@@ -105,7 +113,7 @@ impl Ord for Due {
     }
 }
 
-/// How much happened, and what the story comes to: two stories with the same digest are the same.
+/// How much happened, and a digest of the moments at which it did: of two stories that differ it is hardly ever the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Story {
     pub(crate) steps: u64,
@@ -211,7 +219,7 @@ impl World {
     /// Whether the run came to its end; if not, somebody died.
     fn live_one_run(&mut self) -> Result<bool, Broken> {
         let mut steps = 0;
-        while !self.office.as_ref().is_some_and(|office| office.desk.is_over()) {
+        while !self.is_over() {
             if self.trouble.crash.is_some_and(|(_, at)| steps == at) {
                 let (crash, _) = self.trouble.crash.take().unwrap_or((Crash::Power, 0));
                 self.story.crashes += 1;
@@ -231,6 +239,13 @@ impl World {
             self.check_interruption()?;
         }
         Ok(true)
+    }
+
+    fn is_over(&self) -> bool {
+        let Some(office) = &self.office else { return false };
+        let desk = &office.desk;
+        let has_nothing_left = desk.waiting() == 0 && office.live.is_empty() && desk.unwritten().len() == 0;
+        desk.is_over() || (self.is(Fault::StallForgottenAtTheEnd) && has_nothing_left)
     }
 
     fn check_interruption(&self) -> Verdict {
@@ -275,7 +290,7 @@ impl World {
             Happening::Mail(mail) => self.mail(mail),
             Happening::DeskWakes => self.desk_wakes(),
             Happening::Actor { query, attempt, told } => self.actor(query, attempt, told),
-            Happening::WriterGoesOn => self.write(),
+            Happening::WriterGoesOn(turn) => self.write(turn),
             Happening::Pause(time) => self.pause(time),
             Happening::Launch { query, attempt } => self.launch(query, attempt)?,
             Happening::Term(child) => self.term(child),
@@ -283,6 +298,7 @@ impl World {
             Happening::Sweep(child) => self.sweep(child),
             Happening::Says(child, text) => self.says(child, text),
             Happening::ClosesItsOutput(child) => self.closes_its_output(child),
+            Happening::TakesTooMuch(child) => self.takes_too_much(child),
             Happening::LeaderEnds { child, exit, .. } => self.leader_ends(child, exit),
             Happening::IsSwept(child) => self.is_swept(child),
             Happening::TreeDies(child) => self.tree_dies(child),
