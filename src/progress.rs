@@ -12,7 +12,7 @@ use provisor_actors::runtime::Job;
 use provisor_core::eta::{self, Eta, Forecast};
 use provisor_core::plan::Logs;
 use provisor_core::roster::Place;
-use provisor_core::tally::{Class, Counts};
+use provisor_core::tally::Counts;
 use provisor_core::{Cause, End, Plan, Query, Tick};
 
 use crate::status;
@@ -117,7 +117,7 @@ impl Progress {
 
     /// Whether an attempt is worth a line beside the bar: it did not end well, and not because the run had to end.
     pub(crate) fn is_remarkable(&self, row: &Row) -> bool {
-        let is_well = Class::of(&row.outcome, self.query(row.query).expect.as_deref()).well;
+        let is_well = row.outcome.is_well(self.query(row.query).expect.as_deref());
         !is_well && !matches!(row.outcome.cause, Cause::Deadline | Cause::Cancelled)
     }
 

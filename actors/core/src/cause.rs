@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::verdict::Judgement;
+use crate::verdict::{Counts, Judgement};
 
 /// Why a started query came to its end. Ordered by weight: the first cause stands, and a heavier one that comes
 /// later only makes the end come faster.
@@ -51,6 +51,10 @@ pub const CAUSE_WORDS: [&str; 13] = [
     UNREAPED,
     LOST,
 ];
+
+/// The words of those that ended only because the run had to: they are run again when it is taken up.
+pub const CUT_SHORT: [&str; 3] = [Cause::Cancelled.word(), Cause::Deadline.word(), LOST];
+
 const NOT_STARTED: &str = "not-started";
 const UNREAPED: &str = "unreaped";
 const LOST: &str = "lost";
@@ -224,6 +228,53 @@ impl Outcome {
     /// Whether it ended by itself or because enough was known: only then its verdict is what it would have been.
     #[must_use]
     pub fn ended_by_itself(&self) -> bool {
-        matches!(self.end, End::Reaped(_)) && matches!(self.cause, Cause::Exited | Cause::Concluded)
+        is_own_end(self.cause_word())
+    }
+
+    /// Whether it ended as its asker hoped, who expects this verdict or none in particular.
+    #[must_use]
+    pub fn is_well(&self, expected: Option<&str>) -> bool {
+        let Judgement { verdict, counts, .. } = &self.judgement;
+        is_well(self.cause_word(), verdict.as_deref(), *counts, expected)
+    }
+}
+
+/// Whether a query with this word of its cause ended as its asker hoped: not by force, and with the verdict that was
+/// expected, or with one that counts as ok.
+pub(crate) fn is_well(cause: &str, verdict: Option<&str>, counts: Counts, expected: Option<&str>) -> bool {
+    let is_as_hoped = |verdict| expected.map_or(counts == Counts::Ok, |expected| verdict == expected);
+    is_own_end(cause) && verdict.is_some_and(is_as_hoped)
+}
+
+fn is_own_end(cause: &str) -> bool {
+    [Cause::Exited.word(), Cause::Concluded.word()].contains(&cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_well_by_the_expected_verdict_or_by_what_it_counts_as_and_never_by_force() {
+        let (yes, no) = (Some("yes"), Some("no"));
+        for (cause, verdict, counts, expected, well) in [
+            ("exited", yes, Counts::Ok, None, true),
+            ("concluded", yes, Counts::Ok, None, true),
+            ("exited", yes, Counts::Open, None, false),
+            ("exited", yes, Counts::Bad, None, false),
+            ("exited", yes, Counts::Bad, yes, true),
+            ("exited", yes, Counts::Ok, no, false),
+            ("exited", None, Counts::Ok, None, false),
+            ("exited", None, Counts::Ok, no, false),
+        ] {
+            assert_eq!(
+                is_well(cause, verdict, counts, expected),
+                well,
+                "{cause} {verdict:?} {counts:?} {expected:?}"
+            );
+        }
+        for cause in CAUSE_WORDS.into_iter().filter(|cause| !["exited", "concluded"].contains(cause)) {
+            assert!(!is_well(cause, yes, Counts::Ok, yes), "{cause}");
+        }
     }
 }

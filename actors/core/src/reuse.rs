@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cause;
 use crate::plan::{Limits, Reuse};
 use crate::verdict::Counts;
 
@@ -67,13 +68,7 @@ impl Past {
     /// Whether it ended as one hopes who expects this: what was hoped for then does not matter.
     #[must_use]
     pub fn is_well(&self, expected: Option<&str>) -> bool {
-        let ended_by_itself = matches!(&*self.cause, "exited" | "concluded");
-        let as_hoped = match (&self.verdict, expected) {
-            (None, _) => false,
-            (Some(verdict), Some(expected)) => **verdict == *expected,
-            (Some(_), None) => self.counts == Counts::Ok,
-        };
-        ended_by_itself && as_hoped
+        cause::is_well(&self.cause, self.verdict.as_deref(), self.counts, expected)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cause::Outcome;
+use crate::cause::{CUT_SHORT, Outcome};
 
 /// What a finished query is counted as: its cause's word and its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,8 +22,8 @@ impl Class {
     /// What an outcome is counted as, where this verdict (or none in particular) was expected.
     #[must_use]
     pub fn of(outcome: &Outcome, expected: Option<&str>) -> Self {
-        let well = outcome.ended_by_itself() && outcome.judgement.is_well(expected);
-        Self { cause: outcome.cause_word().into(), verdict: outcome.judgement.verdict.clone(), well }
+        let (cause, verdict) = (outcome.cause_word().into(), outcome.judgement.verdict.clone());
+        Self { cause, verdict, well: outcome.is_well(expected) }
     }
 }
 
@@ -79,7 +79,7 @@ impl Counts {
     /// Done only in so far as the run had to end: they are run again when it is taken up.
     #[must_use]
     pub fn cut_short(&self) -> usize {
-        let cut = |class: &Class| matches!(&*class.cause, "cancelled" | "deadline" | "lost");
+        let cut = |class: &Class| CUT_SHORT.contains(&&*class.cause);
         self.classes.iter().filter(|(class, _)| cut(class)).map(|(_, n)| n).sum()
     }
 

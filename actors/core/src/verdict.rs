@@ -96,18 +96,6 @@ pub struct Judgement {
     pub omitted_notes: u64,
 }
 
-impl Judgement {
-    /// Whether this is as good as its asker hoped: the expected verdict, or one that counts as ok.
-    #[must_use]
-    pub fn is_well(&self, expected: Option<&str>) -> bool {
-        match (&self.verdict, expected) {
-            (None, _) => false,
-            (Some(word), Some(expected)) => **word == *expected,
-            (Some(_), None) => self.counts == Counts::Ok,
-        }
-    }
-}
-
 /// The one word for many results that are not all the same.
 const MIXED: &str = "mixed";
 

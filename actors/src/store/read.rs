@@ -106,7 +106,7 @@ impl Standing {
     /// Whether it ended as its asker hoped.
     #[must_use]
     pub fn is_well(&self) -> bool {
-        self.outcome.ended_by_itself() && self.outcome.judgement.is_well(self.expected.as_deref())
+        self.outcome.is_well(self.expected.as_deref())
     }
 }
 

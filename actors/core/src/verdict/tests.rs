@@ -68,7 +68,6 @@ fn no_verdict_is_bad_and_a_stopping_line_is_shown() {
     let judgement = judge(vec![stop], None, "ready\n", Cause::Concluded, Exit::Signal(15));
     assert_eq!((verdict(&judgement), judgement.counts), (None, Counts::Bad));
     assert_eq!(judgement.line.as_deref(), Some("ready"));
-    assert!(!judgement.is_well(None));
     assert_eq!(judge(vec![], None, "x\n", Cause::Exited, Exit::Code(0)).verdict, None);
 }
 
