@@ -103,8 +103,8 @@ struct End {
 impl End {
     /// An interruption may leave a row for every query, and yet there is something to take up.
     fn is_complete(&self) -> bool {
-        let Ending { stopped, exhausted, .. } = &self.ending;
-        self.counts.left() == 0 && stopped.is_none() && exhausted.is_none() && self.ending.failure.is_none()
+        let Ending { stopped, unfinished, exhausted, failure, .. } = &self.ending;
+        *unfinished == 0 && stopped.is_none() && exhausted.is_none() && failure.is_none()
     }
 }
 
@@ -266,7 +266,7 @@ fn explain(end: &End, lost: Option<&Lost>, args: &RunArgs) {
     match &ending.failure {
         Some(RunFailure::Results(_)) => {}
         Some(failure) => tell(&format!("error: {}; run it again to go on", failure_words(failure))),
-        None if counts.left() > 0 || ending.stopped.is_some() => {
+        None if ending.unfinished > 0 || ending.stopped.is_some() => {
             let why = match ending.stopped {
                 Some(Cause::Deadline) => "the deadline was reached",
                 Some(_) => "interrupted",
@@ -276,7 +276,7 @@ fn explain(end: &End, lost: Option<&Lost>, args: &RunArgs) {
                 Some(text) => format!("nothing could be started for minutes: {text}"),
                 None => why.into(),
             };
-            let left = words::queries(counts.left() + counts.cut_short());
+            let left = words::queries(ending.unfinished + counts.cut_short());
             let spec = args.spec.spec.display();
             let output = args.output.as_ref().map(|dir| format!(" -o {}", dir.display())).unwrap_or_default();
             tell(&format!("{why}; {left} left to run: `provisor run {spec}{output}` goes on"));

@@ -41,8 +41,6 @@ pub struct Report {
     pub query: Place,
     /// Which attempt.
     pub attempt: u32,
-    /// Counted from 0 without a gap in each attempt.
-    pub seq: u32,
     /// On the run's clock.
     pub at: Tick,
     /// Microseconds since 1970 on the wall clock, for people.

@@ -51,7 +51,6 @@ pub struct ProcessActor {
     log_is_closed: bool,
     machine: Process<Reader>,
     around: Surroundings,
-    seq: u32,
     since: Tick,
     child: Option<Box<dyn Child>>,
     /// Whether the child has left: then its output waits for nobody who only hears it.
@@ -81,7 +80,6 @@ impl ProcessActor {
             log_is_closed: false,
             machine,
             around,
-            seq: 0,
             since: Tick::ZERO,
             child: None,
             gone: watch::Sender::new(false),
@@ -212,13 +210,11 @@ impl ProcessActor {
         let report = Report {
             query: self.query,
             attempt: self.attempt,
-            seq: self.seq,
             at: self.around.clock.now(),
             unix_us: unix_micros(),
             log_is_whole: self.log.is_whole(self.mixed),
             fact,
         };
-        self.seq += 1;
         self.around.reports.do_send(report);
     }
 

@@ -368,17 +368,13 @@ impl actix::Handler<Report> for Tap {
 }
 
 #[tokio::test]
-async fn the_reports_of_an_attempt_have_no_gaps_and_end_once() {
+async fn the_reports_of_an_attempt_are_heard_in_their_order_and_end_once() {
     let reports = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&reports);
     tokio::task::LocalSet::new().run_until(life_of_one(kept)).await;
     let reports = reports.lock().expect("unpoisoned");
-    let numbers: Vec<_> = reports.iter().map(|report| report.seq).collect();
-    assert_eq!(numbers, (0..u32::try_from(numbers.len()).expect("a few")).collect::<Vec<_>>());
-    assert!(matches!(reports.first().map(|report| &report.fact), Some(Fact::Started)));
-    let last = |report: &&Report| matches!(report.fact, Fact::Finished(_));
-    assert_eq!(reports.iter().filter(last).count(), 1);
-    assert!(reports.last().is_some_and(|report| last(&report)));
+    let facts: Vec<_> = reports.iter().map(|report| &report.fact).collect();
+    assert!(matches!(facts[..], [Fact::Started, Fact::Left, Fact::Finished(_)]), "{facts:?}");
 }
 
 /// A query from `Begin` until its actor is no more.
