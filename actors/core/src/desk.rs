@@ -126,7 +126,7 @@ impl Desk {
     }
 
     /// The rows that are not known to be on the disk, in the order in which they were sent there. They are no more than
-    /// what ran while the disk took none.
+    /// the roster lets wait for the disk, and those of what ran besides.
     pub fn unwritten(&self) -> impl ExactSizeIterator<Item = &Arc<Row>> {
         self.unwritten.iter()
     }
@@ -153,7 +153,7 @@ impl Desk {
                 }
             }
             Event::Down { query, attempt, how } => {
-                let is_lost = !self.has_left(query, attempt)
+                let is_lost = !self.see_off(query, attempt)
                     && self.live.get(&query).is_some_and(|live| live.attempt == attempt);
                 // This one never told its own last fact.
                 if is_lost {
@@ -177,8 +177,8 @@ impl Desk {
         }
     }
 
-    /// Whether an attempt that is down has told its last fact before.
-    fn has_left(&mut self, query: Place, attempt: u32) -> bool {
+    /// An attempt is down and is waited for no more. Whether it has told its last fact before.
+    fn see_off(&mut self, query: Place, attempt: u32) -> bool {
         let Entry::Occupied(mut leaving) = self.leaving.entry((query, attempt)) else { return false };
         *leaving.get_mut() -= 1;
         if *leaving.get() == 0 {

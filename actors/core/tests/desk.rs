@@ -1,5 +1,5 @@
 //! The desk, told by hand: what is written before what is counted, and what happens when the disk takes nothing.
-//! Whatever order the world may find is in `simulation.rs`.
+//! Whatever order the world may find is in `simulation/`.
 
 use std::path::Path;
 use std::sync::Arc;
