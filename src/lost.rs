@@ -2,9 +2,10 @@
 //! that is known is thrown away without a word.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use provisor_actors::messages::{Ending, Failure};
-use provisor_actors::store::Store;
+use provisor_actors::store::{Row, Store};
 
 use crate::view::{self, tell, tell_rendered, words};
 
@@ -56,31 +57,120 @@ impl Lost {
 /// Ends the run in the store; `complete`: it left nothing undone of what it was asked. `is_read`: whether somebody takes what
 /// goes to standard output.
 pub(crate) fn conclude(store: &mut Store, ending: &Ending, complete: bool, is_read: bool) -> Option<Lost> {
-    let why = match &ending.failure {
+    let (why, unwritten) = match &ending.failure {
         // After a failed write the store is not touched again; what is durable stays so.
-        Some(Failure::Results(text)) => text.to_string(),
-        _ => store.end(complete).err()?.to_string(),
+        Some(Failure::Results(text)) => (text.to_string(), &ending.unwritten[..]),
+        // Something else came first: there may have been no room either, and there may be some now.
+        _ => match store.commit_missing(&ending.unwritten) {
+            Err(error) => (error.to_string(), &ending.unwritten[..]),
+            Ok(()) => (store.end(complete).err()?.to_string(), &[][..]),
+        },
     };
-    if ending.unwritten.iter().all(|row| !row.last) && !store.is_gone() {
-        return Some(Lost { why, found: Found::None });
-    }
-    // Where there is no room there is none for another file either.
-    let rescue = if store.has_failed() { store.rescue(&ending.unwritten).ok() } else { None };
-    let found = match rescue {
-        Some(path) => Found::Rescued(path),
-        None => print(store, ending, is_read),
+    let found = if unwritten.iter().any(|row| row.last) || store.is_gone() {
+        save(store, unwritten, is_read)
+    } else {
+        Found::None
     };
     Some(Lost { why, found })
 }
 
+/// Into a file of their own. Where there is no room there is none for another file either: then they are printed.
+fn save(store: &Store, rows: &[Arc<Row>], is_read: bool) -> Found {
+    match store.has_failed().then(|| store.rescue(rows)) {
+        Some(Ok(path)) => Found::Rescued(path),
+        _ => print(store, rows, is_read),
+    }
+}
+
 /// The last resort: standard output, and where that takes nothing, standard error.
-fn print(store: &Store, ending: &Ending, is_read: bool) -> Found {
+fn print(store: &Store, rows: &[Arc<Row>], is_read: bool) -> Found {
     let mut text = Vec::new();
     // Into memory nothing fails.
-    let rows = store.write_lost(&ending.unwritten, &mut text).unwrap_or_default();
+    let rows = store.write_lost(rows, &mut text).unwrap_or_default();
     if !is_read || view::print_all(&text).is_err() {
         tell(&format!("{}, as standard output takes nothing:", words::rows(rows)));
         tell_rendered(String::from_utf8_lossy(&text).trim_end());
     }
     Found::Printed(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use provisor_actors::store::{Fate, Opening};
+    use provisor_core::Outcome;
+    use provisor_core::reuse::Fingerprint;
+
+    use super::*;
+
+    /// A run of one query on its way, in a folder that goes with it.
+    struct Run(PathBuf, Store);
+
+    impl Run {
+        fn begin(name: &str) -> Self {
+            let dir = std::env::temp_dir().join(format!("provisor-lost-{name}-{}", std::process::id()));
+            fs::create_dir_all(&dir).expect("made");
+            let around = provisor_config::Surroundings::of("job.ron".as_ref()).expect("a folder");
+            let spec = r#"Job(name: "job", commands: [(id: "a", run: ["true"])])"#;
+            let plan = provisor_config::parse(spec, "job.ron".as_ref(), &around).expect("valid").plan;
+            let mut store = Store::open(&dir, "job").expect("a database");
+            let print = Fingerprint([1; 32]);
+            let opening =
+                Opening { plan: plan.into(), prints: vec![(print, print)], past: &[], fates: &[Fate::Run] };
+            store.begin(opening).expect("it begins");
+            Self(dir, store)
+        }
+    }
+
+    impl Drop for Run {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// The guardian died while this row found no room.
+    fn ending() -> Ending {
+        let row = Row {
+            query: 0,
+            attempt: 1,
+            last: true,
+            outcome: Outcome::lost("made up".into()),
+            started_us: None,
+            log: None,
+            log_is_whole: false,
+            containment: "sweep".into(),
+        };
+        Ending {
+            stopped: None,
+            unfinished: 0,
+            unwritten: vec![Arc::new(row)],
+            missed_events: 0,
+            exhausted: None,
+            failure: Some(Failure::Guardian),
+        }
+    }
+
+    #[test]
+    fn rows_that_were_kept_are_written_at_the_end_whatever_ended_the_run() {
+        let mut run = Run::begin("written");
+        assert!(conclude(&mut run.1, &ending(), false, true).is_none());
+        assert_eq!(run.1.standing().expect("read").len(), 1);
+        // Of this one nobody has heard that it is there.
+        assert!(conclude(&mut run.1, &ending(), false, true).is_none());
+    }
+
+    #[test]
+    fn rows_that_were_kept_and_cannot_be_written_are_rescued_and_it_says_why() {
+        let mut run = Run::begin("rescued");
+        // The first error comes before the guardian's end, and the end is all that is told.
+        fs::rename(run.0.join("provisor.db"), run.0.join("taken")).expect("moved");
+        assert!(run.1.commit(&[]).is_err());
+        fs::rename(run.0.join("taken"), run.0.join("provisor.db")).expect("moved back");
+        let lost = conclude(&mut run.1, &ending(), false, true).expect("they are lost");
+        assert!(lost.why.contains("was removed or replaced"), "{}", lost.why);
+        assert!(matches!(lost.found, Found::Rescued(_)), "{lost:?}");
+        let rescued = fs::read_to_string(run.0.join("rescue-1.csv")).expect("a file");
+        assert!(rescued.lines().nth(1).is_some_and(|line| line.starts_with("a,lost,")), "{rescued}");
+    }
 }

@@ -102,6 +102,27 @@ fn on_a_disk_of_a_mebibyte_nothing_that_is_known_is_lost_and_the_next_run_goes_o
 }
 
 #[test]
+fn a_guardian_that_dies_while_there_is_no_room_costs_no_row() {
+    let desk = Desk::new("full-guardian");
+    job(&desk);
+    let script = "mkdir out; disk 1m out; begin first -q; stalled first; kill -KILL $(cat /proc/$pid/task/$pid/children);
+        over first; cp ran first.ran";
+    if with_disks(&desk, &format!("{RUNS}{script}")).is_none() {
+        return;
+    }
+    let (err, out) = (desk.read("first.err"), desk.read("first.out"));
+    assert!(err.contains("the guardian process died"), "{err}");
+    let printed = if out.starts_with("query,") { rows(&out) } else { BTreeMap::new() };
+    // Where there is room for the rows there may be none for what follows them.
+    let code = if printed.is_empty() && !err.contains("error: no room") { "70" } else { "4" };
+    assert!([code, "4"].contains(&desk.read("first.code").trim()), "{err}");
+    let kept = rows(&desk.read("first.csv"));
+    let known: BTreeSet<_> = kept.keys().chain(printed.keys()).cloned().collect();
+    let first = ran(&desk, "first.ran");
+    assert!(first.is_subset(&known), "lost: {:?}", first.difference(&known));
+}
+
+#[test]
 fn a_run_that_finds_room_again_goes_on_and_ends_well() {
     let desk = Desk::new("room");
     job(&desk);

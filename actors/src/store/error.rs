@@ -91,10 +91,12 @@ pub enum StoreError {
         source: io::Error,
     },
     /// An earlier error left it in doubt what is on the disk.
-    #[error("nothing more is written to {path} after an earlier error: run again")]
+    #[error("nothing more is written to {path} after an earlier error ({first}): run again")]
     GaveUp {
         /// The database.
         path: PathBuf,
+        /// That error.
+        first: Box<str>,
     },
     /// A bug: nothing is written before a run has begun.
     #[error("no run has begun in {path}: this is a bug in provisor")]

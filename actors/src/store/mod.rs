@@ -53,8 +53,8 @@ pub struct Store {
     dir: Arc<Folder>,
     files: Files,
     current: Option<Current>,
-    /// After an error it is in doubt what is on the disk.
-    failed: bool,
+    /// The error after which it is in doubt what is on the disk.
+    failed: Option<Box<str>>,
 }
 
 /// The run that is going on.
@@ -81,7 +81,7 @@ impl Store {
     pub fn open_in(dir: &Arc<Folder>, job: &str) -> Result<Self, StoreError> {
         let (conn, files) = schema::open(dir, job)?;
         let reader = Reader { conn, path: files.path.clone() };
-        Ok(Self { reader, dir: Arc::clone(dir), files, current: None, failed: false })
+        Ok(Self { reader, dir: Arc::clone(dir), files, current: None, failed: None })
     }
 
     /// Opens the results in a run directory for reading, whether or not a run is writing them.
@@ -92,7 +92,7 @@ impl Store {
     /// Whether something failed after which nothing more is written.
     #[must_use]
     pub const fn has_failed(&self) -> bool {
-        self.failed
+        self.failed.is_some()
     }
 
     /// The reading side.
@@ -146,6 +146,19 @@ impl Store {
     /// room; see [`catch_up`](Self::catch_up).
     pub fn commit(&mut self, rows: &[Row]) -> Result<(), StoreError> {
         self.commit_all(rows)
+    }
+
+    /// The same for those of these rows that are not there yet: of some nobody may have heard that they are.
+    pub fn commit_missing(&mut self, rows: &[Arc<Row>]) -> Result<(), StoreError> {
+        let (Some(current), false) = (&self.current, rows.is_empty()) else { return Ok(()) };
+        // The rows of a query come in the order of its attempts.
+        let there = self.reader.attempts_before()?;
+        let is_there = |row: &Row| {
+            let query = current.plan.queries.get(row.query as usize);
+            query.and_then(|query| there.get(&*query.id)).is_some_and(|last| *last >= row.attempt)
+        };
+        let missing: Vec<_> = rows.iter().filter(|row| !is_there(row)).cloned().collect();
+        if missing.is_empty() { Ok(()) } else { self.commit_all(&missing) }
     }
 
     fn commit_all<R: Borrow<Row>>(&mut self, rows: &[R]) -> Result<(), StoreError> {
@@ -208,15 +221,17 @@ impl Store {
 
     fn write<T>(&mut self, what: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let path = &self.reader.path;
-        if self.failed {
-            return Err(StoreError::GaveUp { path: path.clone() });
+        if let Some(first) = &self.failed {
+            return Err(StoreError::GaveUp { path: path.clone(), first: first.clone() });
         }
         let done = match self.files.are_there(&self.dir) {
             true => what(self).map_err(|error| self.weigh(error)),
             false => Err(StoreError::Gone { path: path.clone() }),
         };
-        self.failed = done.as_ref().is_err_and(|error| !error.may_be_tried_again());
-        if self.failed {
+        if let Err(error) = &done
+            && !error.may_be_tried_again()
+        {
+            self.failed = Some(error.to_string().into());
             schema::leave_as_it_is(&self.reader.conn);
         }
         done
