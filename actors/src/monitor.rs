@@ -64,7 +64,8 @@ impl<F: FnOnce(Reason)> Drop for Obituary<F> {
     }
 }
 
-fn text_of(panic: &(dyn Any + Send)) -> Arc<str> {
+/// What a panic said.
+pub(crate) fn text_of(panic: &(dyn Any + Send)) -> Arc<str> {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("a panic without a text")

@@ -5,6 +5,7 @@
 //! fails is never tried again. It holds no more than what was sent to it, and decides nothing about what is run.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -17,6 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::logs::Logs;
 use crate::messages::{Durable, Resumed, Stalled, Write, WriteFailed};
+use crate::monitor::text_of;
 use crate::row::{Commit, Refusal, Row};
 
 /// Rows in one transaction at most: a bound on memory and on how long a commit may take.
@@ -125,14 +127,28 @@ struct Clerk<S> {
 }
 
 impl<S: Commit> Clerk<S> {
+    /// A panic costs no row: the store comes back all the same, and with it what the rows are printed by.
     fn serve(mut self) -> S {
-        while self.gather() {
-            if let Err(Refusal::Final(text)) = self.put_all() {
-                self.tell(Ack::Failed(text));
-                break;
-            }
+        let written = catch_unwind(AssertUnwindSafe(|| self.write()));
+        let failed = written.unwrap_or_else(|panic| {
+            let panic = text_of(&*panic);
+            Err(format!("the thread that writes the results panicked ({panic}): this is a bug in provisor")
+                .into())
+        });
+        if let Err(text) = failed {
+            self.tell(Ack::Failed(text));
         }
         self.store
+    }
+
+    /// Until nothing more comes, or nothing more can be written.
+    fn write(&mut self) -> Result<(), Arc<str>> {
+        while self.gather() {
+            if let Err(Refusal::Final(text)) = self.put_all() {
+                return Err(text);
+            }
+        }
+        Ok(())
     }
 
     /// Nobody may listen any more: what is there is written all the same.
@@ -241,7 +257,7 @@ impl StreamHandler<Ack> for ResultWriter {
         self.hearer.tell(ack);
     }
 
-    /// The thread is gone while rows may still come: after a failure that was told already, or by a panic.
+    /// The thread is gone while rows may still come: after a failure that was told already, or nobody knows why.
     fn finished(&mut self, _: &mut Self::Context) {
         if self.has_failed {
             return;

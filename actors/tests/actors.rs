@@ -340,7 +340,9 @@ async fn a_thread_that_dies_hangs_nothing() {
     let theatre = Theatre::new(|_| Ok(Script::print("hello\n")));
     let runtime = Runtime::start(job(plan(5, 2)), ports(&theatre, &ledger)).await.expect("it starts");
     let counts = runtime.handle().counts();
-    assert!(runtime.join().await.is_err(), "the store is lost with its thread");
+    let (ending, _) = runtime.join().await.expect("the store comes back");
+    assert!(matches!(&ending.failure, Some(Failure::Results(why)) if why.contains("injected")), "{ending:?}");
+    assert!(!ending.unwritten.is_empty(), "no row is dropped");
     assert_eq!((counts.borrow().done, theatre.alive.load(Ordering::SeqCst)), (0, 0));
     // The thread that writes the logs: only they are missing.
     let ledger = Ledger::default();
