@@ -98,6 +98,14 @@ pub struct Note(pub Change);
 #[rtype(result = "()")]
 pub struct Write(pub Arc<Row>);
 
+/// ResultWriter -> Supervisor: these logs, of rows that it has not yet put on the disk, are not whole.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct LogsBroken {
+    /// Their names.
+    pub logs: Vec<Arc<str>>,
+}
+
 /// ResultWriter -> Supervisor: so many further rows are on the disk, in the order in which they were written.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]

@@ -13,11 +13,10 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Recipient, StreamHandler};
 use futures_util::stream::poll_fn;
-use provisor_core::Outcome;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::logs::Logs;
-use crate::messages::{Durable, Resumed, Stalled, Write, WriteFailed};
+use crate::messages::{Durable, LogsBroken, Resumed, Stalled, Write, WriteFailed};
 use crate::monitor::text_of;
 use crate::row::{Commit, Refusal, Row};
 
@@ -32,6 +31,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the thread tells.
 enum Ack {
+    LogsBroken(Vec<Arc<str>>),
     Durable(usize),
     Stalled(Arc<str>),
     Resumed,
@@ -40,6 +40,7 @@ enum Ack {
 
 /// Who hears how it stands with the rows.
 pub struct Hearer {
+    broken: Recipient<LogsBroken>,
     durable: Recipient<Durable>,
     stalled: Recipient<Stalled>,
     resumed: Recipient<Resumed>,
@@ -51,12 +52,14 @@ impl Hearer {
     pub fn new<A>(actor: &Addr<A>) -> Self
     where
         A: Actor<Context = Context<A>>
+            + Handler<LogsBroken>
             + Handler<Durable>
             + Handler<Stalled>
             + Handler<Resumed>
             + Handler<WriteFailed>,
     {
         Self {
+            broken: actor.clone().recipient(),
             durable: actor.clone().recipient(),
             stalled: actor.clone().recipient(),
             resumed: actor.clone().recipient(),
@@ -66,6 +69,7 @@ impl Hearer {
 
     fn tell(&self, ack: Ack) {
         match ack {
+            Ack::LogsBroken(logs) => self.broken.do_send(LogsBroken { logs }),
             Ack::Durable(rows) => self.durable.do_send(Durable { rows }),
             Ack::Stalled(text) => self.stalled.do_send(Stalled { text }),
             Ack::Resumed => self.resumed.do_send(Resumed),
@@ -84,7 +88,8 @@ pub struct ResultWriter {
 }
 
 impl ResultWriter {
-    /// A writer that commits to `store` on a new thread; the thread gives the store back when the writer is gone.
+    /// A writer that commits to `store` on a new thread; the thread gives the store back, with what it
+    /// knows of the logs, when the writer is gone.
     ///
     /// # Errors
     /// If the system gives no thread.
@@ -92,7 +97,7 @@ impl ResultWriter {
         store: S,
         logs: Logs,
         hearer: Hearer,
-    ) -> std::io::Result<(Self, JoinHandle<S>)> {
+    ) -> std::io::Result<(Self, JoinHandle<Left<S>>)> {
         let (rows, inbox) = channel();
         let (outbox, acks) = unbounded_channel();
         let clerk = Clerk {
@@ -110,6 +115,14 @@ impl ResultWriter {
     }
 }
 
+/// What the thread leaves.
+pub struct Left<S> {
+    /// Where the rows went.
+    pub store: S,
+    /// Logs that are not whole, whether or not the rows that name them were written.
+    pub broken: HashSet<Arc<str>>,
+}
+
 /// The thread's side.
 struct Clerk<S> {
     store: S,
@@ -118,7 +131,7 @@ struct Clerk<S> {
     outbox: UnboundedSender<Ack>,
     /// Rows that are not durable, in their order.
     rows: Vec<Arc<Row>>,
-    /// Logs that are not whole, of rows that may be on their way.
+    /// Logs that are not whole.
     broken: HashSet<Arc<str>>,
     /// Unless its group was full.
     last_commit: Option<Instant>,
@@ -128,7 +141,7 @@ struct Clerk<S> {
 
 impl<S: Commit> Clerk<S> {
     /// A panic costs no row: the store comes back all the same, and with it what the rows are printed by.
-    fn serve(mut self) -> S {
+    fn serve(mut self) -> Left<S> {
         let written = catch_unwind(AssertUnwindSafe(|| self.write()));
         let failed = written.unwrap_or_else(|panic| {
             let panic = text_of(&*panic);
@@ -138,7 +151,11 @@ impl<S: Commit> Clerk<S> {
         if let Err(text) = failed {
             self.tell(Ack::Failed(text));
         }
-        self.store
+        // Whoever prints the rows that still come and are written nowhere wants to know of their logs.
+        let known = self.rows.len();
+        self.rows.extend(self.inbox.iter());
+        self.look_at_logs(known);
+        Left { store: self.store, broken: self.broken }
     }
 
     /// Until nothing more comes, or nothing more can be written.
@@ -163,6 +180,7 @@ impl<S: Commit> Clerk<S> {
             true => self.inbox.recv_timeout(TRY_AGAIN),
             false => self.inbox.recv().map_err(RecvTimeoutError::from),
         };
+        let known = self.rows.len();
         match first {
             Ok(row) => self.rows.push(row),
             // It is time to try again what is there.
@@ -175,14 +193,25 @@ impl<S: Commit> Clerk<S> {
             let Ok(row) = self.inbox.try_recv() else { break };
             self.rows.push(row);
         }
-        // A durable row must never name a log that is still on its way to the file, nor call one whole that is not.
+        self.look_at_logs(known);
+        true
+    }
+
+    /// A durable row must never name a log that is still on its way to the file, nor call one whole that is not. Those
+    /// before `known` were looked at.
+    fn look_at_logs(&mut self, known: usize) {
         self.broken.extend(self.logs.barrier());
-        for row in &mut self.rows {
-            if row.log.as_ref().is_some_and(|log| self.broken.remove(log)) {
-                mark_log(Arc::make_mut(row));
+        let mut broken = Vec::new();
+        for row in &mut self.rows[known..] {
+            if let Some(log) = row.log.clone().filter(|log| self.broken.contains(log)) {
+                Arc::make_mut(row).doubt_log();
+                broken.push(log);
             }
         }
-        true
+        // Before anything else is told of these rows.
+        if !broken.is_empty() {
+            self.tell(Ack::LogsBroken(broken));
+        }
     }
 
     /// Puts on the disk all that is there, and keeps what finds no room.
@@ -216,20 +245,6 @@ impl<S: Commit> Clerk<S> {
         }
         Ok(())
     }
-}
-
-/// What is said of a query whose log could not be written.
-const LOG_IS_INCOMPLETE: &str = "its log could not be written and is incomplete";
-
-/// Beside what is said of it anyway, which would not be seen otherwise.
-fn mark_log(row: &mut Row) {
-    row.log_is_whole = false;
-    let Outcome { evidence, judgement, .. } = &mut row.outcome;
-    let before = evidence.take().or_else(|| judgement.line.clone());
-    *evidence = Some(match before {
-        Some(before) => format!("{before}; {LOG_IS_INCOMPLETE}").into(),
-        None => LOG_IS_INCOMPLETE.into(),
-    });
 }
 
 impl Actor for ResultWriter {

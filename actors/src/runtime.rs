@@ -23,7 +23,7 @@ use crate::logs::{Logs, OpenLog, Tee};
 use crate::messages::{Down, Drain, Ending, Event, GuardianDied, Interrupt, Open, Reason, Subject};
 use crate::monitor::{run_monitored, start_monitored};
 use crate::os::{Launch, LocalFuture};
-use crate::result_writer::{Hearer, ResultWriter};
+use crate::result_writer::{Hearer, Left, ResultWriter};
 use crate::row::Commit;
 use crate::supervisor::{Office, Supervisor};
 
@@ -222,26 +222,31 @@ fn live<S: Commit + 'static>(
         }
     };
     let actors = tokio::task::LocalSet::new();
-    let (ending, threads) = actors.block_on(&runtime, run(job, judges, ports, hand_out))?;
+    let (mut ending, threads) = actors.block_on(&runtime, run(job, judges, ports, hand_out))?;
     // Dropping the actors lets go of the store and of the logs, and their threads end.
     drop(actors);
     drop(runtime);
-    let store = threads.join();
+    let Left { store, broken } = threads.join()?;
+    for row in &mut ending.unwritten {
+        if row.log.as_ref().is_some_and(|log| broken.contains(log)) {
+            Arc::make_mut(row).doubt_log();
+        }
+    }
     let _ = over.send(ending);
-    store
+    Some(store)
 }
 
 /// The threads beside the actors'.
 struct Threads<S> {
-    store: JoinHandle<S>,
+    store: JoinHandle<Left<S>>,
     logs: JoinHandle<()>,
 }
 
 impl<S> Threads<S> {
-    fn join(self) -> Option<S> {
-        let store = self.store.join().ok();
+    fn join(self) -> Option<Left<S>> {
+        let left = self.store.join().ok();
         let _ = self.logs.join();
-        store
+        left
     }
 }
 

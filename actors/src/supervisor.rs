@@ -22,8 +22,8 @@ use crate::counter::Counter;
 use crate::logs::{LogSpec, Logs};
 use crate::messages;
 use crate::messages::{
-    Abort, Begin, Down, Drain, Durable, Ending, GuardianDied, Interrupt, Note, Open, Reason, Report, Resumed,
-    Stalled, Subject, Write, WriteFailed,
+    Abort, Begin, Down, Drain, Durable, Ending, GuardianDied, Interrupt, LogsBroken, Note, Open, Reason,
+    Report, Resumed, Stalled, Subject, Write, WriteFailed,
 };
 use crate::monitor::start_monitored;
 use crate::os::{Launch, LaunchRequest};
@@ -234,6 +234,14 @@ impl Handler<Down> for Supervisor {
             Subject::ResultWriter => Event::WriteFailed(bug(how)),
         };
         self.feed(event, ctx);
+    }
+}
+
+impl Handler<LogsBroken> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, LogsBroken { logs }: LogsBroken, ctx: &mut Self::Context) {
+        self.feed(Event::LogsBroken { logs }, ctx);
     }
 }
 

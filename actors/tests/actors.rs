@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use provisor_actors::clock::RunClock;
 use provisor_actors::logs::{LogSpec, Logs};
-use provisor_actors::messages::{Begin, Event, Failure, Reason, Report};
+use provisor_actors::messages::{Begin, Event, Reason, Report};
 use provisor_actors::monitor::start_monitored;
 use provisor_actors::os::{LaunchError, LaunchRequest, Transience, TreeLimits};
 use provisor_actors::process::{ProcessActor, Surroundings};
@@ -106,71 +106,6 @@ async fn a_query_counts_as_done_only_when_its_row_is_durable_but_its_slot_is_fre
     }
     counts.wait_for(|counts| counts.done == 3).await.expect("the counter lives");
     let _ = runtime.join().await.expect("it ends");
-}
-
-#[tokio::test]
-async fn a_store_that_fails_stops_the_run_and_counts_nothing() {
-    let ledger = Ledger {
-        before: Some(Arc::new(|| Err(Refusal::Final("the disk is broken".into())))),
-        ..Ledger::default()
-    };
-    let theatre = Theatre::new(|request| {
-        Ok(if place(request) == 0 { Script::print("a\n") } else { Script::of(vec![Step::Hang]) })
-    });
-    let runtime = Runtime::start(job(plan(9, 2)), ports(&theatre, &ledger)).await.expect("it starts");
-    let counts = runtime.handle().counts();
-    let (ending, _) = runtime.join().await.expect("it ends");
-    assert_eq!(ending.failure, Some(Failure::Results("the disk is broken".into())));
-    assert_eq!(counts.borrow().done, 0);
-    assert_eq!(theatre.alive.load(Ordering::SeqCst), 0, "what ran was ended");
-}
-
-/// A ledger that finds no room so often, and then does.
-fn without_room(times: usize) -> Ledger {
-    let left = AtomicUsize::new(times);
-    let refuse = move || match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)) {
-        Ok(_) => Err(Refusal::NoRoom("the disk is full".into())),
-        Err(_) => Ok(()),
-    };
-    Ledger { before: Some(Arc::new(refuse)), ..Ledger::default() }
-}
-
-#[tokio::test]
-async fn rows_that_find_no_room_are_kept_and_the_run_goes_on_when_there_is_some() {
-    let (theatre, ledger) = (Theatre::new(|_| Ok(Script::print("a\n"))), without_room(2));
-    let (told, mut news) = mpsc::channel(1000);
-    let ports = Ports { events: Some(told), ..ports(&theatre, &ledger) };
-    let runtime = Runtime::start(job(plan(9, 2)), ports).await.expect("it starts");
-    let (ending, _) = runtime.join().await.expect("it ends");
-    assert_eq!((ending.failure, ending.unwritten.len(), ending.unfinished), (None, 0, 0));
-    let mut places: Vec<_> = rows(&ledger).iter().map(|row| row.query).collect();
-    places.sort_unstable();
-    assert_eq!(places, (0..9).collect::<Vec<_>>(), "each once");
-    let (mut stalls, mut begun_meanwhile, mut is_stalled) = (0, 0, false);
-    while let Ok(event) = news.try_recv() {
-        match event {
-            Event::Stalled { .. } => (stalls, is_stalled) = (stalls + 1, true),
-            Event::Resumed => is_stalled = false,
-            Event::Started { .. } => begun_meanwhile += usize::from(is_stalled),
-            _ => {}
-        }
-    }
-    assert_eq!((stalls, is_stalled), (1, false), "told once, and when it was over");
-    assert!(begun_meanwhile <= 2, "{begun_meanwhile} started without room, beyond what was on its way");
-}
-
-#[tokio::test]
-async fn whoever_interrupts_a_run_without_room_gets_the_rows_that_are_not_on_the_disk() {
-    let (theatre, ledger) = (Theatre::new(|_| Ok(Script::print("a\n"))), without_room(usize::MAX));
-    let (told, mut news) = mpsc::channel(1000);
-    let ports = Ports { events: Some(told), ..ports(&theatre, &ledger) };
-    let runtime = Runtime::start(job(plan(9, 2)), ports).await.expect("it starts");
-    while !matches!(news.recv().await.expect("it stalls"), Event::Stalled { .. }) {}
-    runtime.handle().interrupt(Cause::Cancelled, false);
-    let (ending, _) = runtime.join().await.expect("it ends");
-    assert_eq!(ending.failure, Some(Failure::Results("the disk is full".into())));
-    assert!(!ending.unwritten.is_empty() && ending.unwritten.len() + ending.unfinished == 9, "{ending:?}");
-    assert!(rows(&ledger).is_empty());
 }
 
 #[tokio::test]
@@ -331,27 +266,6 @@ async fn a_thousand_queries_keep_their_slots_and_their_rows() {
     places.sort_unstable();
     assert_eq!(places, (0..1000).collect::<Vec<_>>());
     assert!(theatre.most.load(Ordering::SeqCst) <= 50);
-}
-
-#[tokio::test]
-async fn a_thread_that_dies_hangs_nothing() {
-    // The thread that writes the results: the run ends and says so.
-    let ledger = Ledger { before: Some(Arc::new(|| panic!("injected"))), ..Ledger::default() };
-    let theatre = Theatre::new(|_| Ok(Script::print("hello\n")));
-    let runtime = Runtime::start(job(plan(5, 2)), ports(&theatre, &ledger)).await.expect("it starts");
-    let counts = runtime.handle().counts();
-    let (ending, _) = runtime.join().await.expect("the store comes back");
-    assert!(matches!(&ending.failure, Some(Failure::Results(why)) if why.contains("injected")), "{ending:?}");
-    assert!(!ending.unwritten.is_empty(), "no row is dropped");
-    assert_eq!((counts.borrow().done, theatre.alive.load(Ordering::SeqCst)), (0, 0));
-    // The thread that writes the logs: only they are missing.
-    let ledger = Ledger::default();
-    let mut plan = plan(5, 2);
-    for query in &mut plan.queries {
-        query.logs = provisor_core::plan::Logs::Keep;
-    }
-    let ending = run(plan, &theatre, &ledger).await;
-    assert_eq!((ending.failure, rows(&ledger).len()), (None, 5));
 }
 
 /// Keeps every report.

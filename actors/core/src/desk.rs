@@ -8,7 +8,7 @@
 mod words;
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -162,6 +162,7 @@ impl Desk {
                     });
                 }
             }
+            Event::LogsBroken { logs } => self.doubt(&logs),
             Event::Durable { rows } => {
                 self.count(rows, out);
                 self.consult(out, |roster, orders| roster.written(now, rows, orders));
@@ -290,6 +291,16 @@ impl Desk {
         });
         self.unwritten.push_back(Arc::clone(&row));
         out.push(Effect::Write(row));
+    }
+
+    /// What is written of these rows is what is told of them.
+    fn doubt(&mut self, logs: &[Arc<str>]) {
+        let logs: HashSet<_> = logs.iter().collect();
+        for row in &mut self.unwritten {
+            if row.log.as_ref().is_some_and(|log| logs.contains(log)) {
+                Arc::make_mut(row).doubt_log();
+            }
+        }
     }
 
     /// Rows are durable: now they count.

@@ -25,3 +25,23 @@ pub struct Row {
     /// The containment it ran in.
     pub containment: Arc<str>,
 }
+
+/// What is said of a query whose log could not be written.
+const LOG_IS_INCOMPLETE: &str = "its log could not be written and is incomplete";
+
+impl Row {
+    /// Nobody can say that its log is whole. That stands beside what is said of it anyway, which would not be seen
+    /// otherwise; said again, it changes nothing.
+    pub fn doubt_log(&mut self) {
+        self.log_is_whole = false;
+        let Outcome { evidence, judgement, .. } = &mut self.outcome;
+        if evidence.as_ref().is_some_and(|said| said.ends_with(LOG_IS_INCOMPLETE)) {
+            return;
+        }
+        let before = evidence.take().or_else(|| judgement.line.clone());
+        *evidence = Some(match before {
+            Some(before) => format!("{before}; {LOG_IS_INCOMPLETE}").into(),
+            None => LOG_IS_INCOMPLETE.into(),
+        });
+    }
+}

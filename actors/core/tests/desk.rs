@@ -124,6 +124,24 @@ fn a_row_is_sent_to_the_disk_and_counted_only_when_it_is_there() {
 }
 
 #[test]
+fn a_log_that_is_broken_is_told_of_in_the_row_wherever_it_goes() {
+    let mut desk = desk(2, 2);
+    for query in [0, 1] {
+        tell(&mut desk, Tick::ZERO, report(query, Fact::Started));
+        tell(&mut desk, Tick::ZERO, finished(query));
+    }
+    // Said twice, it stands there once.
+    for _ in 0..2 {
+        tell(&mut desk, Tick::ZERO, Event::LogsBroken { logs: vec!["q1.1".into()] });
+    }
+    let effects = tell(&mut desk, Tick::ZERO, Event::Durable { rows: 1 });
+    assert!(matches!(&effects[..], [_, Effect::Tell(News::Done(row))] if row.outcome.evidence.is_none()));
+    let row = desk.unwritten().next().expect("a row");
+    let said = "its log could not be written and is incomplete";
+    assert_eq!((row.log_is_whole, row.outcome.evidence.as_deref()), (false, Some(said)));
+}
+
+#[test]
 fn what_never_ran_has_no_log_and_no_beginning() {
     let mut desk = desk(1, 1);
     tell(&mut desk, Tick::ZERO, finished(0));

@@ -36,6 +36,11 @@ pub enum Event {
         /// How.
         how: Arc<str>,
     },
+    /// These logs, of rows that are on their way to the disk, are not whole.
+    LogsBroken {
+        /// Their names.
+        logs: Vec<Arc<str>>,
+    },
     /// So many further rows are on the disk, in the order in which they were sent there.
     Durable {
         /// How many.
