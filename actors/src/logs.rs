@@ -218,12 +218,13 @@ impl Logs {
     }
 
     /// Blocks until everything that was handed over before is in its file. Returns the names of those logs, closed since
-    /// the last time, that are incomplete because they could not be written.
-    pub fn barrier(&self) -> Vec<Arc<str>> {
+    /// the last time, that are incomplete because they could not be written; `None` where nobody writes them any more, and
+    /// nobody knows.
+    pub fn barrier(&self) -> Option<Vec<Arc<str>>> {
         let (done, wait) = sync_channel(1);
         self.tray.put(Order::Barrier(done));
         self.tray.ring.notify_one();
-        wait.recv().unwrap_or_default()
+        wait.recv().ok()
     }
 }
 

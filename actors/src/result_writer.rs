@@ -119,7 +119,7 @@ impl ResultWriter {
 pub struct Left<S> {
     /// Where the rows went.
     pub store: S,
-    /// Logs that are not whole, whether or not the rows that name them were written.
+    /// Logs of which nobody can say that they are whole, whether or not the rows that name them were written.
     pub broken: HashSet<Arc<str>>,
 }
 
@@ -131,7 +131,7 @@ struct Clerk<S> {
     outbox: UnboundedSender<Ack>,
     /// Rows that are not durable, in their order.
     rows: Vec<Arc<Row>>,
-    /// Logs that are not whole.
+    /// Logs of which nobody can say that they are whole.
     broken: HashSet<Arc<str>>,
     /// Unless its group was full.
     last_commit: Option<Instant>,
@@ -200,16 +200,19 @@ impl<S: Commit> Clerk<S> {
     /// A durable row must never name a log that is still on its way to the file, nor call one whole that is not. Those
     /// before `known` were looked at.
     fn look_at_logs(&mut self, known: usize) {
-        self.broken.extend(self.logs.barrier());
+        let told = self.logs.barrier();
+        let is_known = told.is_some();
+        self.broken.extend(told.into_iter().flatten());
         let mut broken = Vec::new();
         for row in &mut self.rows[known..] {
-            if let Some(log) = row.log.clone().filter(|log| self.broken.contains(log)) {
+            if let Some(log) = row.log.clone().filter(|log| !is_known || self.broken.contains(log)) {
                 Arc::make_mut(row).doubt_log();
                 broken.push(log);
             }
         }
         // Before anything else is told of these rows.
         if !broken.is_empty() {
+            self.broken.extend(broken.iter().cloned());
             self.tell(Ack::LogsBroken(broken));
         }
     }

@@ -142,12 +142,16 @@ async fn a_thread_that_dies_hangs_nothing() {
     assert!(matches!(&ending.failure, Some(Failure::Results(why)) if why.contains("injected")), "{ending:?}");
     assert!(!ending.unwritten.is_empty(), "no row is dropped");
     assert_eq!((counts.borrow().done, theatre.alive.load(Ordering::SeqCst)), (0, 0));
-    // The thread that writes the logs: only they are missing.
+    // The thread that writes the logs: only they are missing, and no row calls one whole.
     let ledger = Ledger::default();
     let mut plan = plan(5, 2);
     for query in &mut plan.queries {
         query.logs = provisor_core::plan::Logs::Keep;
     }
     let ending = run(plan, &theatre, &ledger).await;
-    assert_eq!((ending.failure, rows(&ledger).len()), (None, 5));
+    let rows = rows(&ledger);
+    assert_eq!((ending.failure, rows.len()), (None, 5));
+    for row in rows {
+        assert_eq!((row.log_is_whole, row.outcome.evidence.as_deref()), (false, Some(BROKEN)), "{row:?}");
+    }
 }
