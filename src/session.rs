@@ -249,9 +249,7 @@ impl Session {
                 }
             }
             Event::Stalled { text } => {
-                tell(&format!(
-                    "{text}; nothing new starts until there is room, and no result is lost meanwhile"
-                ));
+                tell(&format!("{text}; nothing new starts until then, and no result is lost meanwhile"));
             }
             Event::Resumed => tell("the results are written again, and the run goes on"),
             _ => {}

@@ -1,8 +1,9 @@
 //! The ResultWriter: owns the way to the result files. Rows go to a thread of its own that commits them in groups
 //! (commit when idle, gather while busy), and it tells the Supervisor when they are durable.
 //!
-//! Where there is no room the thread keeps what it has and tries again, for as long as somebody wants the rows; a disk that
-//! fails is never tried again. It holds no more than what was sent to it, and decides nothing about what is run.
+//! Where there is no room, or another program is in the way, the thread keeps what it has and tries again, for as long as
+//! somebody wants the rows; a disk that fails is never tried again. It holds no more than what was sent to it, and decides
+//! nothing about what is run.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,7 +27,7 @@ const GROUP: usize = 512;
 /// The time between two commits at least, unless a group was full: then more rows are waiting already.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// The time between two attempts while there is no room.
+/// The time between two attempts while no rows are taken.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the thread tells.
@@ -135,7 +136,7 @@ struct Clerk<S> {
     broken: HashSet<Arc<str>>,
     /// Unless its group was full.
     last_commit: Option<Instant>,
-    /// There was no room, and this was told.
+    /// Rows were not taken, and this was told.
     stalled: Option<Arc<str>>,
 }
 
@@ -217,7 +218,7 @@ impl<S: Commit> Clerk<S> {
         }
     }
 
-    /// Puts on the disk all that is there, and keeps what finds no room.
+    /// Puts on the disk all that is there, and keeps what is not taken.
     fn put_all(&mut self) -> Result<(), Refusal> {
         loop {
             let rows = self.rows.len().min(GROUP);
@@ -225,7 +226,7 @@ impl<S: Commit> Clerk<S> {
             let is_durable = put.is_ok();
             let all = put.and_then(|()| self.store.catch_up());
             // Before it is told what is durable: nobody is to take the run for over while something is missing.
-            if let Err(Refusal::NoRoom(text)) = &all
+            if let Err(Refusal::NotNow(text)) = &all
                 && self.stalled.as_ref() != Some(text)
             {
                 self.stalled = Some(Arc::clone(text));
@@ -237,7 +238,7 @@ impl<S: Commit> Clerk<S> {
                 self.last_commit = (rows < GROUP).then(Instant::now);
             }
             match all {
-                Err(Refusal::NoRoom(_)) => return Ok(()),
+                Err(Refusal::NotNow(_)) => return Ok(()),
                 Err(failed) => return Err(failed),
                 Ok(()) if self.rows.is_empty() => break,
                 Ok(()) => {}

@@ -24,8 +24,8 @@ pub trait Commit: Send {
 /// Why rows are not on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is no room. Nothing of them is there, and they may be offered again.
-    NoRoom(Arc<str>),
+    /// There is no room, or another program is in the way. Nothing of them is there, and they may be offered again.
+    NotNow(Arc<str>),
     /// Nothing more is written: what is on the disk is in doubt.
     Final(Arc<str>),
 }
@@ -35,7 +35,7 @@ impl Refusal {
     #[must_use]
     pub const fn text(&self) -> &Arc<str> {
         match self {
-            Self::NoRoom(text) | Self::Final(text) => text,
+            Self::NotNow(text) | Self::Final(text) => text,
         }
     }
 }

@@ -2,15 +2,18 @@
 
 mod scripted;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use provisor_actors::messages::{Event, Failure};
 use provisor_actors::row::{Refusal, Row};
 use provisor_actors::runtime::{Ports, Runtime};
+use provisor_actors::store::{Fate, Opening, Store};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
 use provisor_core::Plan;
 use provisor_core::cause::Cause;
+use provisor_core::reuse::Fingerprint;
 use tokio::sync::mpsc;
 
 use scripted::{job, plan, ports, rows, run};
@@ -43,7 +46,7 @@ async fn a_store_that_fails_stops_the_run_and_counts_nothing() {
 fn without_room(times: usize) -> Ledger {
     let left = AtomicUsize::new(times);
     let refuse = move || match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)) {
-        Ok(_) => Err(Refusal::NoRoom("the disk is full".into())),
+        Ok(_) => Err(Refusal::NotNow("the disk is full".into())),
         Err(_) => Ok(()),
     };
     Ledger { before: Some(Arc::new(refuse)), ..Ledger::default() }
@@ -85,6 +88,44 @@ async fn whoever_interrupts_a_run_without_room_gets_the_rows_that_are_not_on_the
     assert_eq!(ending.failure, Some(Failure::Results("the disk is full".into())));
     assert!(!ending.unwritten.is_empty() && ending.unwritten.len() + ending.unfinished == 9, "{ending:?}");
     assert!(rows(&ledger).is_empty());
+}
+
+/// The results of a plan in a folder of their own, at the beginning of a run.
+fn store(dir: &Path, plan: &Plan) -> Store {
+    let queries = plan.queries.len();
+    let (print, fates) = (Fingerprint([1; 32]), vec![Fate::Run; queries]);
+    let mut store = Store::open(dir, &plan.job).expect("a database");
+    let prints = vec![(print, print); queries];
+    store
+        .begin(Opening { plan: Arc::new(plan.clone()), prints, past: &[], fates: &fates })
+        .expect("it begins");
+    store
+}
+
+/// As long as SQLite waits for a lock by itself, and then until it is gone.
+#[tokio::test]
+async fn a_database_that_another_program_has_locked_is_waited_for() {
+    let dir = std::env::temp_dir().join(format!("provisor-rows-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("made");
+    let (plan, theatre) = (plan(3, 1), Theatre::new(|_| Ok(Script::print("a\n"))));
+    let store = store(&dir, &plan);
+    let (told, mut news) = mpsc::channel(1000);
+    let Ports { launcher, open_log, log_name, .. } = ports(&theatre, &Ledger::default());
+    let ports = Ports { launcher, store, open_log, log_name, tee: None, events: Some(told) };
+    let other = rusqlite::Connection::open(dir.join("provisor.db")).expect("it opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("it is free");
+    let runtime = Runtime::start(job(plan), ports).await.expect("it starts");
+    let text = loop {
+        if let Event::Stalled { text } = news.recv().await.expect("it stalls") {
+            break text;
+        }
+    };
+    assert!(text.contains("provisor.db is locked by another program: let it finish"), "{text}");
+    other.execute_batch("COMMIT").expect("it ends");
+    let (ending, store) = runtime.join().await.expect("it ends");
+    assert_eq!((ending.failure, ending.unwritten.len(), ending.unfinished), (None, 0, 0));
+    assert_eq!(store.standing().expect("read").len(), 3);
+    let _ = std::fs::remove_dir_all(&dir);
 }
 
 const BROKEN: &str = "its log could not be written and is incomplete";

@@ -114,7 +114,7 @@ fn a_write_that_finds_no_room_for_a_while_is_tried_again() {
     job(&desk);
     let Some(ran) = run_with(&desk, "pwrite64:error=ENOSPC:when=120..126") else { return };
     let ran =
-        ran.with_code(0).says("nothing new starts until there is room").says("the results are written again");
+        ran.with_code(0).says("nothing new starts until then").says("the results are written again");
     let printed = rows(&desk.read("out/results.csv"));
     assert_eq!(printed.len(), QUERIES, "{}", ran.err);
     assert_eq!(desk.read("ran").lines().count(), QUERIES, "none was run twice");
@@ -137,7 +137,7 @@ fn rows_that_never_find_room_are_printed_under_the_header_of_the_table() {
     command.arg(env!("CARGO_BIN_EXE_provisor")).stdout(out.expect("made")).stderr(err.expect("made"));
     let mut run = command.spawn().expect("strace starts");
     let _leash = Leash(run.id());
-    wait_until("it finds no room", || desk.read("stderr").contains("nothing new starts until there is room"));
+    wait_until("it finds no room", || desk.read("stderr").contains("nothing new starts until then"));
     let kill = Command::new("kill").args(["-s", "INT", desk.read("pid").trim()]).status();
     assert!(kill.expect("kill runs").success());
     assert_eq!(run.wait().expect("it ends").code(), Some(4), "{}", desk.read("stderr"));

@@ -60,6 +60,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// Another program is writing it, or keeps it from being written. Nothing of what was to be written is there.
+    #[error("{path} is locked by another program: let it finish, or close it (`fuser {path}` names it)")]
+    Busy {
+        /// The database.
+        path: PathBuf,
+    },
     /// Somebody removed it, or put something else in its place, while it was in use.
     #[error("{path} was removed or replaced while it was in use, and what was written to it is gone with it")]
     Gone {
@@ -124,6 +130,7 @@ impl StoreError {
                 Some(ErrorCode::NotADatabase) => Self::NotOurs { path },
                 Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, source },
                 Some(ErrorCode::DiskFull) => Self::Full { path },
+                Some(ErrorCode::DatabaseBusy) => Self::Busy { path },
                 _ => Self::Database { path, source },
             },
         }
@@ -132,21 +139,25 @@ impl StoreError {
     /// Whether the disk, not the content, is to blame: a fault of provisor or of its caller is never this.
     #[must_use]
     pub const fn is_of_the_disk(&self) -> bool {
-        use StoreError::{Database, Full, GaveUp, Gone, Table};
-        matches!(self, Full { .. } | Gone { .. } | Database { .. } | Table { .. } | GaveUp { .. })
+        use StoreError::{Busy, Database, Full, GaveUp, Gone, Table};
+        matches!(
+            self,
+            Full { .. } | Busy { .. } | Gone { .. } | Database { .. } | Table { .. } | GaveUp { .. }
+        )
     }
 
-    /// Whether it was for want of room only: nothing half is left, and it may be tried again. Anything else may have been a
-    /// failed write or `fsync`, after which nobody knows what a file holds: that is never tried again on the same file.
+    /// Whether it was for want of room only, or another program was in the way: nothing half is left, and it may be tried
+    /// again. Anything else may have been a failed write or `fsync`, after which nobody knows what a file holds: that is never
+    /// tried again on the same file.
     #[must_use]
     pub const fn may_be_tried_again(&self) -> bool {
-        matches!(self, Self::Full { .. })
+        matches!(self, Self::Full { .. } | Self::Busy { .. })
     }
 
     /// The same for whoever knows rows only.
     pub(super) fn refusal(&self) -> Refusal {
         let text = self.to_string().into();
-        if self.may_be_tried_again() { Refusal::NoRoom(text) } else { Refusal::Final(text) }
+        if self.may_be_tried_again() { Refusal::NotNow(text) } else { Refusal::Final(text) }
     }
 
     /// Whether it is a write that failed, for whatever reason: SQLite tells no full quota from a broken disk.
