@@ -109,12 +109,33 @@ fn a_failed_write_is_not_tried_again() {
 }
 
 #[test]
+fn nothing_is_appended_to_a_log_that_cannot_be_brought_to_the_disk() {
+    let desk = Desk::new("fsync-start");
+    let spec = r#"Job(name: "failing", slots: 1, commands: [
+        (id: "a", run: ["true"]), (id: "b", run: ["sh", "-c", "echo b >> ran; test -e go || sleep 60"])])"#;
+    let started = desk.start(spec, &[]);
+    desk.await_file("ran");
+    wait_until("the first row is there", || desk.read("out/results.csv").lines().count() == 2);
+    started.signal("KILL");
+    started.wait();
+    desk.write("go", "");
+    // The first one is that of the probe.
+    let Some(ran) = run_with(&desk, "fsync:error=EIO:when=2") else { return };
+    let ran = ran.with_code(4).says("error: cannot use ").says("provisor.db: disk I/O error");
+    assert_eq!(desk.read("ran"), "b\n", "nothing was started: {}", ran.err);
+    assert!(
+        desk.read("trace").lines().any(|line| line.contains("/provisor.db") && line.ends_with("(INJECTED)"))
+    );
+    assert_left_alone(&desk);
+    desk.finish(desk.provisor(["run", "spec.ron", "-o", "out"])).with_code(0).says("1 reused");
+}
+
+#[test]
 fn a_write_that_finds_no_room_for_a_while_is_tried_again() {
     let desk = Desk::new("write-room");
     job(&desk);
     let Some(ran) = run_with(&desk, "pwrite64:error=ENOSPC:when=120..126") else { return };
-    let ran =
-        ran.with_code(0).says("nothing new starts until then").says("the results are written again");
+    let ran = ran.with_code(0).says("nothing new starts until then").says("the results are written again");
     let printed = rows(&desk.read("out/results.csv"));
     assert_eq!(printed.len(), QUERIES, "{}", ran.err);
     assert_eq!(desk.read("ran").lines().count(), QUERIES, "none was run twice");

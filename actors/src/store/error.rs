@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{ErrorCode, ffi};
 use thiserror::Error;
 
+use crate::disk;
+use crate::folder::Folder;
 use crate::row::Refusal;
 
 /// Why the results cannot be kept or read.
@@ -160,8 +162,21 @@ impl StoreError {
         if self.may_be_tried_again() { Refusal::NotNow(text) } else { Refusal::Final(text) }
     }
 
+    /// SQLite calls a full quota, and a file that cannot grow, a failed write: where nothing can be written in the directory,
+    /// that is why.
+    pub(super) fn weighed(self, dir: &Folder) -> Self {
+        match &self {
+            Self::Database { path, .. }
+                if self.is_failed_write() && disk::probe(dir).is_err_and(|error| is_want_of_room(&error)) =>
+            {
+                Self::Full { path: path.clone() }
+            }
+            _ => self,
+        }
+    }
+
     /// Whether it is a write that failed, for whatever reason: SQLite tells no full quota from a broken disk.
-    pub(super) fn is_failed_write(&self) -> bool {
+    fn is_failed_write(&self) -> bool {
         const FAILED: [i32; 4] = [
             ffi::SQLITE_IOERR_WRITE,
             ffi::SQLITE_IOERR_SHMSIZE,

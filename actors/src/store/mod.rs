@@ -2,7 +2,7 @@
 //!
 //! Everything here blocks: it is called before the runtime starts, or from the one thread that owns the [`Store`]. It
 //! knows no process and no actor, decides nothing about what is run, and never tries again on a file that failed. A disk
-//! without room is no such failure: what found none has left nothing behind.
+//! without room is no such failure, and no other program that has the database locked: what was not taken has left nothing.
 
 mod begin;
 mod cells;
@@ -41,7 +41,6 @@ use self::commit::Planned;
 use self::error::At;
 use self::files::Files;
 use self::tables::Tables;
-use crate::disk;
 use crate::folder::Folder;
 pub use crate::row::Row;
 use crate::row::{Commit, Refusal};
@@ -195,7 +194,7 @@ impl Store {
     /// Ends the run. `complete`: it left nothing undone of what it was asked.
     pub fn end(&mut self, complete: bool) -> Result<(), StoreError> {
         self.catch_up()?;
-        self.write(|store| {
+        self.write_with_room(|store| {
             let Reader { conn, path } = &store.reader;
             let Some(current) = &store.current else {
                 return Err(StoreError::NoRun { path: path.clone() });
@@ -206,17 +205,24 @@ impl Store {
         })
     }
 
-    /// Makes some room where there is none: what stands in the write-ahead log more than once goes into the database once.
+    /// Makes some room where there is none: what stands in the write-ahead log more than once goes into the database once. Where
+    /// that fails nothing more is written, as after any other failure.
     fn write_with_room<T>(
         &mut self,
         what: impl Fn(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         match self.write(&what) {
-            Err(error) if error.may_be_tried_again() && schema::checkpoint(&self.reader.conn) => {
-                self.write(what)
-            }
+            Err(full @ StoreError::Full { .. }) => match self.write(Self::checkpoint) {
+                Ok(()) => self.write(what),
+                Err(error) if error.may_be_tried_again() => Err(full),
+                Err(error) => Err(error),
+            },
             other => other,
         }
+    }
+
+    fn checkpoint(&mut self) -> Result<(), StoreError> {
+        schema::checkpoint(&self.reader.conn).at(&self.reader.path)
     }
 
     fn write<T>(&mut self, what: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -225,7 +231,7 @@ impl Store {
             return Err(StoreError::GaveUp { path: path.clone(), first: first.clone() });
         }
         let done = match self.files.are_there(&self.dir) {
-            true => what(self).map_err(|error| self.weigh(error)),
+            true => what(self).map_err(|error| error.weighed(&self.dir)),
             false => Err(StoreError::Gone { path: path.clone() }),
         };
         if let Err(error) = &done
@@ -235,15 +241,6 @@ impl Store {
             schema::leave_as_it_is(&self.reader.conn);
         }
         done
-    }
-
-    /// SQLite calls a full quota, and a file that cannot grow, a failed write: where nothing can be written, that is why.
-    fn weigh(&self, error: StoreError) -> StoreError {
-        let is_full = |error: &std::io::Error| error::is_want_of_room(error);
-        if error.is_failed_write() && disk::probe(&self.dir).is_err_and(|error| is_full(&error)) {
-            return StoreError::Full { path: self.reader.path.clone() };
-        }
-        error
     }
 }
 

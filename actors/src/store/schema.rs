@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, ffi};
 
 use super::error::{At, StoreError};
 use super::files::Files;
@@ -73,6 +73,7 @@ pub(super) fn open(dir: &Folder, job: &str) -> Result<(Connection, Files), Store
         check(&conn, identity, &path)?;
     }
     prepare(&conn, &path).at(&path)?;
+    settle_log(&conn, dir, &path)?;
     Files::opened(dir, &path)?;
     if identity == Identity::Empty {
         create(&mut conn, job).at(&path)?;
@@ -107,10 +108,26 @@ pub(super) fn open_for_reading(dir: &Path) -> Result<(Connection, PathBuf), Stor
     Ok((conn, path))
 }
 
-/// Moves what is in the write-ahead log into the database. Whether it could: what fails leaves all of it in the log.
-pub(super) fn checkpoint(conn: &Connection) -> bool {
-    let moved = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-    moved.is_ok_and(|is_busy| is_busy == 0)
+/// Moves what is in the write-ahead log into the database, all of it, or it is an error: what fails leaves it in the log.
+pub(super) fn checkpoint(conn: &Connection) -> rusqlite::Result<()> {
+    let is_busy = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))?;
+    match is_busy {
+        0 => Ok(()),
+        _ => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
+    }
+}
+
+/// What a run left in its write-ahead log may have met a failed `fsync`: it reads well, and a power cut would take it, and
+/// with it whatever is appended after it. Written to the database it is on the disk, or nothing is appended.
+fn settle_log(conn: &Connection, dir: &Folder, path: &Path) -> Result<(), StoreError> {
+    match checkpoint(conn).at(path).map_err(|error| error.weighed(dir)) {
+        // A disk that is full has not failed.
+        Ok(()) | Err(StoreError::Full { .. }) => Ok(()),
+        Err(error) => {
+            leave_as_it_is(conn);
+            Err(error)
+        }
+    }
 }
 
 /// After a failed write: what is on the disk is not touched again, not even when the connection is closed. The next run
@@ -216,9 +233,6 @@ fn prepare(conn: &Connection, path: &Path) -> rusqlite::Result<()> {
         set(mode)?;
     }
     conn.pragma_update(None, "synchronous", "FULL")?;
-    // What a run left in its write-ahead log may have met a failed `fsync`: it reads well, and a power cut would take it, and
-    // with it whatever is appended after it. Written to the database it is on the disk, or that fails.
-    checkpoint(conn);
     if path.parent().and_then(disk::room).is_some_and(|room| room < LITTLE_ROOM) {
         conn.pragma_update(None, "wal_autocheckpoint", SHORT_LOG)?;
     }
