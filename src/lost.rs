@@ -1,11 +1,10 @@
 //! The end of the results: the run's end is written to them, and what could not be kept goes to where it can be had. Nothing
 //! that is known is thrown away without a word.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use provisor_actors::messages::{Ending, Failure};
-use provisor_actors::store::{Row, Store};
+use provisor_actors::store::{Rescue, Row, Store};
 
 use crate::view::{self, tell, tell_rendered, words};
 
@@ -22,8 +21,8 @@ pub(crate) struct Lost {
 enum Found {
     /// There are none.
     None,
-    /// In a file of their own.
-    Rescued(PathBuf),
+    /// In files of their own.
+    Rescued(Rescue),
     /// Printed, so many.
     Printed(usize),
 }
@@ -36,10 +35,16 @@ impl Lost {
             Found::None => {
                 format!("{why}; what is in provisor.db is safe, the rest can be run again")
             }
-            Found::Rescued(path) => format!(
-                "{why}; the rows that provisor.db does not hold for sure are in {}; the next run runs what it does not find",
-                path.display()
-            ),
+            Found::Rescued(Rescue { results, verdicts }) => {
+                let beside =
+                    verdicts.as_ref().map(|path| format!(", their result lines in {}", path.display()));
+                format!(
+                    "{why}; the rows that provisor.db does not hold for sure are in {}{}; the next run runs what it does not \
+                     find",
+                    results.display(),
+                    beside.unwrap_or_default()
+                )
+            }
             Found::Printed(rows) => format!(
                 "{why}; the rows that provisor.db does not hold for sure are printed, as results.csv would have them ({}); \
                  the next run runs what it does not find",
@@ -77,26 +82,33 @@ pub(crate) fn conclude(store: &mut Store, ending: &Ending, complete: bool, is_re
 /// Into a file of their own. Where there is no room there is none for another file either: then they are printed.
 fn save(store: &Store, rows: &[Arc<Row>], is_read: bool) -> Found {
     match store.has_failed().then(|| store.rescue(rows)) {
-        Some(Ok(path)) => Found::Rescued(path),
+        Some(Ok(rescue)) => Found::Rescued(rescue),
         _ => print(store, rows, is_read),
     }
 }
 
-/// The last resort: standard output, and where that takes nothing, standard error.
+/// The last resort: standard output, and where that takes nothing, standard error. First the rows, then, after an empty line,
+/// their result lines.
 fn print(store: &Store, rows: &[Arc<Row>], is_read: bool) -> Found {
     let mut text = Vec::new();
     // Into memory nothing fails.
-    let rows = store.write_lost(rows, &mut text).unwrap_or_default();
+    let written = store.write_lost(rows, &mut text).unwrap_or_default();
+    let mut lines = Vec::new();
+    if store.write_lost_verdicts(rows, &mut lines).is_ok_and(|lines| lines > 0) {
+        text.push(b'\n');
+        text.append(&mut lines);
+    }
     if !is_read || view::print_all(&text).is_err() {
-        tell(&format!("{}, as standard output takes nothing:", words::rows(rows)));
+        tell(&format!("{}, as standard output takes nothing:", words::rows(written)));
         tell_rendered(String::from_utf8_lossy(&text).trim_end());
     }
-    Found::Printed(rows)
+    Found::Printed(written)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::PathBuf;
 
     use provisor_actors::store::{Fate, Opening};
     use provisor_core::Outcome;
@@ -169,7 +181,7 @@ mod tests {
         fs::rename(run.0.join("taken"), run.0.join("provisor.db")).expect("moved back");
         let lost = conclude(&mut run.1, &ending(), false, true).expect("they are lost");
         assert!(lost.why.contains("was removed or replaced"), "{}", lost.why);
-        assert!(matches!(lost.found, Found::Rescued(_)), "{lost:?}");
+        assert!(matches!(lost.found, Found::Rescued(Rescue { verdicts: None, .. })), "{lost:?}");
         let rescued = fs::read_to_string(run.0.join("rescue-1.csv")).expect("a file");
         assert!(rescued.lines().nth(1).is_some_and(|line| line.starts_with("a,lost,")), "{rescued}");
     }

@@ -224,7 +224,8 @@ impl RunDir {
     pub fn rescues(&self) -> io::Result<Vec<PathBuf>> {
         let entries = fs::read_dir(self.path())?.flatten().map(|entry| entry.file_name());
         let is_one = |name: &OsString| {
-            name.to_str().is_some_and(|name| name.starts_with(RESCUE) && name.ends_with(".csv"))
+            let number = name.to_str().and_then(|name| name.strip_prefix(RESCUE)?.strip_suffix(".csv"));
+            number.is_some_and(|number| number.parse::<u32>().is_ok())
         };
         let mut paths: Vec<_> = entries.filter(is_one).map(|name| self.path().join(name)).collect();
         paths.sort();

@@ -86,6 +86,11 @@ fn on_a_disk_of_a_mebibyte_nothing_that_is_known_is_lost_and_the_next_run_goes_o
         printed.values().all(|row| row["verdict"] == "seen" || row["cause"] == "cancelled"),
         "{printed:?}"
     );
+    let (_, lines) = out.split_once("\n\n").unwrap_or_default();
+    let with_lines: Vec<_> = table(lines).into_iter().map(|line| line["query"].clone()).collect();
+    for (id, row) in &printed {
+        assert_eq!(row["verdict"] == "seen", with_lines.contains(id), "{id}: its result line");
+    }
     assert!(desk.read("status").contains(&format!(" of {QUERIES} queries done")), "{}", desk.read("status"));
 
     assert_eq!(desk.read("second.code").trim(), "0", "{}", desk.read("second.err"));

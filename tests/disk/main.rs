@@ -14,8 +14,9 @@ use std::process::Command;
 
 use common::{Desk, table};
 
-/// The rows of a CSV file with the columns of results.csv, by their ids.
+/// The rows of a CSV file with the columns of results.csv, by their ids; where it was printed, without what follows it.
 pub(crate) fn rows(text: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+    let (text, _) = text.split_once("\n\n").unwrap_or((text, ""));
     let rows: Vec<_> = table(text).into_iter().map(|row| (row["query"].clone(), row)).collect();
     let n = rows.len();
     let rows: BTreeMap<_, _> = rows.into_iter().collect();

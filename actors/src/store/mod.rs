@@ -33,6 +33,7 @@ pub use self::begin::{Fate, Opening};
 pub use self::cells::{columns, local_time, signal_name};
 pub use self::csv::{ResultsCsv, VERDICT_COLUMNS, VerdictsCsv};
 pub use self::error::StoreError;
+pub use self::lost::Rescue;
 pub use self::read::{PastRow, Reader, RunRow, Standing};
 pub use self::snapshot::{Snapshot, Waiting};
 

@@ -339,16 +339,19 @@ fn a_database_that_is_taken_away_is_noticed_and_all_rows_can_be_rescued() {
         assert!(matches!(store.end(true), Err(StoreError::GaveUp { .. })));
         // Of the first one nobody has heard that it was written.
         let rescue = store.rescue(&[Arc::new(row(0, 1, outcome("true"))), Arc::new(lost)]).unwrap();
-        assert_eq!(rescue, temp.path().join("rescue-1.csv"));
+        assert_eq!(rescue.results, temp.path().join("rescue-1.csv"));
         let (header, rows) = csv(temp.path(), "rescue-1.csv");
         assert_eq!(header, csv(temp.path(), "results.csv").0);
         let told: Vec<_> = rows.iter().map(|row| (&*row[0], &*row[2])).collect();
         assert_eq!(told, [("a", "true"), ("b", "false")], "also what stood in what was taken");
-        assert_eq!(
-            store.rescue(&[]).unwrap(),
-            temp.path().join("rescue-2.csv"),
-            "a file that nobody has written"
-        );
+        assert_eq!(rescue.verdicts, Some(temp.path().join("rescue-1-verdicts.csv")));
+        let (header, lines) = csv(temp.path(), "rescue-1-verdicts.csv");
+        assert_eq!(header, csv(temp.path(), "verdicts.csv").0);
+        let told: Vec<_> = lines.iter().map(|line| (&*line[0], &*line[4])).collect();
+        assert_eq!(told, [("a", "true"), ("b", "false")], "the result lines, too");
+        fs::write(temp.path().join("rescue-2-verdicts.csv"), "").unwrap();
+        let again = store.rescue(&[]).unwrap();
+        assert_eq!(again.results, temp.path().join("rescue-3.csv"), "files that nobody has written");
         assert_eq!(
             fs::read(temp.path().join(taken)).unwrap(),
             b"",
@@ -368,6 +371,8 @@ fn a_directory_that_is_taken_away_is_noticed_and_its_rows_are_known_still() {
     symlink(other.path(), &dir).unwrap();
     assert!(matches!(store.commit(&[row(0, 2, outcome("true"))]), Err(StoreError::Gone { .. })));
     assert!(store.rescue(&[]).is_err());
+    let mut lines = Vec::new();
+    assert_eq!(store.write_lost_verdicts(&[], &mut lines).unwrap(), 1);
     let mut lost = Vec::new();
     assert_eq!(store.write_lost(&[], &mut lost).unwrap(), 1);
     assert!(String::from_utf8(lost).unwrap().contains("\na,exited,true,"));
