@@ -56,7 +56,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
         tell(&note);
     }
     let plan = Arc::new(plan);
-    let prepared = prepare(&plan, &mut store, &outlook)?;
+    let prepared = prepare(&dir, &plan, &mut store, &outlook)?;
     let run_dir = Arc::new(dir.new_run_dir(prepared.run)?);
     let record = provenance::start(&plan, prepared.run, &contained);
     write(&run_dir, "spec.ron", text.as_bytes())?;
@@ -149,10 +149,16 @@ struct Prepared {
     memory: KnownMemory,
 }
 
-fn prepare(plan: &Arc<Plan>, store: &mut Store, outlook: &Outlook) -> Result<Prepared, Failure> {
+fn prepare(
+    dir: &RunDir,
+    plan: &Arc<Plan>,
+    store: &mut Store,
+    outlook: &Outlook,
+) -> Result<Prepared, Failure> {
     let before = store.attempts_before()?;
     let attempt = |place: usize| {
-        let attempts = before.get(&*plan.queries[place].id).copied().unwrap_or_default();
+        let id = &*plan.queries[place].id;
+        let attempts = dir.attempts_made(id, before.get(id).copied().unwrap_or_default());
         (Place::try_from(place).unwrap_or(Place::MAX), attempts)
     };
     let todo = outlook.todo().map(attempt).collect();

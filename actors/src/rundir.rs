@@ -215,6 +215,14 @@ impl RunDir {
         }
     }
 
+    /// How many attempts a query has had: so many as rows tell of, and those after them whose logs are there. A row that was
+    /// rescued or printed may name such a log, and a run that was killed may have left it: its number is not given again.
+    #[must_use]
+    pub fn attempts_made(&self, id: &str, told: u32) -> u32 {
+        let is_there = |attempt: &u32| matches!(self.folder.kind(&log_name(id, *attempt + 1)), Ok(Some(_)));
+        (told..u32::MAX).find(|attempt| !is_there(attempt)).unwrap_or(told)
+    }
+
     /// Opens the log of this name for reading.
     pub fn open_log(&self, name: &str) -> io::Result<File> {
         self.folder.folder(LOGS)?.read(file_of_log(name)?)

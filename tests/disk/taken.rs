@@ -52,6 +52,11 @@ fn a_database_that_is_removed_ends_the_run_and_every_row_is_rescued() {
         assert_eq!((rescued["a"]["verdict"].as_str(), rescued["b"]["verdict"].as_str()), ("ok", "ok"));
         let again = desk.run(SPEC, &[]).with_code(0).says("out/rescue-1.csv has rows that an earlier run");
         assert_eq!(desk.results().len(), 3, "{}", again.err);
+        assert_eq!(again.err.matches("rescue-1").count(), 1, "{}", again.err);
+        // What a rescued row names stays what it was.
+        let log = &rescued["b"]["log"];
+        assert_ne!(&desk.column("log")["b"], log);
+        assert_eq!(desk.read(&format!("out/{log}")), "begun\nover\n");
     }
 }
 

@@ -109,6 +109,17 @@ fn logs_are_created_empty_and_read_back() {
 }
 
 #[test]
+fn the_number_of_an_attempt_whose_log_is_there_is_not_given_again() {
+    let temp = TestDir::new();
+    let dir = RunDir::open(temp.path(), NO_WAIT).unwrap();
+    assert_eq!((dir.attempts_made("a", 0), dir.attempts_made("a", 3)), (0, 3));
+    dir.create_log(&log_name("a", 1)).unwrap();
+    dir.create_log(&log_name("a", 2)).unwrap();
+    symlink("/nowhere", temp.path().join(log_name("a", 3))).unwrap();
+    assert_eq!((dir.attempts_made("a", 0), dir.attempts_made("a", 2), dir.attempts_made("b", 0)), (3, 3, 0));
+}
+
+#[test]
 fn each_run_has_its_directory() {
     let temp = TestDir::new();
     let dir = RunDir::open(temp.path(), NO_WAIT).unwrap();
