@@ -141,6 +141,6 @@ impl Failure {
 
 /// Whether the results are there and whole, and only not what was asked for.
 const fn is_usage(error: &StoreError) -> bool {
-    use StoreError::{Missing, Newer, NotOurs, OtherJob};
-    matches!(error, Missing { .. } | NotOurs { .. } | Newer { .. } | OtherJob { .. })
+    use StoreError::{Closed, Missing, Newer, NotOurs, OtherJob};
+    matches!(error, Missing { .. } | Closed { .. } | NotOurs { .. } | Newer { .. } | OtherJob { .. })
 }

@@ -2,7 +2,6 @@
 //! once a second. Looking takes nothing from the run and waits for nothing.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use provisor_actors::folder::Folder;
 use provisor_actors::rundir;
-use provisor_actors::store::{RunRow, Snapshot, Standing, Store};
+use provisor_actors::store::{RunRow, Snapshot, Standing, Store, StoreError};
 use provisor_core::tally::Counts;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +20,8 @@ use crate::view::{self, summary};
 
 /// The file of a run's state, in its directory.
 const STATE: &str = "status.json";
+/// What is larger is not of provisor's making: some hundred bytes for each query at work.
+const MOST_READ: u64 = 64 << 20;
 
 /// A query at work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,10 +157,11 @@ pub(crate) fn status(args: &StatusArgs) -> Result<u8, Failure> {
 
 /// Looks at a run directory.
 pub(crate) fn look(dir: &Path) -> Result<Status, Failure> {
+    let folder = Folder::open(dir).map_err(|source| StoreError::of_directory(dir, source))?;
     let (pid, snapshot) = holder_and_results(dir)?;
-    let run_dir = snapshot.run.map(|run| dir.join("runs").join(run.run.to_string()));
-    let of_run = |name: &str| fs::read(run_dir.as_ref()?.join(name)).ok();
-    let state: Option<State> = of_run("status.json").and_then(|text| serde_json::from_slice(&text).ok());
+    let run_dir = snapshot.run.and_then(|run| folder.folder("runs").ok()?.folder(&run.run.to_string()).ok());
+    let of_run = |name: &str| run_dir.as_ref()?.read_small(name, MOST_READ).ok();
+    let state: Option<State> = of_run(STATE).and_then(|text| serde_json::from_slice(&text).ok());
     let state = state.filter(|state| pid == Some(state.pid));
     let record: Option<Record> = of_run("run.json").and_then(|text| serde_json::from_slice(&text).ok());
     let Record { stopped, failure } = record.unwrap_or_default();
@@ -221,7 +223,7 @@ fn at_work(state: State, snapshot: &Snapshot) -> Vec<Running> {
     let age = Duration::from_millis(now_ms().saturating_sub(state.at_ms));
     let left: HashSet<&str> = snapshot.waiting.iter().map(|query| &*query.query).collect();
     let running = state.running.into_iter().filter(|running| left.contains(&*running.id));
-    running.map(|running| Running { since: running.since + age, ..running }).collect()
+    running.map(|running| Running { since: running.since.saturating_add(age), ..running }).collect()
 }
 
 fn counts(snapshot: &Snapshot, running: usize) -> Counts {
@@ -242,7 +244,19 @@ pub(crate) fn now_ms() -> u64 {
 mod tests {
     use std::sync::mpsc::channel;
 
+    use provisor_actors::store::Waiting;
+
     use super::*;
+
+    #[test]
+    fn a_time_that_cannot_be_is_only_shown_wrongly() {
+        let waiting = Waiting { query: "a".into(), place: 0, axes: Vec::new() };
+        let (axes, rows, waiting) = (Vec::new(), Vec::new(), vec![waiting]);
+        let snapshot = Snapshot { job: "job".into(), axes, run: None, rows, waiting };
+        let running = vec![Running { id: "a".into(), attempt: 1, since: Duration::MAX }];
+        let state = State { pid: 1, at_ms: 0, todo: 1, running };
+        assert_eq!(at_work(state, &snapshot)[0].since, Duration::MAX);
+    }
 
     #[test]
     fn a_disk_that_stands_still_holds_up_nobody_who_tells_the_state() {

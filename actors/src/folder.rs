@@ -4,7 +4,7 @@
 //! No name in it is ever followed through a symlink. What stands in the files is no concern of this module.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -89,9 +89,20 @@ impl Folder {
         }
     }
 
-    /// Opens a file for reading, without waiting for anybody.
+    /// Opens a file for reading, without waiting for anybody. A pipe or a device is none: it may have no end.
     pub fn read(&self, name: &str) -> io::Result<File> {
-        self.open_at(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK)
+        let file = self.open_at(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
+        match file.metadata()?.is_file() {
+            true => Ok(file),
+            false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")),
+        }
+    }
+
+    /// All that stands in a file; one of more bytes than that is an error.
+    pub fn read_small(&self, name: &str, most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read(name)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
     }
 
     /// Creates a file for appending, so that nothing is overwritten whatever else is done to it. There must be none of this
@@ -225,7 +236,9 @@ mod tests {
             assert_eq!(folder.kind(name).unwrap(), Some(Kind::Symlink));
         }
         assert_eq!(folder.kind("pipe").unwrap(), Some(Kind::Other));
-        folder.read("pipe").unwrap();
+        assert!(folder.read("pipe").is_err() && folder.read("dir").is_err());
+        assert_eq!(folder.read_small("precious", 8).unwrap(), b"precious");
+        assert!(folder.read_small("precious", 7).is_err());
         // The link goes, and what it led to stays.
         folder.replace("link", b"x").unwrap();
         assert_eq!(fs::read(temp.path().join("precious")).unwrap(), b"precious");

@@ -9,9 +9,8 @@
 mod lock;
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -256,9 +255,7 @@ fn timing_of(log: &str) -> String {
 
 /// Opens the log of this name in a run directory that may be another's; never through a symlink, and without waiting.
 pub fn read_log(dir: &Path, name: &str) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let path = dir.join(LOGS).join(file_of_log(name)?);
-    options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
+    Folder::open(dir)?.folder(LOGS)?.read(file_of_log(name)?)
 }
 
 /// The name of an attempt's log, relative to the run directory: readable, and unique by a hash of the whole id.

@@ -6,10 +6,9 @@
 //! may be left; `group PATH`, a control group of one of them; and at the end of a run that has left nothing, `clean`.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -48,7 +47,7 @@ impl std::fmt::Display for Holder {
 /// Disturbs nobody.
 #[must_use]
 pub fn holder(path: &Path) -> Option<u32> {
-    let mut lock = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path.join(NAME)).ok()?;
+    let mut lock = Folder::open(path).and_then(|dir| dir.read(NAME)).ok()?;
     match lock.try_lock_shared() {
         Err(TryLockError::WouldBlock) => read_holder(&mut lock).map(|holder| holder.pid),
         _ => None,

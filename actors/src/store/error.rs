@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{ErrorCode, ffi};
 use thiserror::Error;
 
+use super::schema::DATABASE;
 use crate::disk;
 use crate::folder::Folder;
 use crate::row::Refusal;
@@ -18,6 +19,14 @@ pub enum StoreError {
     Missing {
         /// The database.
         path: PathBuf,
+    },
+    /// It may not be looked into.
+    #[error("cannot look into {path}: {source}")]
+    Closed {
+        /// The run directory, or a file in it.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
     },
     /// The file is something else.
     #[error("{path} is not a database of provisor: move it away, or choose another directory with -o")]
@@ -121,6 +130,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Why a run directory cannot be opened: there is none, or it is another's.
+    #[must_use]
+    pub fn of_directory(dir: &Path, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                Self::Missing { path: dir.join(DATABASE) }
+            }
+            _ => Self::Closed { path: dir.to_owned(), source },
+        }
+    }
+
     /// An error of the database at this path, by its kind.
     pub(super) fn of(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();

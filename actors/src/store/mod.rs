@@ -73,7 +73,7 @@ impl Store {
     pub fn open(dir: &Path, job: &str) -> Result<Self, StoreError> {
         match Folder::open(dir) {
             Ok(dir) => Self::open_in(&Arc::new(dir), job),
-            Err(_) => Err(StoreError::Missing { path: dir.join(schema::DATABASE) }),
+            Err(source) => Err(StoreError::of_directory(dir, source)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The database file: how it is opened, how its version is told, and its tables. This must never change a database that
 //! is not ours.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use crate::folder::Folder;
 
 /// The file's name.
 pub(super) const DATABASE: &str = "provisor.db";
+/// With those that SQLite makes beside it.
+const FILES: [&str; 4] = [DATABASE, "provisor.db-wal", "provisor.db-shm", "provisor.db-journal"];
 /// `Prov`: how SQLite's header says whose file it is.
 const APPLICATION: i64 = 0x5072_6f76;
 /// The format of the tables. Raised by every change that an older provisor could not live with.
@@ -91,6 +94,7 @@ pub(super) fn open(dir: &Folder, job: &str) -> Result<(Connection, Files), Store
 /// Opens a run directory's database for reading only, while another process writes it or where nothing can be written.
 pub(super) fn open_for_reading(dir: &Path) -> Result<(Connection, PathBuf), StoreError> {
     let path = path_in(dir)?;
+    FILES.iter().try_for_each(|name| check_kind(&path.with_file_name(name)))?;
     if !path.exists() {
         return Err(StoreError::Missing { path });
     }
@@ -106,6 +110,17 @@ pub(super) fn open_for_reading(dir: &Path) -> Result<(Connection, PathBuf), Stor
     };
     check(&conn, identity, &path)?;
     Ok((conn, path))
+}
+
+/// SQLite would wait for whoever opens the other end of a pipe, and follows symlinks to its other files.
+fn check_kind(path: &Path) -> Result<(), StoreError> {
+    match path.symlink_metadata() {
+        Ok(there) if !there.is_file() => Err(StoreError::NotOurs { path: path.to_owned() }),
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::Closed { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Moves what is in the write-ahead log into the database, all of it, or it is an error: what fails leaves it in the log.
@@ -147,7 +162,7 @@ pub(super) fn meta(conn: &Connection, key: &str) -> rusqlite::Result<Box<str>> {
 fn path_in(dir: &Path) -> Result<PathBuf, StoreError> {
     match dir.canonicalize() {
         Ok(dir) => Ok(dir.join(DATABASE)),
-        Err(_) => Err(StoreError::Missing { path: dir.join(DATABASE) }),
+        Err(source) => Err(StoreError::of_directory(dir, source)),
     }
 }
 
