@@ -254,6 +254,12 @@ fn status_where_nothing_was_run_is_a_sentence() {
     }
     assert_eq!(fs::read_dir(desk.file("empty")).expect("there").count(), 0, "nor is anything made");
     desk.finish(desk.provisor(["status"])).with_code(2);
+    // What cannot be entered is not empty.
+    std::os::unix::fs::symlink("closed", desk.file("closed")).expect("linked");
+    for command in ["status", "results"] {
+        let ran = desk.finish(desk.provisor([command, "closed"])).with_code(2);
+        assert!(ran.err.starts_with("error: cannot look into closed: Too many levels of"), "{}", ran.err);
+    }
 }
 
 const TALKING: &str = r#"Job(name: "talk", slots: 1, rules: [(on: Contains("stop"), verdict: "stopped", stop: true)], commands: [

@@ -99,7 +99,8 @@ pub enum StoreError {
     },
     /// A file beside the database cannot be written.
     #[error(
-        "cannot write {path}: {source}; it is made anew from provisor.db by the next run, where all rows are safe"
+        "cannot write {path}: {source}; all rows are safe in provisor.db, from which the next run makes it anew once nothing \
+         is in its way"
     )]
     Table {
         /// The file.

@@ -111,7 +111,8 @@ struct NewTable<'a> {
 impl<'a> NewTable<'a> {
     fn create(dir: &'a Folder, name: &'static str) -> Result<Self, StoreError> {
         let new_name = format!(".{name}.new");
-        match dir.create_anew(&new_name) {
+        // A symlink in its place goes, and what it leads to stays.
+        match dir.remove(&new_name).and_then(|()| dir.create_new(&new_name)) {
             Ok(file) => Ok(Self { dir, name, new_name, file }),
             Err(source) => Err(failed(dir, &new_name, source)),
         }

@@ -86,15 +86,46 @@ fn no_database_is_opened_through_a_symlink_and_every_directory_is() {
     assert!(Store::open(other.path(), "job").is_err() && Store::read(other.path()).is_err());
     fs::write(other.path().join("precious"), "precious").unwrap();
     symlink(other.path().join("precious"), temp.path().join(".results.csv.new")).unwrap();
-    let mut store = Store::open(temp.path(), "job").unwrap();
-    let fates = [Fate::Untouched, Fate::Untouched];
-    let prints = vec![(print(1), print(2)); 2];
-    let opening = Opening { plan: Arc::new(plan(&["a", "b"])), prints, past: &[], fates: &fates };
-    assert!(matches!(store.begin(opening), Err(StoreError::Table { .. })));
+    begin(temp.path(), plan(&["a", "b"]), &[], &[Fate::Untouched, Fate::Untouched]);
+    assert_eq!(csv(temp.path(), "results.csv").1.len(), 2);
     assert_eq!(fs::read_to_string(other.path().join("precious")).unwrap(), "precious");
     symlink(temp.path(), other.path().join("dir")).unwrap();
     Store::open(&other.path().join("dir"), "job").unwrap();
     assert_eq!(Store::read(&other.path().join("dir")).unwrap().standing().unwrap().len(), 2);
+}
+
+#[test]
+fn what_is_in_the_way_of_a_table_is_told_and_can_be_removed() {
+    let temp = TestDir::new();
+    some_results(temp.path());
+    fs::create_dir(temp.path().join(".results.csv.new")).unwrap();
+    let mut store = Store::open(temp.path(), "job").unwrap();
+    let fates = [Fate::Untouched, Fate::Untouched];
+    let prints = vec![(print(1), print(2)); 2];
+    let opening = Opening { plan: Arc::new(plan(&["a", "b"])), prints, past: &[], fates: &fates };
+    let told = store.begin(opening).unwrap_err().to_string();
+    let path = temp.path().join(".results.csv.new");
+    assert!(told.starts_with(&format!("cannot write {}: ", path.display())), "{told}");
+    assert!(told.ends_with(
+        "; all rows are safe in provisor.db, from which the next run makes it anew once nothing is in its way"
+    ));
+    fs::remove_dir(path).unwrap();
+    begin(temp.path(), plan(&["a", "b"]), &[], &fates);
+    assert_eq!(csv(temp.path(), "results.csv").1.len(), 2);
+}
+
+#[test]
+fn a_directory_that_may_not_be_entered_is_not_taken_for_one_without_results() {
+    let temp = TestDir::new();
+    let (none, closed) = (temp.path().join("none"), temp.path().join("closed"));
+    // Whoever is asked to, nobody can enter it.
+    symlink(&closed, &closed).unwrap();
+    for (dir, is_closed) in [(none, false), (closed, true)] {
+        for refused in [Store::read(&dir).map(drop).unwrap_err(), refusal(&dir, "job")] {
+            assert_eq!(matches!(refused, StoreError::Closed { .. }), is_closed, "{refused}");
+            assert_eq!(refused.to_string().contains("nothing has been run"), !is_closed, "{refused}");
+        }
+    }
 }
 
 /// Flips bytes all over the database: it is read as it was, or refused with a sentence; never a panic, never a hang.
