@@ -17,14 +17,12 @@ fn job(desk: &Desk) {
     desk.write("spec.ron", spec);
 }
 
+/// `inject`: what fails and when, as strace has it, one after the other.
 fn strace(desk: &Desk, inject: &str) -> Command {
     let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-y", "-o", "trace", "-e", "trace=fsync,pwrite64,ftruncate", "-e"]);
-    command
-        .arg(format!("inject={inject}"))
-        .current_dir(desk.path())
-        .stdin(Stdio::null())
-        .env_remove("RUST_LOG");
+    command.args(["-f", "-qq", "-y", "-o", "trace", "-e", "trace=fsync,pwrite64,ftruncate"]);
+    command.args(inject.split(' ').flat_map(|one| ["-e".into(), format!("inject={one}")]));
+    command.current_dir(desk.path()).stdin(Stdio::null()).env_remove("RUST_LOG");
     command
 }
 
@@ -141,6 +139,21 @@ fn a_write_that_finds_no_room_for_a_while_is_tried_again() {
     assert_eq!(desk.read("ran").lines().count(), QUERIES, "none was run twice");
     let results = desk.finish(desk.provisor(["results", "out", "--format", "csv"])).with_code(0);
     assert_eq!(rows(&results.out), printed);
+}
+
+/// The write-ahead log is moved into the database where there is no room, and cut off: that fails the second time.
+#[test]
+fn a_failure_while_room_is_made_is_one_and_the_database_is_left_alone() {
+    let desk = Desk::new("checkpoint");
+    job(&desk);
+    let inject = "pwrite64:error=ENOSPC:when=120+30 ftruncate:error=EIO:when=4+";
+    let Some(ran) = run_with(&desk, inject) else { return };
+    let ran = ran.with_code(4).says("out/rescue-1.csv");
+    let trace = desk.read("trace");
+    let (_, after) = trace.split_once("EIO (Input/output error) (INJECTED)").expect("it failed");
+    let touched = |line: &&str| line.contains("/provisor.db") && !line.contains("-shm>");
+    assert_eq!(after.lines().find(touched), None, "{}", ran.err);
+    assert_nothing_is_lost(&desk, &desk.read("out/rescue-1.csv"));
 }
 
 #[test]
