@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a measurement, a skipped test and a victim have something to say")]
 
 mod columns;
+mod disks;
 mod faults;
 mod killed;
 mod many;

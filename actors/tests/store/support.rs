@@ -87,6 +87,13 @@ pub(crate) fn begin_anew(dir: &Path, plan: Plan) -> Store {
     begin(dir, plan, &[], &fates)
 }
 
+/// A run of two that is over.
+pub(crate) fn some_results(dir: &Path) {
+    let mut store = begin_anew(dir, plan(&["a", "b"]));
+    store.commit(&[row(0, 1, outcome("true")), row(1, 1, outcome("false"))]).unwrap();
+    store.end(true).unwrap();
+}
+
 /// What earlier runs know.
 pub(crate) fn past(dir: &Path) -> Vec<PastRow> {
     Store::open(dir, "job").unwrap().past().unwrap()
