@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Thousands of queries where the system is short of something: of descriptors (`ulimit -n 256`, the hard limit too) and of
-# processes (a cgroup with a limit of 64). Every query has to end well, with fewer at once and a note. Raw results go to
-# benches/runs/DATE-HOST/.
+# processes (a cgroup with a limit of 64). Every query has to end well, with fewer at once and a note. And on a results disk
+# of 1 MiB, where the run has to end with exit code 4 and lose no row, and the next one, with more room, to have them all.
+# Raw results go to benches/runs/DATE-HOST/.
 #
 #   benches/limits.sh [QUERIES]
 set -euo pipefail

@@ -174,6 +174,13 @@ def limits(rows):
         yield [f"{int(row['queries']):,} queries, {row['slots']} slots, under {row['limit']}: ended well", f"{int(row['well']):,}", "all"]
 
 
+def disk(rows):
+    for row in rows:
+        words = f"{int(row['queries']):,} queries on a results disk of 1 MiB: rows kept, exit code; then with more room"
+        measured = f"{int(row['full_rows']):,}, {row['full_exit_code']}; {int(row['room_rows']):,}, {row['room_exit_code']}"
+        yield [words, measured, "all, 4; all, 0"]
+
+
 def kills(rows):
     for row in rows:
         total = sum(int(row[victim]) for victim in ("provisor", "guardian", "both"))
@@ -243,7 +250,7 @@ def survivors_of(run):
     ]
     promises = {row["containment"]: row["not_guaranteed"] for row in rows if row["containment"]}
     exceptions = [f"- `{level}`: {words}." for level, words in promises.items()]
-    counted = [*limits(raw(run, "limits")), *kills(raw(run, "kills"))]
+    counted = [*limits(raw(run, "limits")), *disk(raw(run, "disk")), *kills(raw(run, "kills"))]
     others = table(["what was done", "measured", "to be"], counted) if counted else []
     head = ["event", *(survivors_head(tool, mine) for tool, mine in tools.items())]
     return [measured(run, {"survivors": rows}), table(head, lines), note, others, ["What each level of provisor cannot promise:", "", *exceptions]]
