@@ -5,20 +5,16 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::Command;
 
-use common::ledger::{lines, stored};
-use common::{Desk, Started, alive_with, guardian_of, wait_until};
+use common::ledger::{executions, lines, stored};
+use common::processes::stop;
+use common::{Desk, Started, alive_with, guardian_of, kill, kill_both, mark, send, wait_until};
 use provisor::actors::store::Store;
 
 const QUERIES: usize = 60;
 
 /// How many rows are there when it is killed; each moment once.
 const MOMENTS: [usize; 15] = [0, 1, 2, 3, 5, 8, 13, 18, 24, 30, 36, 43, 50, 57, 60];
-
-fn mark(name: &str) -> String {
-    format!("{name}-{}", std::process::id())
-}
 
 /// Short queries of different lengths, each of which notes that it was executed; some with a child of their own.
 fn spec(mark: &str) -> String {
@@ -29,15 +25,6 @@ fn spec(mark: &str) -> String {
             rules: [(on: Regex("^RESULT (\\d+)$"), verdict: "answered", value: Group(1))],
             matrix: {{"n": 1..={QUERIES}}}, id: "q{{{{ n }}}}", command: ["sh", "-c", "{script}", "sh", "{{{{ n }}}}"])"#
     )
-}
-
-/// How often each number was executed.
-fn executions(desk: &Desk) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for line in fs::read_to_string(desk.file("executions")).unwrap_or_default().lines() {
-        *counts.entry(format!("q{line}")).or_default() += 1;
-    }
-    counts
 }
 
 /// Every query has one row that says the right thing, and its log does too.
@@ -53,15 +40,6 @@ fn assert_complete(desk: &Desk) {
         assert_eq!(desk.read(&format!("out/{}", row["log"])), format!("RESULT {n}\n"));
         assert_eq!(desk.verdicts(&id).len(), 1);
     }
-}
-
-fn send(signal: &str, pid: i32) {
-    let status = Command::new("kill").args(["-s", signal, &pid.to_string()]).status();
-    assert!(status.expect("kill runs").success());
-}
-
-fn kill(pid: i32) {
-    send("KILL", pid);
 }
 
 fn assert_none_survives(mark: &str) {
@@ -197,11 +175,7 @@ fn a_run_without_its_guardian_ends_says_so_and_can_be_taken_up() {
 fn provisor_and_guardian_killed_together_leave_no_query() {
     let (desk, mark) = (Desk::new("both"), mark("both"));
     let started = start_half_done(&desk, &mark);
-    // Stopped first, so that neither can see the other die.
-    started.signal("STOP");
-    kill(guardian_of(started.pid()));
-    started.signal("KILL");
-    started.wait();
+    kill_both(started);
     // In a namespace all die with its first process. Elsewhere the queries do, and what had left them lives until the
     // next run.
     wait_until("the queries are dead", || {
@@ -221,7 +195,7 @@ fn who_interrupts_a_third_time_does_not_wait_and_the_guardian_cleans_up() {
     let mut started = start_half_done(&desk, &mark);
     // A guardian that does nothing for a while, so that there is something to be impatient about.
     let guardian = guardian_of(started.pid());
-    send("STOP", guardian);
+    stop(guardian);
     let mut told = BufReader::new(started.child.stderr.take().expect("a pipe")).lines();
     for answer in ["once more kills them at once", "once more leaves at once", "leaving"] {
         started.signal("INT");
@@ -230,7 +204,7 @@ fn who_interrupts_a_third_time_does_not_wait_and_the_guardian_cleans_up() {
     }
     started.wait().with_code(3);
     let before = lines(&desk);
-    send("CONT", guardian);
+    assert!(send("CONT", guardian));
     desk.write("go", "");
     desk.run(&half_done(&mark), &[]).with_code(1).says("2 reused");
     assert_eq!(alive_with(&format!("MARK={mark}")), [0; 0], "survivors");

@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::Desk;
+use common::processes::peak_kib;
+use common::{Desk, wait_until};
 
 #[test]
 fn a_flood_of_output_is_stopped() {
@@ -40,16 +41,12 @@ fn a_flood_does_not_take_provisors_memory() {
         (id: "one-line", run: ["sh", "-c", "head -c 400000000 /dev/zero"]),
     ])"#;
     let mut run = desk.start(spec, &["--progress", "none"]);
-    let status = format!("/proc/{}/status", run.pid());
     let mut peak = 0;
-    while run.child.try_wait().expect("a child").is_none() {
+    wait_until("it has ended", || {
         // A zombie has no such line any more.
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-        peak = peak.max(kib.unwrap_or(0_u64));
-        std::thread::yield_now();
-    }
+        peak = peak.max(peak_kib(run.pid()).unwrap_or(0));
+        run.child.try_wait().expect("a child").is_some()
+    });
     run.wait().with_code(0);
     println!("the supervisor's VmHWM under 800 MB of output: {:.1} MiB", peak as f64 / 1024.0);
     assert!(peak > 0 && peak < 80 << 10, "{peak} KiB");

@@ -3,7 +3,7 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use common::Desk;
 use common::results::{FORMATS, kinds, results};
@@ -115,11 +115,6 @@ fn a_markdown_table_has_as_many_cells_as_columns() {
     }
 }
 
-fn can_run(program: &str, option: &str) -> bool {
-    let status = Command::new(program).arg(option).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
-}
-
 #[test]
 fn latex_compiles_whatever_stands_in_the_cells() {
     let desk = Desk::new("results-latex");
@@ -140,7 +135,10 @@ fn latex_compiles_whatever_stands_in_the_cells() {
     }
     let has_packages = Command::new("kpsewhich").args(["booktabs.sty", "longtable.sty"]).output();
     let has_packages = has_packages.is_ok_and(|found| found.status.success());
-    if common::skip_unless(has_packages && can_run("pdflatex", "--version"), "no pdflatex with booktabs") {
+    if common::skip_unless(
+        has_packages && common::can_run("pdflatex", "--version"),
+        "no pdflatex with booktabs",
+    ) {
         return;
     }
     for encoding in ["", "\\usepackage[T1]{fontenc}"] {
@@ -190,7 +188,7 @@ fn junit_keeps_to_its_schema() {
     );
     let illegal = |c: char| c == '\u{fffe}' || (c.is_control() && c != '\n');
     assert!(!full.contains(illegal), "{full}");
-    if common::skip_unless(can_run("xmllint", "--version"), "no xmllint") {
+    if common::skip_unless(common::can_run("xmllint", "--version"), "no xmllint") {
         return;
     }
     let none = results(&desk, &["--format", "junit", "--cause", "lost"]).with_code(0).out;

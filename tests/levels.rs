@@ -5,12 +5,8 @@ mod common;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{Desk, Ran, Started, alive_with, guardian_of, level, skip_unless, wait_until};
+use common::{Desk, Ran, alive_with, guardian_of, kill, kill_both, level, mark, skip_unless, wait_until};
 use serde_json::Value;
-
-fn mark(name: &str) -> String {
-    format!("{name}-{}", std::process::id())
-}
 
 /// A query that leaves a process of its own session behind, and then does this.
 fn spec(mark: &str, then: &str) -> String {
@@ -57,29 +53,6 @@ fn a_group_kills_its_own_and_says_what_it_leaves() {
     assert_eq!(left.len(), 1, "who has a session of its own lives on");
     kill(left[0]);
     wait_until("it is dead", || alive_with(&format!("MARK={mark}")).is_empty());
-}
-
-fn kill(pid: i32) {
-    let status = Command::new("kill").args(["-s", "KILL", &pid.to_string()]).status();
-    assert!(status.expect("kill runs").success());
-}
-
-/// Kills a provisor and its guardian so that neither sees the other die.
-fn kill_both(started: Started<'_>) {
-    let guardian = guardian_of(started.pid());
-    started.signal("STOP");
-    wait_until("it stands still", || stands_still(started.pid()));
-    kill(guardian);
-    started.signal("KILL");
-    started.wait();
-}
-
-/// Whether every thread of a process is stopped: else one might still see its guardian die.
-fn stands_still(pid: i32) -> bool {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it is there").flatten();
-    let stat =
-        |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-    tasks.map(stat).all(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
 }
 
 #[test]

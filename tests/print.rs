@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 
-use common::{Desk, Leash, alive_with, guardian_of, wait_until};
+use common::{Desk, Leash, alive_with, guardian_of, kill, send, wait_until};
 
 /// Three that write at the same time, on both streams, in pieces of lines.
 const WRITERS: &str = r#"Job(name: "writers", slots: 3, matrix: {"n": 1..=3}, id: "writer/{{ n }}", command: ["sh", "-c",
@@ -155,13 +155,8 @@ fn unread_from(desk: &Desk, args: &[&str], before: impl FnOnce(&Desk)) -> (Child
 /// `O_NONBLOCK`, so that opening a pipe for reading waits for no writer.
 const WITHOUT_WAITING: i32 = 0o4000;
 
-fn kill(pid: i32, signal: &str) {
-    let status = Command::new("kill").args(["-s", signal, &pid.to_string()]).status();
-    assert!(status.expect("kill runs").success());
-}
-
 fn interrupt(child: &Child) {
-    kill(child.id().try_into().expect("a pid"), "INT");
+    assert!(send("INT", child.id()));
 }
 
 fn said(child: &mut Child) -> String {
@@ -303,7 +298,7 @@ fn a_lost_guardian_does_not_wait_for_a_reader_that_stands_still() {
     let desk = Desk::new("unread-guardian");
     desk.write("spec.ron", loud_and(""));
     let (mut child, reader, _leash) = held_up(&desk, &["--print", "lines"]);
-    kill(guardian_of(child.id().try_into().expect("a pid")), "KILL");
+    kill(guardian_of(child.id().try_into().expect("a pid")));
     wait_until("it ends", || child.try_wait().expect("ours").is_some());
     assert_eq!(child.wait().expect("it has ended").code(), Some(70));
     assert!(said(&mut child).contains("the guardian process died"));

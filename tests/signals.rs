@@ -5,7 +5,7 @@ mod common;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 
-use common::{Desk, alive_with, skip_unless, wait_until};
+use common::{Desk, alive_with, mark, send, skip_unless, wait_until};
 use serde_json::Value;
 
 /// Queries that say when both are at work, and then take their time.
@@ -17,10 +17,6 @@ fn spec(mark: &str, command: &str, limits: &str) -> String {
             (id: "waiting", run: ["true"]),
         ])"#
     )
-}
-
-fn mark(name: &str) -> String {
-    format!("{name}-{}", std::process::id())
 }
 
 /// Does a deed at a terminal; `None` where there is no Python to open one.
@@ -104,17 +100,12 @@ fn sigterm_is_as_ctrl_c_and_nohup_is_respected() {
     command.current_dir(desk.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().expect("sh runs");
     desk.await_file("ready");
-    let send = |signal: &str| {
-        let status = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
-        assert!(status.expect("kill runs").success());
-    };
-    send("HUP");
+    assert!(send("HUP", child.id()));
     wait_until("both queries are at work", || alive_with(&format!("MARK={mark}")).len() >= 2);
     // And provisor knows it.
     let status = || desk.finish(desk.provisor(["status", "out"])).out;
     wait_until("the status says so", || status().contains("2 at work"));
-    send("USR1");
-    send("TERM");
+    assert!(send("USR1", child.id()) && send("TERM", child.id()));
     let ran = desk.ran(child.wait_with_output().expect("it ends")).with_code(3);
     assert!(ran.err.contains("2 running"), "USR1 says how things stand:\n{}", ran.err);
     assert_eq!(desk.column("cause").into_values().collect::<Vec<_>>(), ["cancelled", "cancelled"]);
@@ -140,8 +131,7 @@ fn int_and_term_are_heard_even_where_they_were_ignored_at_the_start() {
     command.current_dir(desk.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.process_group(0).spawn().expect("sh runs");
     desk.await_file("ready");
-    let status = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
-    assert!(status.expect("kill runs").success());
+    assert!(send("INT", child.id()));
     desk.ran(child.wait_with_output().expect("it ends")).with_code(3);
 }
 

@@ -3,11 +3,12 @@
 mod common;
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
+use common::processes::peak_kib;
 use common::schema::{faults, schema, valid};
-use common::{Desk, Ran, Started, skip_unless, wait_until};
+use common::{Desk, Ran, Started, can_run, guardian_of, kill, skip_unless, wait_until};
 use provisor::actors::rundir::RunDir;
 use serde_json::{Value, json};
 
@@ -229,18 +230,11 @@ fn status_says_why_a_run_ended_before_its_end() {
 
     fs::remove_file(desk.file("ready")).expect("there");
     let started = start(&desk, &[]);
-    let guardian = children_of(started.pid()).first().copied();
-    let kill = Command::new("kill").args(["-s", "KILL", &guardian.expect("a guardian").to_string()]).status();
-    assert!(kill.expect("kill runs").success());
+    kill(guardian_of(started.pid()));
     started.wait().with_code(70);
     let failed = document(&desk);
     assert_eq!(failed["state"], "failed");
     assert!(failed["failure"].as_str().expect("a sentence").contains("guardian"), "{failed}");
-}
-
-fn children_of(pid: i32) -> Vec<i32> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    children.split_whitespace().map(|pid| pid.parse().expect("a pid")).collect()
 }
 
 #[test]
@@ -338,13 +332,6 @@ fn progress_is_shown_as_it_was_asked_for() {
     assert!(failed.err.starts_with("error: "), "{}", failed.err);
 }
 
-/// The most memory that this process has had, in KiB.
-fn peak_kib(pid: i32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("its peak");
-    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
-}
-
 #[test]
 fn a_loud_child_costs_no_memory_and_loses_no_byte() {
     const LOUD: u64 = 200 << 20;
@@ -364,7 +351,7 @@ fn a_loud_child_costs_no_memory_and_loses_no_byte() {
         mine.next().map_or(0, |log| log.metadata().expect("there").len())
     };
     wait_until("all is in the logs", || length("lines") == LOUD && length("zeros") == LOUD / 2);
-    let peak = peak_kib(started.pid());
+    let peak = peak_kib(started.pid()).expect("it runs");
     desk.write("go", "");
     started.wait().with_code(0);
     assert!(peak < 64 << 10, "{peak} KiB");
@@ -372,7 +359,7 @@ fn a_loud_child_costs_no_memory_and_loses_no_byte() {
     assert_eq!((length("lines"), length("zeros")), (LOUD + end, LOUD / 2 + end));
     let log = desk.file(&format!("out/{}", desk.column("log")["lines"]));
     let check = format!("yes some line of output | head -c {LOUD} | cmp -n {LOUD} - \"$1\"");
-    if !skip_unless(Command::new("cmp").arg("--version").stdout(Stdio::null()).status().is_ok(), "no cmp") {
+    if !skip_unless(can_run("cmp", "--version"), "no cmp") {
         let status = Command::new("sh").args(["-c", &check, "sh"]).arg(log).status();
         assert!(status.expect("sh runs").success(), "every byte in its place");
     }

@@ -30,3 +30,12 @@ pub(crate) fn stored(desk: &Desk) -> BTreeMap<String, (String, u32, Option<Strin
     }
     rows
 }
+
+/// How often each query was executed, by the numbers that they add to the file `executions`.
+pub(crate) fn executions(desk: &Desk) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for line in fs::read_to_string(desk.file("executions")).unwrap_or_default().lines() {
+        *counts.entry(format!("q{line}")).or_default() += 1;
+    }
+    counts
+}

@@ -1,12 +1,20 @@
 //! A desk for each test: an empty folder, the program under test, and what it left behind.
 
-#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part of this")]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::allow_attributes,
+    reason = "each test binary uses a part of this"
+)]
 #![expect(clippy::print_stdout, reason = "a skipped test says so, and `./test` counts it")]
 
+pub(crate) mod contained;
 pub(crate) mod ledger;
 pub(crate) mod level;
+pub(crate) mod processes;
 pub(crate) mod results;
 pub(crate) mod schema;
+pub(crate) mod strace;
 pub(crate) mod terminal;
 pub(crate) mod tool;
 
@@ -17,15 +25,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+pub(crate) use processes::{alive_with, guardian_of, kill, kill_both, mark, send};
+
 /// How long anything may take before a test calls it hung.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks at what nobody announces. Who looks all the time takes the machine from what it waits for.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// An empty folder that goes away with the test.
 pub(crate) struct Desk(PathBuf);
 
 impl Desk {
     pub(crate) fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
+            "{}-{name}-{}",
+            env!("CARGO_CRATE_NAME"),
+            std::process::id()
+        ));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).expect("a folder for the test");
         Self(path)
@@ -179,7 +196,7 @@ impl Drop for Leash {
         let ours = format!("PPid:\t{}\n", std::process::id());
         let status = fs::read_to_string(format!("/proc/{}/status", self.0)).unwrap_or_default();
         if status.contains(&ours) {
-            let _ = Command::new("kill").args(["-s", "KILL", &self.0.to_string()]).status();
+            send("KILL", self.0);
         }
     }
 }
@@ -190,8 +207,7 @@ impl Started<'_> {
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args(["-s", signal, &self.pid().to_string()]).status();
-        assert!(status.expect("kill runs").success());
+        assert!(send(signal, self.pid()), "it can be sent {signal}");
     }
 
     pub(crate) fn wait(self) -> Ran {
@@ -206,41 +222,21 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        std::thread::yield_now();
+        std::thread::sleep(PAUSE);
     }
-}
-
-/// The guardian of the provisor with this pid.
-pub(crate) fn guardian_of(provisor: i32) -> i32 {
-    let children = format!("/proc/{provisor}/task/{provisor}/children");
-    let mut found = None;
-    wait_until("the guardian is there", || {
-        let children = fs::read_to_string(&children).unwrap_or_default();
-        found = children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(|pid: &i32| {
-            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "pv-guardian\n")
-        });
-        found.is_some()
-    });
-    found.expect("found")
-}
-
-/// The processes that have this text in their environment: the children of a run whose spec sets it.
-pub(crate) fn alive_with(mark: &str) -> Vec<i32> {
-    let mut alive = Vec::new();
-    for entry in fs::read_dir("/proc").expect("this is Linux").flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-        if environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
-            alive.push(pid);
-        }
-    }
-    alive
 }
 
 /// Whether this test has to be left out, with a line that `./test` counts.
 pub(crate) fn skip_unless(possible: bool, why: &str) -> bool {
     if !possible {
-        println!("skipped: {why}");
+        // libtest may have begun a line with the test's name.
+        println!("\nskipped: {why}");
     }
     !possible
+}
+
+/// Whether there is this program, which exits well on this option.
+pub(crate) fn can_run(program: &str, option: &str) -> bool {
+    let status = Command::new(program).arg(option).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::common::{Desk, Ran};
+use crate::common::{Desk, Ran, table};
 
 const SPEC: &str = r#"Job(name: "damaged", reuse: Conclusive, matrix: {"n": 1..=12}, id: "q{{ n }}", record: true,
     rules: [(on: Prefix("answer"), verdict: "seen")], logs: Keep,
@@ -28,6 +28,14 @@ fn limited(desk: &Desk, args: &[&str]) -> Ran {
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// The table as `results` prints it from the database, and the rows in it.
+fn shown(desk: &Desk) -> (String, Vec<String>) {
+    let ran = limited(desk, &["results", "out", "--format", "csv"]);
+    assert_sound(&ran, "results");
+    let ids = table(&ran.out).into_iter().map(|mut row| row.remove("query").expect("a query")).collect();
+    (ran.out, ids)
 }
 
 #[track_caller]
@@ -94,20 +102,39 @@ fn a_damaged_write_ahead_log_gives_what_was_whole_before_it() {
     started.wait();
     let good = fs::read(desk.file("out/provisor.db-wal")).expect("the log");
     let database = fs::read(desk.file("out/provisor.db")).expect("the database");
-    for (n, at) in (3..good.len()).step_by(good.len() / 12).enumerate() {
+    let lay = |log: &[u8]| {
         desk.write("out/provisor.db", &database);
-        desk.write("out/provisor.db-wal", damage(&good, at, n % 3));
+        desk.write("out/provisor.db-wal", log);
         let _ = fs::remove_file(desk.file("out/provisor.db-shm"));
+    };
+    lay(&good);
+    let (whole, ids) = shown(&desk);
+    assert_eq!(ids, ["a"], "b has no row yet");
+    let mut known = 0;
+    for (n, at) in (3..good.len()).step_by(good.len() / 12).enumerate() {
+        lay(&damage(&good, at, n % 3));
         for args in READERS {
             assert_sound(&limited(&desk, args), &format!("{args:?}, damaged at {at}"));
         }
+        // The row is there as it was, or not at all.
+        let ran = limited(&desk, &["results", "out", "--format", "csv"]);
+        if ran.code == Some(0) && !table(&ran.out).is_empty() {
+            assert_eq!(ran.out, whole, "damaged at {at}");
+            known += 1;
+        }
     }
+    // What was torn off last had no row in it, or it is as if nothing had been.
+    let torn = [&good[..], &good[..good.len() / 2]].concat();
+    lay(&torn);
+    assert_eq!(shown(&desk).0, whole, "what stands after a whole end is nothing");
+    assert!((1..12).contains(&known), "some damage is before the commit of the row, some after it: {known}");
 }
 
 #[test]
 fn damaged_tables_and_records_change_no_result() {
     let desk = desk_with_results("damaged-csv");
     let whole = desk.read("out/results.csv");
+    let (before, _) = shown(&desk);
     for name in ["results.csv", "verdicts.csv", "runs/1/status.json", "runs/1/run.json", "lock"] {
         let path = format!("out/{name}");
         let good = fs::read(desk.file(&path)).unwrap_or_default();
@@ -118,13 +145,13 @@ fn damaged_tables_and_records_change_no_result() {
                 assert_sound(&ran, &format!("{args:?} with {name} damaged"));
                 assert!(matches!(ran.code, Some(0 | 1)), "{args:?} with {name} damaged: {ran:?}");
             }
+            assert_eq!(shown(&desk).0, before, "with {name} damaged");
         }
         desk.write(&path, &good);
     }
     desk.write("out/results.csv", damage(whole.as_bytes(), whole.len() / 2, 1));
     desk.run(SPEC, &[]).with_code(0).says("reused");
-    let again: Vec<_> = desk.results().into_keys().collect();
-    assert_eq!(again.len(), 12);
+    assert_eq!(desk.read("out/results.csv"), whole, "healed");
 }
 
 /// With little memory, for who reads a file without an end.

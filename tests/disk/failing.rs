@@ -1,48 +1,37 @@
 //! Disks that fail, by system calls that strace makes fail: nothing is tried again on the file that failed, and no row is lost.
 
 use std::fs::File;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::common::{Desk, Leash, Ran, skip_unless, wait_until};
+use crate::common::strace::{injected, with_faults};
+use crate::common::{Desk, Leash, Ran, send, wait_until};
 use crate::rows;
 
 const QUERIES: usize = 40;
 
-/// Each row is a commit of its own.
+/// Each row is a commit of its own: a query runs until the rows of those before it are in the table.
 fn job(desk: &Desk) {
+    let script = "until test $(wc -l < out/results.csv) -ge $1; do sleep 0.01; done; echo $1 >> ran";
     let spec = format!(
         r#"Job(name: "failing", slots: 1, matrix: {{"n": 1..={QUERIES}}}, id: "q{{{{ n }}}}",
-            command: ["sh", "-c", "sleep 0.03; echo $1 >> ran", "sh", "{{{{ n }}}}"])"#
+            command: ["sh", "-c", "{script}", "sh", "{{{{ n }}}}"])"#
     );
     desk.write("spec.ron", spec);
 }
 
-/// `inject`: what fails and when, as strace has it, one after the other.
-fn strace(desk: &Desk, inject: &str) -> Command {
-    let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-y", "-o", "trace", "-e", "trace=fsync,pwrite64,ftruncate"]);
-    command.args(inject.split(' ').flat_map(|one| ["-e".into(), format!("inject={one}")]));
-    command.current_dir(desk.path()).stdin(Stdio::null()).env_remove("RUST_LOG");
-    command
+/// What runs a program where system calls fail. strace counts the calls of each thread by itself, and the one that
+/// commits makes more of them than any other: the numbers here are beyond those of the others. `None`: skipped.
+fn strace(desk: &Desk, faults: &[&str]) -> Option<Command> {
+    with_faults(desk, &["fsync", "pwrite64", "ftruncate"], faults)
 }
 
-fn cannot(desk: &Desk, inject: &str) -> bool {
-    let probe = strace(desk, inject).arg("true").output();
-    let can = probe.is_ok_and(|output| output.status.success());
-    skip_unless(can, "strace cannot make system calls fail here")
-}
-
-/// Runs the job where a system call fails. strace counts the calls of each thread by itself, and the one that commits makes
-/// more of them than any other: the numbers here are beyond those of the others. `None` where strace cannot do this.
-fn run_with(desk: &Desk, inject: &str) -> Option<Ran> {
-    if cannot(desk, inject) {
-        return None;
-    }
-    let mut command = strace(desk, inject);
+/// Runs the job where system calls fail. `None`: skipped.
+fn run_with(desk: &Desk, faults: &[&str]) -> Option<Ran> {
+    let mut command = strace(desk, faults)?;
     command.arg(env!("CARGO_BIN_EXE_provisor"));
     command.args(["run", "spec.ron", "-o", "out", "-q"]);
     let ran = desk.finish(command);
-    assert!(desk.read("trace").contains("(INJECTED)"), "nothing was made to fail");
+    assert!(injected(desk) > 0, "nothing was made to fail");
     Some(ran)
 }
 
@@ -76,7 +65,7 @@ fn assert_nothing_is_lost(desk: &Desk, rest: &str) {
 fn rows_of_a_failed_fsync_are_rescued_into_a_file_of_their_own() {
     let desk = Desk::new("fsync");
     job(&desk);
-    let Some(ran) = run_with(&desk, "fsync:error=EIO:when=25") else { return };
+    let Some(ran) = run_with(&desk, &["fsync:error=EIO:when=25"]) else { return };
     let ran = ran.with_code(4);
     assert!(ran.err.contains("out/rescue-1.csv"), "{}", ran.err);
     assert!(!ran.out.starts_with("query,"), "they are in the file: {}", ran.out);
@@ -88,7 +77,7 @@ fn rows_of_a_failed_fsync_are_rescued_into_a_file_of_their_own() {
 fn rows_are_printed_where_no_file_can_be_brought_to_the_disk() {
     let desk = Desk::new("fsync-ever");
     job(&desk);
-    let Some(ran) = run_with(&desk, "fsync:error=EIO:when=14+") else { return };
+    let Some(ran) = run_with(&desk, &["fsync:error=EIO:when=14+"]) else { return };
     let ran = ran.with_code(4);
     assert!(!desk.file("out/rescue-1.csv").exists(), "{}", ran.err);
     assert_left_alone(&desk);
@@ -99,7 +88,7 @@ fn rows_are_printed_where_no_file_can_be_brought_to_the_disk() {
 fn a_failed_write_is_not_tried_again() {
     let desk = Desk::new("write-io");
     job(&desk);
-    let Some(ran) = run_with(&desk, "pwrite64:error=EIO:when=120") else { return };
+    let Some(ran) = run_with(&desk, &["pwrite64:error=EIO:when=120"]) else { return };
     let ran = ran.with_code(4);
     assert!(ran.err.contains("out/rescue-1.csv"), "{}", ran.err);
     assert_left_alone(&desk);
@@ -118,7 +107,7 @@ fn nothing_is_appended_to_a_log_that_cannot_be_brought_to_the_disk() {
     started.wait();
     desk.write("go", "");
     // The first one is that of the probe.
-    let Some(ran) = run_with(&desk, "fsync:error=EIO:when=2") else { return };
+    let Some(ran) = run_with(&desk, &["fsync:error=EIO:when=2"]) else { return };
     let ran = ran.with_code(4).says("error: cannot use ").says("provisor.db: disk I/O error");
     assert_eq!(desk.read("ran"), "b\n", "nothing was started: {}", ran.err);
     assert!(
@@ -132,8 +121,8 @@ fn nothing_is_appended_to_a_log_that_cannot_be_brought_to_the_disk() {
 fn a_write_that_finds_no_room_for_a_while_is_tried_again() {
     let desk = Desk::new("write-room");
     job(&desk);
-    let Some(ran) = run_with(&desk, "pwrite64:error=ENOSPC:when=120..126") else { return };
-    let ran = ran.with_code(0).says("nothing new starts until then").says("the results are written again");
+    let Some(ran) = run_with(&desk, &["pwrite64:error=ENOSPC:when=120..126"]) else { return };
+    let ran = ran.with_code(0).says("nothing new starts").says("the results are written again");
     let printed = rows(&desk.read("out/results.csv"));
     assert_eq!(printed.len(), QUERIES, "{}", ran.err);
     assert_eq!(desk.read("ran").lines().count(), QUERIES, "none was run twice");
@@ -146,8 +135,8 @@ fn a_write_that_finds_no_room_for_a_while_is_tried_again() {
 fn a_failure_while_room_is_made_is_one_and_the_database_is_left_alone() {
     let desk = Desk::new("checkpoint");
     job(&desk);
-    let inject = "pwrite64:error=ENOSPC:when=120+30 ftruncate:error=EIO:when=4+";
-    let Some(ran) = run_with(&desk, inject) else { return };
+    let faults = ["pwrite64:error=ENOSPC:when=120+30", "ftruncate:error=EIO:when=4+"];
+    let Some(ran) = run_with(&desk, &faults) else { return };
     let ran = ran.with_code(4).says("out/rescue-1.csv");
     let trace = desk.read("trace");
     let (_, after) = trace.split_once("EIO (Input/output error) (INJECTED)").expect("it failed");
@@ -160,20 +149,15 @@ fn a_failure_while_room_is_made_is_one_and_the_database_is_left_alone() {
 fn rows_that_never_find_room_are_printed_under_the_header_of_the_table() {
     let desk = Desk::new("write-full");
     job(&desk);
-    let inject = "pwrite64:error=ENOSPC:when=120+";
-    if cannot(&desk, inject) {
-        return;
-    }
-    let mut command = strace(&desk, inject);
+    let Some(mut command) = strace(&desk, &["pwrite64:error=ENOSPC:when=120+"]) else { return };
     // It gets the signal itself: strace would not hand it on.
     command.args(["sh", "-c", "echo $$ > pid; exec \"$0\" run spec.ron -o out -q"]);
     let (out, err) = (File::create(desk.file("stdout")), File::create(desk.file("stderr")));
     command.arg(env!("CARGO_BIN_EXE_provisor")).stdout(out.expect("made")).stderr(err.expect("made"));
     let mut run = command.spawn().expect("strace starts");
     let _leash = Leash(run.id());
-    wait_until("it finds no room", || desk.read("stderr").contains("nothing new starts until then"));
-    let kill = Command::new("kill").args(["-s", "INT", desk.read("pid").trim()]).status();
-    assert!(kill.expect("kill runs").success());
+    wait_until("it finds no room", || desk.read("stderr").contains("nothing new starts"));
+    assert!(send("INT", desk.read("pid").trim()));
     assert_eq!(run.wait().expect("it ends").code(), Some(4), "{}", desk.read("stderr"));
     let (printed, table) = (desk.read("stdout"), desk.read("out/results.csv"));
     assert_eq!(printed.lines().next(), table.lines().next());

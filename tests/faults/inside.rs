@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 
+use crate::common::skip_unless;
 use crate::harness::{contained, fake, fakeproc, others, run};
 
 #[test]
@@ -38,4 +39,21 @@ fn row_84_a_test_leaves_a_process_behind() {
         assert!(Command::new("kill").args(["-s", "KILL", pid]).status().expect("kill runs").success());
         crate::common::wait_until("it is gone", || others().is_empty());
     });
+}
+
+/// `./test` counts a skipped test also where libtest has begun a line with its name, as it does in a namespace.
+#[test]
+fn a_skip_is_counted() {
+    const INNER: &str = "PROVISOR_TEST_SKIPS";
+    if std::env::var_os(INNER).is_some() {
+        skip_unless(false, "to see whether that is counted");
+        return;
+    }
+    let suite = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/test")).expect("./test");
+    let counted = suite.split("grep -a '").nth(1).and_then(|rest| rest.split('\'').next());
+    let counted = regex::Regex::new(&format!("(?m){}", counted.expect("what it counts"))).expect("valid");
+    let mut inner = Command::new(std::env::current_exe().expect("the path of this test"));
+    inner.args(["--exact", "inside::a_skip_is_counted", "--nocapture", "--test-threads=1"]).env(INNER, "1");
+    let said = String::from_utf8(inner.output().expect("it runs").stdout).expect("UTF-8");
+    assert!(said.contains("1 passed") && counted.is_match(&said), "{said}");
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{Desk, alive_with, guardian_of, skip_unless, wait_until};
+use crate::common::{Desk, alive_with, guardian_of, kill, level, skip_unless, wait_until};
 use crate::harness::{attach, contained, fake, fakeproc, limited, one, others, pids, run, state, status_of};
 
 /// Ends a query soon.
@@ -102,9 +103,19 @@ fn at_each_level(desk: &Desk, spec: &str, check: impl Fn(&BTreeMap<String, Strin
 #[test]
 fn row_09_a_tree_of_five_hundred() {
     limited(1000, |desk| {
+        const TREE: usize = 1 + 20 + 20 * 24;
         let rules = r#"rules: [(on: Prefix("up"), verdict: "up", stop: Kill)],"#;
-        let spec = one("child 20 child 24 setsid hang then hang then sleep-ms 500 say up hang", rules);
-        at_each_level(desk, &spec, |row| assert_eq!(row["cause"], "concluded", "{row:?}"));
+        let spec = one("child 20 child 24 setsid hang then hang then await go say up hang", rules);
+        for level in level::strong() {
+            let _ = fs::remove_file(desk.file("go"));
+            let started = desk.start(&spec, &["--fresh", "--containment", level]);
+            wait_until("all of them are there", || alive_with("MARK=fault").len() == TREE);
+            desk.write("go", "");
+            started.wait().with_code(0);
+            assert_eq!(others(), [""; 0], "processes outlive provisor at {level}");
+            let row = &desk.results()["q"];
+            assert_eq!((row["cause"].as_str(), row["signal"].as_str()), ("concluded", "SIGKILL"), "{row:?}");
+        }
     });
 }
 
@@ -143,13 +154,17 @@ fn row_11_a_fork_bomb() {
 #[test]
 fn row_87_a_child_that_faults() {
     contained(|desk| {
-        desk.write("spec.ron", one("segv hang", ""));
+        let run = format!("ulimit -c; exec {} segv hang", fakeproc());
+        let spec = format!(r#"Job(name: "core", commands: [(id: "q", run: ["sh", "-c", {run:?}])])"#);
+        desk.write("spec.ron", spec);
         let script =
             format!("ulimit -c unlimited; exec {} run spec.ron -o out", env!("CARGO_BIN_EXE_provisor"));
         let mut command = Command::new("sh");
         command.args(["-c", &script]);
         desk.finish(command_in(command, desk)).with_code(1);
         assert_eq!(desk.results()["q"]["signal"], "SIGSEGV");
+        // Whether a core would be a file here is for the machine to say.
+        assert_eq!(logs(desk), "0\n");
         let cores = fs::read_dir(desk.path()).expect("its folder").flatten();
         assert_eq!(cores.filter(|entry| entry.file_name().to_string_lossy().starts_with("core")).count(), 0);
     });
@@ -158,9 +173,68 @@ fn row_87_a_child_that_faults() {
 #[test]
 fn row_13_a_child_freezes_itself() {
     contained(|desk| {
-        let spec = one("child 1 setsid freeze-self hang then freeze-self hang", SOON);
-        at_each_level(desk, &spec, |row| assert_eq!(row["cause"], "wall-limit", "{row:?}"));
+        let words = "ignore-term child 1 setsid freeze-self hang then freeze-self hang";
+        let spec = one(words, r#"limits: (grace: "300ms"),"#);
+        for level in level::strong() {
+            let _ = fs::remove_dir_all(desk.file("out"));
+            let started = desk.start(&spec, &["--containment", level]);
+            let (mut ice, mut said) = (Vec::new(), String::new());
+            wait_until("both are frozen, or cannot be", || {
+                ice = alive_with("MARK=fault").into_iter().filter_map(frozen_group).collect();
+                said = logs(desk);
+                ice.len() == 2 || said.contains("not frozen")
+            });
+            let ice: Vec<_> = ice.into_iter().map(Ice).collect();
+            started.signal("INT");
+            started.wait().with_code(3);
+            assert_eq!(others(), [""; 0], "who is frozen outlives provisor at {level}");
+            let refusal = said.lines().find(|line| line.starts_with("not frozen"));
+            if skip_unless(refusal.is_none(), refusal.unwrap_or_default()) {
+                continue;
+            }
+            let row = &desk.results()["q"];
+            let told = (row["cause"].as_str(), row["signal"].as_str());
+            assert_eq!(told, ("cancelled", "SIGKILL"), "{level}: {row:?}");
+            assert_eq!(logs(desk), "freezing\nfreezing\n", "both have come so far, and no further");
+            let ours = |ice: &Ice| ice.0.to_string_lossy().contains("/provisor-");
+            assert!(ice.iter().all(|ice| !ours(ice) || !ice.0.exists()), "the query's groups are gone");
+        }
     });
+}
+
+/// All that was written into logs.
+fn logs(desk: &Desk) -> String {
+    let logs = fs::read_dir(desk.file("out/logs")).into_iter().flatten().flatten();
+    logs.map(|log| fs::read_to_string(log.path()).expect("text")).collect()
+}
+
+/// The cgroup in which this process stands still.
+fn frozen_group(pid: i32) -> Option<PathBuf> {
+    let group = own_cgroup(pid)?;
+    let events = fs::read_to_string(group.join("cgroup.events")).ok()?;
+    events.lines().any(|line| line == "frozen 1").then_some(group)
+}
+
+/// A frozen cgroup, which goes away with this.
+struct Ice(PathBuf);
+
+impl Drop for Ice {
+    fn drop(&mut self) {
+        let is_gone = || !self.0.exists() || fs::remove_dir(&self.0).is_ok();
+        if !is_gone() {
+            let _ = fs::write(self.0.join("cgroup.kill"), "1");
+            wait_until("the frozen group is empty", is_gone);
+        }
+    }
+}
+
+/// The folder of a process's cgroup of the second version.
+fn own_cgroup(pid: i32) -> Option<PathBuf> {
+    let own = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let path = own.lines().find_map(|line| line.strip_prefix("0::/"))?.to_owned();
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+    Some(Path::new(mount.split(' ').nth(4)?).join(path))
 }
 
 #[test]
@@ -189,7 +263,7 @@ fn row_14_a_child_that_may_not_be_killed() {
         let started = desk.start(&spec, &["--containment", "sweep"]);
         wait_until("both are at work", || alive_with("MARK=fault").len() >= 2);
         let guardian = guardian_of(started.pid());
-        let Some(tracer) = attach(guardian, "kill,pidfd_send_signal:error=EPERM") else { return };
+        let Some(tracer) = attach(desk, guardian, "kill,pidfd_send_signal:error=EPERM") else { return };
         desk.write("traced", "");
         started.wait().with_code(1);
         drop(tracer);
@@ -229,7 +303,7 @@ fn row_19_the_guardian_dies_while_it_makes_a_child() {
         desk.await_file("up");
         let guardian = guardian_of(started.pid());
         // The child stands still before it binds its life to the guardian's.
-        let Some(_tracer) = attach(guardian, "prctl:delay_enter=2000000") else { return };
+        let Some(_tracer) = attach(desk, guardian, "prctl:delay_enter=2000000") else { return };
         desk.write("go", "");
         let unborn = |pid: &u32| {
             status_of(*pid, "PPid") == guardian.to_string() && status_of(*pid, "Name") == "pv-guardian"
@@ -241,8 +315,7 @@ fn row_19_the_guardian_dies_while_it_makes_a_child() {
         });
         // Whoever else would kill it stands still: it is alone.
         started.signal("STOP");
-        let status = Command::new("kill").args(["-s", "KILL", &guardian.to_string()]).status();
-        assert!(status.expect("kill runs").success());
+        kill(guardian);
         let dead = || matches!(state(child), None | Some('Z' | 'X'));
         wait_until("it has decided", || dead() || status_of(child, "Name") != "pv-guardian");
         assert!(dead(), "its program was executed though nobody was left to kill it");
@@ -295,7 +368,7 @@ fn row_27_a_run_is_interrupted_while_a_child_is_made() {
         let started = desk.start(&spec, &[]);
         desk.await_file("up");
         let guardian = guardian_of(started.pid());
-        let Some(_tracer) = attach(guardian, "execve:delay_enter=1000000") else { return };
+        let Some(_tracer) = attach(desk, guardian, "execve:delay_enter=1000000") else { return };
         desk.write("go", "");
         let unborn = |pid: &u32| {
             status_of(*pid, "PPid") == guardian.to_string() && status_of(*pid, "Name") == "pv-guardian"

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use provisor::actors::store::Store;
 
-use crate::common::ledger::{lines, stored};
-use crate::common::{Desk, Ran, Started, wait_until};
+use crate::common::ledger::{executions, lines, stored};
+use crate::common::processes::stop;
+use crate::common::{Desk, Ran, Started, send, wait_until};
 use crate::harness::{contained, others, pids, status_of};
 
 const QUERIES: usize = 200;
@@ -77,17 +77,11 @@ impl Victim {
             Self::Guardian => guardian().is_some_and(|guardian| send("KILL", guardian)),
             Self::Both => {
                 // Stopped first, so that neither sees the other die.
-                send("STOP", provisor)
-                    && guardian().is_none_or(|guardian| send("KILL", guardian))
-                    && send("KILL", provisor)
+                stop(provisor);
+                guardian().is_none_or(|guardian| send("KILL", guardian)) && send("KILL", provisor)
             }
         }
     }
-}
-
-fn send(signal: &str, pid: impl std::fmt::Display) -> bool {
-    let status = Command::new("kill").args(["-s", signal, &pid.to_string()]).output();
-    status.expect("kill runs").status.success()
 }
 
 /// What one job has told so far: its rows, which stand for ever, and how often each query had been executed by then.
@@ -111,15 +105,6 @@ impl Told {
             }
         }
     }
-}
-
-/// How often each query was executed.
-fn executions(desk: &Desk) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for line in fs::read_to_string(desk.file("executions")).unwrap_or_default().lines() {
-        *counts.entry(format!("q{line}")).or_default() += 1;
-    }
-    counts
 }
 
 /// Whether the last run has written down that it came to its end, though it was killed.

@@ -5,8 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::common::{Desk, alive_with, skip_unless, wait_until};
-use crate::harness::{contained, fake, fakeproc, one, others, run, status_of};
+use crate::common::processes::peak_kib;
+use crate::common::{Desk, skip_unless, wait_until};
+use crate::harness::{contained, fake, fakeproc, one, others, run};
 
 /// The log of a query, byte for byte.
 fn log(desk: &Desk, row: &BTreeMap<String, String>) -> Vec<u8> {
@@ -17,18 +18,18 @@ fn log(desk: &Desk, row: &BTreeMap<String, String>) -> Vec<u8> {
 fn row_43_a_line_of_three_hundred_megabytes() {
     contained(|desk| {
         let rules = r#"logs: Drop, rules: [(on: Contains("x"), verdict: "seen")],"#;
-        let started = desk.start(&one("flood-line 300000000 say end await go exit 0", rules), &[]);
-        let peak =
-            || status_of(started.pid(), "VmHWM").trim_end_matches(" kB").trim().parse::<u64>().unwrap_or(0);
-        wait_until("it is there", || peak() > 0);
+        let words = "touch up await begin flood-line 300000000 touch flooded await go exit 0";
+        let started = desk.start(&one(words, rules), &[]);
+        let peak = || peak_kib(started.pid()).expect("it runs");
+        desk.await_file("up");
         let before = peak();
-        wait_until("its last word is read", || {
-            desk.finish(desk.provisor(["status", "out", "--format", "json"])).out.contains("\"end\"")
-                || alive_with("MARK=fault").iter().all(|pid| status_of(*pid, "State").starts_with('S'))
-        });
+        desk.write("begin", "");
+        // All of it is read by then, but for what a pipe holds.
+        desk.await_file("flooded");
         let after = peak();
         desk.write("go", "");
         started.wait().with_code(0);
+        assert_eq!(desk.column("verdict")["q"], "seen");
         assert!(after < before + 64 * 1024, "from {before} to {after} KiB");
     });
 }

@@ -74,7 +74,6 @@ fn row_56_a_stop_that_cannot_be_caught() {
         started.wait().with_code(0);
         let row = &desk.results()["q"];
         assert_eq!(row["cause"], "exited");
-        assert!(row["wall_s"].parse::<f64>().expect("a number") >= 0.0);
     });
 }
 
@@ -94,6 +93,9 @@ fn row_60_a_terminal_without_a_size_or_a_name() {
             let (status, _, raw) = terminal.wait();
             assert_eq!(status.code(), Some(0), "{name}: {raw}");
             assert!(raw.contains("1 query"), "{name}: {raw}");
+            let is_plain = !raw.contains('\x1b');
+            // Whose size is not known is written for as one of the usual size.
+            assert!(is_plain || name == "zero", "{name}: {raw:?}");
             assert!(fs::metadata(desk.file(&format!("{name}/results.csv"))).is_ok());
         }
     });

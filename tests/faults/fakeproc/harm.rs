@@ -146,17 +146,23 @@ pub(crate) fn bomb(depth: u64) -> u8 {
     hang()
 }
 
-/// Stops itself in a cgroup of its own below the one it is in, and takes the rights to it away.
+/// Stops itself in a cgroup of its own below the one it is in. It says so before, for then it says nothing any more.
 pub(crate) fn freeze() {
     let Some(own) = look::own_cgroup() else {
-        println!("no cgroup");
+        println!("not frozen: there is no cgroup2");
         return;
     };
-    let inner = own.join("frozen");
-    let (procs, freeze) = (inner.join("cgroup.procs"), inner.join("cgroup.freeze"));
-    let done = fs::create_dir(&inner).and_then(|()| fs::write(&procs, getpid().to_string()));
-    println!("{}", if done.is_ok() { "frozen" } else { "not frozen" });
-    let _ = fs::write(&freeze, "1");
+    // Nobody else's, in whichever namespace they are.
+    let namespace = fs::read_link("/proc/self/ns/pid").expect("its namespace");
+    let digits = namespace.to_string_lossy().replace(|c: char| !c.is_ascii_digit(), "");
+    let inner = own.join(format!("frozen-{digits}-{}", getpid()));
+    let moved =
+        fs::create_dir(&inner).and_then(|()| fs::write(inner.join("cgroup.procs"), getpid().to_string()));
+    write(b"freezing\n");
+    if let Err(error) = moved.and_then(|()| fs::write(inner.join("cgroup.freeze"), "1")) {
+        println!("not frozen: {}: {error}", inner.display());
+        let _ = fs::remove_dir(&inner);
+    }
 }
 
 pub(crate) fn write(bytes: &[u8]) {
