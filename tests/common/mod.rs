@@ -15,6 +15,7 @@ pub(crate) mod processes;
 pub(crate) mod results;
 pub(crate) mod schema;
 pub(crate) mod strace;
+pub(crate) mod strange;
 pub(crate) mod terminal;
 pub(crate) mod tool;
 
@@ -106,7 +107,13 @@ impl Desk {
     pub(crate) fn start(&self, spec: &str, args: &[&str]) -> Started<'_> {
         self.write("spec.ron", spec);
         let mut command = self.provisor(["run", "spec.ron", "-o", "out"]);
-        let child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        command.args(args);
+        self.spawn(command)
+    }
+
+    /// Starts this command of provisor and goes on.
+    pub(crate) fn spawn(&self, mut command: Command) -> Started<'_> {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let child = child.expect("provisor starts");
         Started { desk: self, leash: Leash(child.id()), child }
     }

@@ -73,7 +73,7 @@ fn every_fault_has_its_row_and_every_test_is_there() {
 /// The suite's own tests are all on the page, unless another one of the same row is.
 #[test]
 fn every_test_of_this_suite_is_of_a_row_on_the_page() {
-    for module in ["killing", "kills", "spawning", "output", "signals", "inside"] {
+    for module in ["killing", "kills", "spawning", "output", "signals", "inside", "strange"] {
         let source = source(&format!("faults/{module}"));
         for name in source.lines().filter_map(|line| line.trim().strip_prefix("fn row_")?.split('(').next()) {
             let number: usize =

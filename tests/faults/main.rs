@@ -15,3 +15,4 @@ mod kills;
 mod output;
 mod signals;
 mod spawning;
+mod strange;
