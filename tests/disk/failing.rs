@@ -1,10 +1,12 @@
-//! Disks that fail, by system calls that strace makes fail: nothing is tried again on the file that failed, and no row is lost.
+//! Disks that fail, by system calls that are made to fail: nothing is tried again on the file that failed, and no row is lost.
 
-use std::fs::File;
+use std::fs::{File, read_to_string, remove_file};
+use std::io::{BufRead, BufReader};
 use std::process::Command;
 
 use crate::common::strace::{injected, with_faults};
-use crate::common::{Desk, Leash, Ran, send, wait_until};
+use crate::common::strange::with_strange;
+use crate::common::{Desk, Leash, Ran, Started, send, wait_until};
 use crate::rows;
 
 const QUERIES: usize = 40;
@@ -162,4 +164,61 @@ fn rows_that_never_find_room_are_printed_under_the_header_of_the_table() {
     let (printed, table) = (desk.read("stdout"), desk.read("out/results.csv"));
     assert_eq!(printed.lines().next(), table.lines().next());
     assert_nothing_is_lost(&desk, &printed);
+}
+
+/// A run with the quota of its folder used up once some rows are there, as far as it was told to say so. `None`: skipped.
+fn with_a_used_up_quota(desk: &Desk) -> Option<Started<'_>> {
+    job(desk);
+    let mut command = desk.provisor(["run", "spec.ron", "-o", "out", "-q"]);
+    command.env("STRANGE_QUOTA", desk.file("out"));
+    with_strange(desk, &mut command, "")?;
+    let mut started = desk.spawn(command);
+    wait_until("some rows are there", || {
+        read_to_string(desk.file("out/results.csv")).is_ok_and(|table| table.lines().count() > 5)
+    });
+    desk.write("out.full", "");
+    let mut told = BufReader::new(started.child.stderr.as_mut().expect("a pipe"));
+    let mut line = String::new();
+    while !line.contains("nothing new starts") {
+        assert!(told.read_line(&mut line).expect("UTF-8") > 0, "it does not stop: {line}");
+    }
+    Some(started)
+}
+
+#[test]
+fn a_used_up_quota_is_want_of_room() {
+    let desk = Desk::new("quota");
+    let Some(started) = with_a_used_up_quota(&desk) else { return };
+    remove_file(desk.file("out.full")).expect("there");
+    let ran = started.wait().with_code(0).says("the results are written again");
+    assert_eq!(rows(&desk.read("out/results.csv")).len(), QUERIES, "{}", ran.err);
+    assert_eq!(desk.read("ran").lines().count(), QUERIES, "none was run twice");
+}
+
+#[test]
+fn rows_over_the_quota_are_printed() {
+    let desk = Desk::new("quota-ever");
+    let Some(started) = with_a_used_up_quota(&desk) else { return };
+    started.signal("INT");
+    let ran = started.wait().with_code(4);
+    assert!(ran.out.starts_with("query,"), "{}{}", ran.out, ran.err);
+    remove_file(desk.file("out.full")).expect("there");
+    assert_nothing_is_lost(&desk, &ran.out);
+}
+
+#[test]
+fn a_log_over_the_quota_does_not_end_its_query() {
+    let desk = Desk::new("quota-log");
+    desk.write(
+        "spec.ron",
+        r#"Job(name: "log", commands: [(id: "a", run: ["sh", "-c", "echo said; exit 3"])])"#,
+    );
+    let mut command = desk.provisor(["run", "spec.ron", "-o", "out", "-q"]);
+    command.env("STRANGE_QUOTA", desk.file("out/logs"));
+    desk.write("out/logs.full", "");
+    let Some(()) = with_strange(&desk, &mut command, "") else { return };
+    let ran = desk.finish(command).with_code(1).says("the log cannot be written and is incomplete");
+    let row = desk.results()["a"].clone();
+    assert_eq!((row["cause"].as_str(), row["exit_code"].as_str()), ("exited", "3"), "{}", ran.err);
+    assert!(row["line"].contains("its log could not be written and is incomplete"), "{row:?}");
 }
