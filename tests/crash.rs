@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 
+use common::contained::contained;
 use common::ledger::{executions, lines, stored};
 use common::processes::stop;
 use common::{Desk, Started, alive_with, guardian_of, kill, kill_both, mark, send, wait_until};
@@ -48,70 +49,74 @@ fn assert_none_survives(mark: &str) {
 
 #[test]
 fn a_provisor_that_is_killed_loses_no_row_and_doubles_none() {
-    let mut cut_short = 0;
-    for moment in MOMENTS {
-        let (desk, mark) = (Desk::new(&format!("crash-{moment}")), mark(&format!("crash-{moment}")));
-        let spec = spec(&mark);
-        let started = desk.start(&spec, &[]);
-        desk.await_file("out/results.csv");
-        wait_until("so many rows are there", || lines(&desk).len() >= moment);
-        started.signal("KILL");
-        cut_short += usize::from(started.wait().code.is_none());
-        assert_none_survives(&mark);
+    contained(|_| {
+        let mut cut_short = 0;
+        for moment in MOMENTS {
+            let (desk, mark) = (Desk::new(&format!("crash-{moment}")), mark(&format!("crash-{moment}")));
+            let spec = spec(&mark);
+            let started = desk.start(&spec, &[]);
+            desk.await_file("out/results.csv");
+            wait_until("so many rows are there", || lines(&desk).len() >= moment);
+            started.signal("KILL");
+            cut_short += usize::from(started.wait().code.is_none());
+            assert_none_survives(&mark);
 
-        let (told, kept, executed) = (lines(&desk), stored(&desk), executions(&desk));
-        assert!(told.len() >= moment);
-        let store = Store::read(&desk.file("out")).expect("readable");
-        if store.last_run_complete().expect("readable") {
-            // It was quicker than the kill, and the next run would rightly start anew.
+            let (told, kept, executed) = (lines(&desk), stored(&desk), executions(&desk));
+            assert!(told.len() >= moment);
+            let store = Store::read(&desk.file("out")).expect("readable");
+            if store.last_run_complete().expect("readable") {
+                // It was quicker than the kill, and the next run would rightly start anew.
+                assert_complete(&desk);
+                continue;
+            }
+            drop(store);
+            assert!(told.keys().all(|id| kept.contains_key(id)), "the database has what the table has");
+            let ran = desk.run(&spec, &[]).with_code(0);
+            let (told_after, kept_after, executed_after) = (lines(&desk), stored(&desk), executions(&desk));
+            for (id, line) in &told {
+                assert_eq!(told_after.get(id), Some(line), "changed, or lost");
+            }
+            for (id, row) in &kept {
+                assert_eq!(kept_after.get(id), Some(row), "changed, or lost: {id}");
+                assert_eq!(executed_after[id], executed[id], "{id} was executed again:\n{}", ran.err);
+            }
             assert_complete(&desk);
-            continue;
+            assert!(executed_after.values().all(|times| (1..=2).contains(times)));
         }
-        drop(store);
-        assert!(told.keys().all(|id| kept.contains_key(id)), "the database has what the table has");
-        let ran = desk.run(&spec, &[]).with_code(0);
-        let (told_after, kept_after, executed_after) = (lines(&desk), stored(&desk), executions(&desk));
-        for (id, line) in &told {
-            assert_eq!(told_after.get(id), Some(line), "changed, or lost");
-        }
-        for (id, row) in &kept {
-            assert_eq!(kept_after.get(id), Some(row), "changed, or lost: {id}");
-            assert_eq!(executed_after[id], executed[id], "{id} was executed again:\n{}", ran.err);
-        }
-        assert_complete(&desk);
-        assert!(executed_after.values().all(|times| (1..=2).contains(times)));
-    }
-    assert!(cut_short > MOMENTS.len() / 2, "most were killed at work, not after it: {cut_short}");
+        assert!(cut_short > MOMENTS.len() / 2, "most were killed at work, not after it: {cut_short}");
+    });
 }
 
 #[test]
 fn a_run_that_is_killed_again_and_again_comes_to_its_end() {
-    let (desk, mark) = (Desk::new("crash-again"), mark("crash-again"));
-    let spec = spec(&mark);
-    let mut known = BTreeMap::new();
-    for moment in [6, 15, 29, 44, 58] {
-        let started = desk.start(&spec, &[]);
-        wait_until("more rows are there", || lines(&desk).len() >= moment);
-        started.signal("KILL");
-        started.wait();
-        assert_none_survives(&mark);
-        let now = stored(&desk);
-        for (id, row) in &known {
-            assert_eq!(now.get(id), Some(row), "changed, or lost: {id}");
+    contained(|_| {
+        let (desk, mark) = (Desk::new("crash-again"), mark("crash-again"));
+        let spec = spec(&mark);
+        let mut known = BTreeMap::new();
+        for moment in [6, 15, 29, 44, 58] {
+            let started = desk.start(&spec, &[]);
+            wait_until("more rows are there", || lines(&desk).len() >= moment);
+            started.signal("KILL");
+            started.wait();
+            assert_none_survives(&mark);
+            let now = stored(&desk);
+            for (id, row) in &known {
+                assert_eq!(now.get(id), Some(row), "changed, or lost: {id}");
+            }
+            known = now;
         }
-        known = now;
-    }
-    let store = Store::read(&desk.file("out")).expect("readable");
-    // The last one may have been quicker than the kill, and the next run would rightly start anew.
-    let was_complete = store.last_run_complete().expect("readable");
-    drop(store);
-    let before = executions(&desk);
-    desk.run(&spec, &[]).with_code(0);
-    let after = executions(&desk);
-    assert!(was_complete || known.keys().all(|id| before[id] == after[id]));
-    assert_complete(&desk);
-    // A run that is killed before it has begun leaves no folder.
-    assert!(desk.file("out/runs/2").is_dir());
+        let store = Store::read(&desk.file("out")).expect("readable");
+        // The last one may have been quicker than the kill, and the next run would rightly start anew.
+        let was_complete = store.last_run_complete().expect("readable");
+        drop(store);
+        let before = executions(&desk);
+        desk.run(&spec, &[]).with_code(0);
+        let after = executions(&desk);
+        assert!(was_complete || known.keys().all(|id| before[id] == after[id]));
+        assert_complete(&desk);
+        // A run that is killed before it has begun leaves no folder.
+        assert!(desk.file("out/runs/2").is_dir());
+    });
 }
 
 /// Two that are done, and two at work until the file `go` is there; one of them with an escaped child.
@@ -151,83 +156,91 @@ fn desk_lines(desk: &Desk) -> Vec<String> {
 
 #[test]
 fn a_run_without_its_guardian_ends_says_so_and_can_be_taken_up() {
-    let (desk, mark) = (Desk::new("guardian"), mark("guardian"));
-    let started = start_half_done(&desk, &mark);
-    let before = lines(&desk);
-    kill(guardian_of(started.pid()));
-    started.wait().with_code(70).says("the guardian process died").says("run it again");
-    assert_eq!(alive_with(&format!("MARK={mark}")), [0; 0], "survivors");
-    let after = lines(&desk);
-    assert!(before.iter().all(|(id, line)| after.get(id) == Some(line)), "{before:?}\n{after:?}");
-    let causes = desk.column("cause");
-    for (id, cause) in [("a", "exited"), ("b", "exited"), ("c", "lost"), ("d", "lost")] {
-        assert_eq!(causes[id], cause, "{id}");
-    }
-    assert_ne!(causes.get("e").map(String::as_str), Some("exited"));
-    desk.write("go", "");
-    desk.run(&half_done(&mark), &[]).with_code(1).says("2 reused");
-    assert_eq!(desk_lines(&desk), ["a", "b", "c", "c", "d", "d", "e"]);
-    assert_eq!(desk.results().len(), 5);
-    assert!(desk.column("cause").into_values().all(|cause| cause == "exited"));
+    contained(|_| {
+        let (desk, mark) = (Desk::new("guardian"), mark("guardian"));
+        let started = start_half_done(&desk, &mark);
+        let before = lines(&desk);
+        kill(guardian_of(started.pid()));
+        started.wait().with_code(70).says("the guardian process died").says("run it again");
+        assert_eq!(alive_with(&format!("MARK={mark}")), [0; 0], "survivors");
+        let after = lines(&desk);
+        assert!(before.iter().all(|(id, line)| after.get(id) == Some(line)), "{before:?}\n{after:?}");
+        let causes = desk.column("cause");
+        for (id, cause) in [("a", "exited"), ("b", "exited"), ("c", "lost"), ("d", "lost")] {
+            assert_eq!(causes[id], cause, "{id}");
+        }
+        assert_ne!(causes.get("e").map(String::as_str), Some("exited"));
+        desk.write("go", "");
+        desk.run(&half_done(&mark), &[]).with_code(1).says("2 reused");
+        assert_eq!(desk_lines(&desk), ["a", "b", "c", "c", "d", "d", "e"]);
+        assert_eq!(desk.results().len(), 5);
+        assert!(desk.column("cause").into_values().all(|cause| cause == "exited"));
+    });
 }
 
 #[test]
 fn provisor_and_guardian_killed_together_leave_no_query() {
-    let (desk, mark) = (Desk::new("both"), mark("both"));
-    let started = start_half_done(&desk, &mark);
-    kill_both(started);
-    // In a namespace all die with its first process. Elsewhere the queries do, and what had left them lives until the
-    // next run.
-    wait_until("the queries are dead", || {
-        alive_with(&format!("MARK={mark}"))
-            .iter()
-            .all(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n"))
+    contained(|_| {
+        let (desk, mark) = (Desk::new("both"), mark("both"));
+        let started = start_half_done(&desk, &mark);
+        kill_both(started);
+        // In a namespace all die with its first process. Elsewhere the queries do, and what had left them lives until the
+        // next run.
+        wait_until("the queries are dead", || {
+            alive_with(&format!("MARK={mark}")).iter().all(|pid| {
+                fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n")
+            })
+        });
+        desk.write("go", "");
+        desk.run(&half_done(&mark), &[]).with_code(1).says("2 reused");
+        assert_eq!(desk.results().len(), 5);
+        assert_eq!(alive_with(&format!("MARK={mark}")), [0; 0], "survivors");
     });
-    desk.write("go", "");
-    desk.run(&half_done(&mark), &[]).with_code(1).says("2 reused");
-    assert_eq!(desk.results().len(), 5);
-    assert_eq!(alive_with(&format!("MARK={mark}")), [0; 0], "survivors");
 }
 
 #[test]
 fn who_interrupts_a_third_time_does_not_wait_and_the_guardian_cleans_up() {
-    let (desk, mark) = (Desk::new("third"), mark("third"));
-    let mut started = start_half_done(&desk, &mark);
-    // A guardian that does nothing for a while, so that there is something to be impatient about.
-    let guardian = guardian_of(started.pid());
-    stop(guardian);
-    let mut told = BufReader::new(started.child.stderr.take().expect("a pipe")).lines();
-    for answer in ["once more kills them at once", "once more leaves at once", "leaving"] {
-        started.signal("INT");
-        let heard = told.by_ref().any(|line| line.expect("UTF-8").contains(answer));
-        assert!(heard, "nothing about `{answer}`");
-    }
-    started.wait().with_code(3);
-    let before = lines(&desk);
-    assert!(send("CONT", guardian));
-    desk.write("go", "");
-    desk.run(&half_done(&mark), &[]).with_code(1).says("2 reused");
-    assert_eq!(alive_with(&format!("MARK={mark}")), [0; 0], "survivors");
-    let after = lines(&desk);
-    assert!(before.iter().all(|(id, line)| after.get(id) == Some(line)), "{before:?}\n{after:?}");
-    assert_eq!(after.len(), 5);
+    contained(|_| {
+        let (desk, mark) = (Desk::new("third"), mark("third"));
+        let mut started = start_half_done(&desk, &mark);
+        // A guardian that does nothing for a while, so that there is something to be impatient about.
+        let guardian = guardian_of(started.pid());
+        stop(guardian);
+        let mut told = BufReader::new(started.child.stderr.take().expect("a pipe")).lines();
+        for answer in ["once more kills them at once", "once more leaves at once", "leaving"] {
+            started.signal("INT");
+            let heard = told.by_ref().any(|line| line.expect("UTF-8").contains(answer));
+            assert!(heard, "nothing about `{answer}`");
+        }
+        started.wait().with_code(3);
+        let before = lines(&desk);
+        assert!(send("CONT", guardian));
+        desk.write("go", "");
+        desk.run(&half_done(&mark), &[]).with_code(1).says("2 reused");
+        assert_eq!(alive_with(&format!("MARK={mark}")), [0; 0], "survivors");
+        let after = lines(&desk);
+        assert!(before.iter().all(|(id, line)| after.get(id) == Some(line)), "{before:?}\n{after:?}");
+        assert_eq!(after.len(), 5);
+    });
 }
 
 #[test]
 fn a_directory_has_one_run_at_a_time_and_is_free_when_that_is_dead() {
-    let (desk, mark) = (Desk::new("lock"), mark("lock"));
-    let started = start_half_done(&desk, &mark);
-    let before = desk.read("out/results.csv");
-    let said = format!("out is in use by provisor with pid {}", started.pid());
-    desk.run(&half_done(&mark), &[]).with_code(2).says(&said);
-    assert_eq!(desk.read("out/results.csv"), before, "the second one has touched nothing");
-    assert_eq!(desk_lines(&desk), ["a", "b", "c", "d"], "nor run anything");
-    assert!(!desk.file("out/runs/2").exists());
-    started.signal("KILL");
-    desk.write("go", "");
-    // Without a wait: the new run itself waits for what is left of the old one.
-    desk.run(&half_done(&mark), &[]).with_code(1).says("2 reused");
-    started.wait();
-    assert_eq!(desk.results().len(), 5);
-    assert_eq!(alive_with(&format!("MARK={mark}")), [0; 0]);
+    contained(|_| {
+        let (desk, mark) = (Desk::new("lock"), mark("lock"));
+        let started = start_half_done(&desk, &mark);
+        let before = desk.read("out/results.csv");
+        let said = format!("out is in use by provisor with pid {}", started.pid());
+        desk.run(&half_done(&mark), &[]).with_code(2).says(&said);
+        assert_eq!(desk.read("out/results.csv"), before, "the second one has touched nothing");
+        assert_eq!(desk_lines(&desk), ["a", "b", "c", "d"], "nor run anything");
+        assert!(!desk.file("out/runs/2").exists());
+        started.signal("KILL");
+        desk.write("go", "");
+        // Without a wait: the new run itself waits for what is left of the old one.
+        desk.run(&half_done(&mark), &[]).with_code(1).says("2 reused");
+        started.wait();
+        assert_eq!(desk.results().len(), 5);
+        assert_eq!(alive_with(&format!("MARK={mark}")), [0; 0]);
+    });
 }

@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 
+use common::contained::contained;
 use common::{Desk, Leash, alive_with, guardian_of, kill, send, wait_until};
 
 /// Three that write at the same time, on both streams, in pieces of lines.
@@ -295,14 +296,16 @@ fn who_is_held_up_at_the_deadline_can_come_to_its_end() {
 
 #[test]
 fn a_lost_guardian_does_not_wait_for_a_reader_that_stands_still() {
-    let desk = Desk::new("unread-guardian");
-    desk.write("spec.ron", loud_and(""));
-    let (mut child, reader, _leash) = held_up(&desk, &["--print", "lines"]);
-    kill(guardian_of(child.id().try_into().expect("a pid")));
-    wait_until("it ends", || child.try_wait().expect("ours").is_some());
-    assert_eq!(child.wait().expect("it has ended").code(), Some(70));
-    assert!(said(&mut child).contains("the guardian process died"));
-    drop(reader);
+    contained(|_| {
+        let desk = Desk::new("unread-guardian");
+        desk.write("spec.ron", loud_and(""));
+        let (mut child, reader, _leash) = held_up(&desk, &["--print", "lines"]);
+        kill(guardian_of(child.id().try_into().expect("a pid")));
+        wait_until("it ends", || child.try_wait().expect("ours").is_some());
+        assert_eq!(child.wait().expect("it has ended").code(), Some(70));
+        assert!(said(&mut child).contains("the guardian process died"));
+        drop(reader);
+    });
 }
 
 #[test]

@@ -32,9 +32,16 @@ pub(crate) fn alive_with(mark: &str) -> Vec<i32> {
     alive
 }
 
+/// What no other process of this machine is called, in whichever namespace of processes it is.
+pub(crate) fn own_name() -> String {
+    let namespace = fs::read_link("/proc/self/ns/pid").expect("a namespace");
+    let digits = namespace.to_string_lossy().replace(|c: char| !c.is_ascii_digit(), "");
+    format!("{digits}-{}", std::process::id())
+}
+
 /// A text for the environment of a run's children by which [`alive_with`] finds those of this test alone.
 pub(crate) fn mark(name: &str) -> String {
-    format!("{name}-{}", std::process::id())
+    format!("{name}-{}", own_name())
 }
 
 pub(crate) fn pids() -> impl Iterator<Item = u32> {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use crate::common::contained::contained;
 use crate::common::{Desk, Ran, table};
 
 const SPEC: &str = r#"Job(name: "damaged", reuse: Conclusive, matrix: {"n": 1..=12}, id: "q{{ n }}", record: true,
@@ -92,49 +93,56 @@ fn every_reader_of_a_damaged_database_ends_with_a_sentence() {
 
 #[test]
 fn a_damaged_write_ahead_log_gives_what_was_whole_before_it() {
-    let desk = Desk::new("damaged-wal");
-    let spec = r#"Job(name: "wal", slots: 1, commands: [
+    contained(|_| {
+        let desk = Desk::new("damaged-wal");
+        let spec = r#"Job(name: "wal", slots: 1, commands: [
         (id: "a", run: ["true"]), (id: "b", run: ["sh", "-c", "touch ready; sleep 60"])])"#;
-    let started = desk.start(spec, &[]);
-    desk.await_file("ready");
-    crate::common::wait_until("the first row is there", || desk.read("out/results.csv").lines().count() == 2);
-    started.signal("KILL");
-    started.wait();
-    let good = fs::read(desk.file("out/provisor.db-wal")).expect("the log");
-    let database = fs::read(desk.file("out/provisor.db")).expect("the database");
-    let lay = |log: &[u8]| {
-        desk.write("out/provisor.db", &database);
-        desk.write("out/provisor.db-wal", log);
-        let _ = fs::remove_file(desk.file("out/provisor.db-shm"));
-    };
-    lay(&good);
-    let (whole, ids) = shown(&desk);
-    assert_eq!(ids, ["a"], "b has no row yet");
-    let mut known = 0;
-    for (n, at) in (3..good.len()).step_by(good.len() / 12).enumerate() {
-        lay(&damage(&good, at, n % 3));
-        for args in READERS {
-            assert_sound(&limited(&desk, args), &format!("{args:?}, damaged at {at}"));
+        let started = desk.start(spec, &[]);
+        desk.await_file("ready");
+        crate::common::wait_until("the first row is there", || {
+            desk.read("out/results.csv").lines().count() == 2
+        });
+        started.signal("KILL");
+        started.wait();
+        let good = fs::read(desk.file("out/provisor.db-wal")).expect("the log");
+        let database = fs::read(desk.file("out/provisor.db")).expect("the database");
+        let lay = |log: &[u8]| {
+            desk.write("out/provisor.db", &database);
+            desk.write("out/provisor.db-wal", log);
+            let _ = fs::remove_file(desk.file("out/provisor.db-shm"));
+        };
+        lay(&good);
+        let (whole, ids) = shown(&desk);
+        assert_eq!(ids, ["a"], "b has no row yet");
+        let mut known = 0;
+        for (n, at) in (3..good.len()).step_by(good.len() / 12).enumerate() {
+            lay(&damage(&good, at, n % 3));
+            for args in READERS {
+                assert_sound(&limited(&desk, args), &format!("{args:?}, damaged at {at}"));
+            }
+            // The row is there as it was, or not at all.
+            let ran = limited(&desk, &["results", "out", "--format", "csv"]);
+            if ran.code == Some(0) && !table(&ran.out).is_empty() {
+                assert_eq!(ran.out, whole, "damaged at {at}");
+                known += 1;
+            }
         }
-        // The row is there as it was, or not at all.
-        let ran = limited(&desk, &["results", "out", "--format", "csv"]);
-        if ran.code == Some(0) && !table(&ran.out).is_empty() {
-            assert_eq!(ran.out, whole, "damaged at {at}");
-            known += 1;
-        }
-    }
-    // What was torn off last had no row in it, or it is as if nothing had been.
-    let torn = [&good[..], &good[..good.len() / 2]].concat();
-    lay(&torn);
-    assert_eq!(shown(&desk).0, whole, "what stands after a whole end is nothing");
-    assert!((1..12).contains(&known), "some damage is before the commit of the row, some after it: {known}");
+        // What was torn off last had no row in it, or it is as if nothing had been.
+        let torn = [&good[..], &good[..good.len() / 2]].concat();
+        lay(&torn);
+        assert_eq!(shown(&desk).0, whole, "what stands after a whole end is nothing");
+        assert!(
+            (1..12).contains(&known),
+            "some damage is before the commit of the row, some after it: {known}"
+        );
+    });
 }
 
 #[test]
 fn damaged_tables_and_records_change_no_result() {
     let desk = desk_with_results("damaged-csv");
     let whole = desk.read("out/results.csv");
-    let (before, _) = shown(&desk);
+    let (before, results) = (shown(&desk).0, desk.results());
     for name in ["results.csv", "verdicts.csv", "runs/1/status.json", "runs/1/run.json", "lock"] {
         let path = format!("out/{name}");
         let good = fs::read(desk.file(&path)).unwrap_or_default();
@@ -151,7 +159,7 @@ fn damaged_tables_and_records_change_no_result() {
     }
     desk.write("out/results.csv", damage(whole.as_bytes(), whole.len() / 2, 1));
     desk.run(SPEC, &[]).with_code(0).says("reused");
-    assert_eq!(desk.read("out/results.csv"), whole, "healed");
+    assert_eq!(desk.results(), results, "healed");
 }
 
 /// With little memory, for who reads a file without an end.
