@@ -265,13 +265,13 @@ fn a_deadline_does_not_wait_for_a_reader_that_stands_still() {
     };
     let desk = Desk::new("unread-deadline");
     desk.write("spec.ron", loud_and(""));
-    end(&desk, held_up(&desk, &["--print", "lines", "--deadline", "1s"]));
+    end(&desk, unread_from(&desk, &["--print", "lines", "--deadline", "2s"], fill));
     let desk = Desk::new("unread-deadline-grouped");
     desk.write(
         "spec.ron",
         r#"Job(name: "grouped", commands: [(id: "a", run: ["sh", "-c", "seq 100000; exec sleep 100"])])"#,
     );
-    end(&desk, unread_from(&desk, &["--print", "grouped", "--deadline", "1s"], fill));
+    end(&desk, unread_from(&desk, &["--print", "grouped", "--deadline", "2s"], fill));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn who_is_held_up_at_the_deadline_can_come_to_its_end() {
             r#"Job(name: "grace", limits: (grace: "1h"), commands: [(id: "slow", run: ["sh", "-c", "{slow}"])])"#
         ),
     );
-    let args = ["--print", "lines", "--deadline", "1s"];
+    let args = ["--print", "lines", "--deadline", "2s"];
     let (mut child, reader, _leash) = unread_from(&desk, &args, fill);
     wait_until("it ends", || child.try_wait().expect("ours").is_some());
     let row = desk.results()["slow"].clone();

@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::contained::contained;
 use common::{Desk, wait_until};
 
 fn data() -> PathBuf {
@@ -347,20 +348,22 @@ fn whoever_stops_looking_stops_the_show() {
 
 #[test]
 fn what_was_recorded_is_there_after_a_crash() {
-    let desk = Desk::new("replay-crash");
-    let started = desk.start(
+    contained(|_| {
+        let desk = Desk::new("replay-crash");
+        let started = desk.start(
         r#"Job(name: "one", record: true, preset: "proverif", slots: 2, commands: [
             (id: "quiet", run: ["sh", "-c", "echo RESULT not a is true.; sleep 60"]),
             (id: "later", run: ["sh", "-c", "while ! grep -qs ' o 22' out/logs/quiet*.timing; do echo; sleep 0.01; done; touch go; sleep 60"]),
         ])"#,
         &["-q"],
     );
-    desk.await_file("go");
-    started.signal("KILL");
-    started.wait();
-    let logs = fs::read_dir(desk.file("out/logs")).expect("logs").flatten().map(|entry| entry.path());
-    let log = logs.filter(|path| path.extension().is_some_and(|end| end == "log"));
-    let log = log.into_iter().find(|path| path.to_string_lossy().contains("quiet")).expect("its log");
-    let ran = desk.finish(desk.provisor(["replay", log.to_str().expect("UTF-8")])).with_code(0);
-    assert!(ran.out.contains("true: not a") && ran.out.contains("true (lost)"), "{}", ran.out);
+        desk.await_file("go");
+        started.signal("KILL");
+        started.wait();
+        let logs = fs::read_dir(desk.file("out/logs")).expect("logs").flatten().map(|entry| entry.path());
+        let log = logs.filter(|path| path.extension().is_some_and(|end| end == "log"));
+        let log = log.into_iter().find(|path| path.to_string_lossy().contains("quiet")).expect("its log");
+        let ran = desk.finish(desk.provisor(["replay", log.to_str().expect("UTF-8")])).with_code(0);
+        assert!(ran.out.contains("true: not a") && ran.out.contains("true (lost)"), "{}", ran.out);
+    });
 }

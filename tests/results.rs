@@ -4,6 +4,7 @@ mod common;
 
 use std::process::Command;
 
+use common::contained::contained;
 use common::results::{FORMATS, KINDS, at_width, ids, kinds, results};
 use common::schema::valid;
 use common::{Desk, table};
@@ -115,31 +116,34 @@ fn rows_are_sorted_as_numbers_where_they_are_numbers() {
 
 #[test]
 fn results_are_shown_while_they_come_in_and_after_a_death() {
-    let desk = Desk::new("results-live");
-    let spec = r#"Job(name: "live", slots: 1, matrix: {"n": [1, 2, 3], "m": ["x"]}, id: "q{{ n }}",
+    contained(|_| {
+        let desk = Desk::new("results-live");
+        let spec = r#"Job(name: "live", slots: 1, matrix: {"n": [1, 2, 3], "m": ["x"]}, id: "q{{ n }}",
         command: ["sh", "-c", "test $1 = 1 || { touch ready; exec sleep 60; }", "sh", "{{ n }}"])"#;
-    let started = desk.start(spec, &[]);
-    desk.await_file("ready");
-    let check = || {
-        common::wait_until("a row is there", || ids(&desk, &[]) == ["q1"]);
-        let document = valid("results.schema.json", &results(&desk, &["--format", "json"]).with_code(0).out);
-        assert_eq!(
-            (&document["waiting"], &document["run"]["ended_at"]),
-            (&json!(["q2", "q3"]), &Value::Null)
-        );
-        let out = results(&desk, &[]).with_code(0).out;
-        assert!(out.ends_with("3 queries: 1 well, 2 not done (ok 1)\n"), "{out}");
-        let junit = results(&desk, &["--format", "junit"]).with_code(0).out;
-        assert!(junit.contains("tests=\"3\"") && junit.contains("skipped=\"2\""), "{junit}");
-        assert_eq!(junit.matches("<skipped message=\"not done yet\"/>").count(), 2, "{junit}");
-        let grid = results(&desk, &["--grid", "--format", "csv"]).with_code(0).out;
-        assert_eq!(grid, "n / m,x\n1,ok\n2,not done\n3,not done\n");
-        assert_eq!(ids(&desk, &["--verdict", ""]), [""; 0], "what is not done has no row");
-    };
-    check();
-    started.signal("KILL");
-    started.wait();
-    check();
+        let started = desk.start(spec, &[]);
+        desk.await_file("ready");
+        let check = || {
+            common::wait_until("a row is there", || ids(&desk, &[]) == ["q1"]);
+            let document =
+                valid("results.schema.json", &results(&desk, &["--format", "json"]).with_code(0).out);
+            assert_eq!(
+                (&document["waiting"], &document["run"]["ended_at"]),
+                (&json!(["q2", "q3"]), &Value::Null)
+            );
+            let out = results(&desk, &[]).with_code(0).out;
+            assert!(out.ends_with("3 queries: 1 well, 2 not done (ok 1)\n"), "{out}");
+            let junit = results(&desk, &["--format", "junit"]).with_code(0).out;
+            assert!(junit.contains("tests=\"3\"") && junit.contains("skipped=\"2\""), "{junit}");
+            assert_eq!(junit.matches("<skipped message=\"not done yet\"/>").count(), 2, "{junit}");
+            let grid = results(&desk, &["--grid", "--format", "csv"]).with_code(0).out;
+            assert_eq!(grid, "n / m,x\n1,ok\n2,not done\n3,not done\n");
+            assert_eq!(ids(&desk, &["--verdict", ""]), [""; 0], "what is not done has no row");
+        };
+        check();
+        started.signal("KILL");
+        started.wait();
+        check();
+    });
 }
 
 #[test]

@@ -70,8 +70,8 @@ fn ctrl_c_twice_kills_at_once() {
 fn ctrl_z_stops_the_children_and_the_clock() {
     let (desk, mark) = (Desk::new("ctrl-z"), mark("ctrl-z"));
     // Stopped for longer than the limit: if the clock went on, it would be over.
-    desk.write("spec.ron", spec(&mark, "sleep 0.7", "wall: \"1500ms\""));
-    let Some(told) = at_terminal(&desk, "ctrl-z", &mark, "2") else { return };
+    desk.write("spec.ron", spec(&mark, "sleep 0.7", "wall: \"5s\""));
+    let Some(told) = at_terminal(&desk, "ctrl-z", &mark, "5.5") else { return };
     assert_eq!(told["stopped"], true);
     let states = told["while_stopped"].as_array().expect("a list").clone();
     let stands = |state: &Value| state.as_str().is_some_and(|state| "TZD".contains(state));

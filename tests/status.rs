@@ -6,6 +6,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use common::contained::contained;
 use common::processes::peak_kib;
 use common::schema::{faults, schema, valid};
 use common::{Desk, Ran, Started, can_run, guardian_of, kill, skip_unless, wait_until};
@@ -99,17 +100,19 @@ fn what_a_run_of_some_leaves_alone_does_not_wait() {
 
 #[test]
 fn status_of_a_run_that_was_killed_says_what_is_left() {
-    let desk = Desk::new("status-killed");
-    let started = start(&desk, &[]);
-    await_status(&desk, "1 at work, 1 waiting\n");
-    started.signal("KILL");
-    started.wait();
-    let ran = await_status(&desk, "not running");
-    let expected = "seen: 1 of 3 queries done, 1 well (ok 1)\nnot running; it died; 2 queries not done: run it again to go on\n";
-    assert_eq!(ran.out, expected);
-    let rows = desk.read("out/results.csv");
-    status(&desk, "out");
-    assert_eq!(desk.read("out/results.csv"), rows, "looking changes nothing");
+    contained(|_| {
+        let desk = Desk::new("status-killed");
+        let started = start(&desk, &[]);
+        await_status(&desk, "1 at work, 1 waiting\n");
+        started.signal("KILL");
+        started.wait();
+        let ran = await_status(&desk, "not running");
+        let expected = "seen: 1 of 3 queries done, 1 well (ok 1)\nnot running; it died; 2 queries not done: run it again to go on\n";
+        assert_eq!(ran.out, expected);
+        let rows = desk.read("out/results.csv");
+        status(&desk, "out");
+        assert_eq!(desk.read("out/results.csv"), rows, "looking changes nothing");
+    });
 }
 
 fn document(desk: &Desk) -> Value {
@@ -153,88 +156,98 @@ fn the_time_that_a_run_was_stopped_is_not_its_queries() {
 
 #[test]
 fn status_as_json_knows_a_run_at_work_from_one_that_ended_or_died() {
-    let desk = Desk::new("status-json");
-    let started = start(&desk, &[]);
-    let pid = started.pid();
-    await_status(&desk, "1 at work, 1 waiting\n");
-    let running = document(&desk);
-    assert_eq!((&running["state"], &running["pid"]), (&json!("running"), &json!(pid)));
-    assert_eq!(running["counts"], json!({"total": 3, "waiting": 1, "running": 1, "done": 1, "well": 1}));
-    assert_eq!(running["classes"], json!([{"cause": "exited", "verdict": "ok", "well": true, "queries": 1}]));
-    assert_eq!(
-        (&running["running"][0]["query"], &running["running"][0]["attempt"]),
-        (&json!("working"), &json!(1))
-    );
-    assert_eq!(running["running"][0]["last_line"], "two three");
-    assert!(running["run"]["ended_at"].is_null() && running["run"]["number"] == 1);
+    contained(|_| {
+        let desk = Desk::new("status-json");
+        let started = start(&desk, &[]);
+        let pid = started.pid();
+        await_status(&desk, "1 at work, 1 waiting\n");
+        let running = document(&desk);
+        assert_eq!((&running["state"], &running["pid"]), (&json!("running"), &json!(pid)));
+        assert_eq!(running["counts"], json!({"total": 3, "waiting": 1, "running": 1, "done": 1, "well": 1}));
+        assert_eq!(
+            running["classes"],
+            json!([{"cause": "exited", "verdict": "ok", "well": true, "queries": 1}])
+        );
+        assert_eq!(
+            (&running["running"][0]["query"], &running["running"][0]["attempt"]),
+            (&json!("working"), &json!(1))
+        );
+        assert_eq!(running["running"][0]["last_line"], "two three");
+        assert!(running["run"]["ended_at"].is_null() && running["run"]["number"] == 1);
 
-    // What it left may be old: the time goes on all the same.
-    started.signal("STOP");
-    let for_s = || document(&desk)["running"][0]["for_s"].as_f64().expect("a time");
-    let before = for_s();
-    wait_until("the time goes on", || for_s() > before);
-    started.signal("CONT");
-    started.signal("KILL");
-    started.wait();
-    let died = await_state(&desk, "died");
-    assert_eq!(
-        (&died["pid"], &died["running"], &died["run"]["ended_at"]),
-        (&Value::Null, &json!([]), &Value::Null)
-    );
+        // What it left may be old: the time goes on all the same.
+        started.signal("STOP");
+        let for_s = || document(&desk)["running"][0]["for_s"].as_f64().expect("a time");
+        let before = for_s();
+        wait_until("the time goes on", || for_s() > before);
+        started.signal("CONT");
+        started.signal("KILL");
+        started.wait();
+        let died = await_state(&desk, "died");
+        assert_eq!(
+            (&died["pid"], &died["running"], &died["run"]["ended_at"]),
+            (&Value::Null, &json!([]), &Value::Null)
+        );
 
-    desk.write("go", "");
-    desk.run(SPEC, &[]).with_code(0);
-    let complete = document(&desk);
-    assert_eq!((&complete["state"], &complete["counts"]["done"]), (&json!("complete"), &json!(3)));
-    assert!(complete["run"]["ended_at"].is_string() && complete["run"]["complete"] == true);
-    let lock = RunDir::open(desk.file("out"), Duration::ZERO).expect("free");
-    let starting = document(&desk);
-    assert_eq!((&starting["state"], &starting["pid"]), (&json!("starting"), &json!(std::process::id())));
-    drop(lock);
+        desk.write("go", "");
+        desk.run(SPEC, &[]).with_code(0);
+        let complete = document(&desk);
+        assert_eq!((&complete["state"], &complete["counts"]["done"]), (&json!("complete"), &json!(3)));
+        assert!(complete["run"]["ended_at"].is_string() && complete["run"]["complete"] == true);
+        let lock = RunDir::open(desk.file("out"), Duration::ZERO).expect("free");
+        let starting = document(&desk);
+        assert_eq!((&starting["state"], &starting["pid"]), (&json!("starting"), &json!(std::process::id())));
+        drop(lock);
 
-    let schema = schema("status.schema.json");
-    for (path, value) in [
-        ("/state", json!("asleep")),
-        ("/counts", json!({})),
-        ("/running/0/for_s", json!("1 s")),
-        ("/running/0/last_line", json!(1)),
-    ] {
-        let mut broken = running.clone();
-        *broken.pointer_mut(path).expect("there") = value;
-        assert!(!faults(&schema, &broken).is_empty(), "{path}");
-    }
+        let schema = schema("status.schema.json");
+        for (path, value) in [
+            ("/state", json!("asleep")),
+            ("/counts", json!({})),
+            ("/running/0/for_s", json!("1 s")),
+            ("/running/0/last_line", json!(1)),
+        ] {
+            let mut broken = running.clone();
+            *broken.pointer_mut(path).expect("there") = value;
+            assert!(!faults(&schema, &broken).is_empty(), "{path}");
+        }
+    });
 }
 
 #[test]
 fn status_says_why_a_run_ended_before_its_end() {
-    let desk = Desk::new("status-ends");
-    let started = start(&desk, &[]);
-    started.signal("INT");
-    started.wait().with_code(3);
-    let interrupted = document(&desk);
-    assert_eq!(
-        (&interrupted["state"], &interrupted["stopped"]),
-        (&json!("interrupted"), &json!("cancelled"))
-    );
-    let text = status(&desk, "out").out;
-    assert!(text.contains("not running; interrupted ") && text.contains("; 2 queries not done"), "{text}");
+    contained(|_| {
+        let desk = Desk::new("status-ends");
+        let started = start(&desk, &[]);
+        started.signal("INT");
+        started.wait().with_code(3);
+        let interrupted = document(&desk);
+        assert_eq!(
+            (&interrupted["state"], &interrupted["stopped"]),
+            (&json!("interrupted"), &json!("cancelled"))
+        );
+        let text = status(&desk, "out").out;
+        assert!(
+            text.contains("not running; interrupted ") && text.contains("; 2 queries not done"),
+            "{text}"
+        );
 
-    desk.run(SPEC, &["--deadline", "100ms"]).with_code(3);
-    assert_eq!(document(&desk)["stopped"], "deadline");
-    assert!(status(&desk, "out").out.contains("not running; its time was over "));
+        desk.run(SPEC, &["--deadline", "100ms"]).with_code(3);
+        assert_eq!(document(&desk)["stopped"], "deadline");
+        assert!(status(&desk, "out").out.contains("not running; its time was over "));
 
-    desk.run(SPEC, &["--only", "done", "--fresh"]).with_code(0);
-    let some = document(&desk);
-    assert_eq!((&some["state"], &some["failure"]), (&json!("partial"), &Value::Null), "{some}");
-    assert!(status(&desk, "out").out.contains("of some only"));
+        desk.run(SPEC, &["--only", "done", "--fresh"]).with_code(0);
+        let some = document(&desk);
+        assert_eq!((&some["state"], &some["failure"]), (&json!("partial"), &Value::Null), "{some}");
+        assert!(status(&desk, "out").out.contains("of some only"));
 
-    fs::remove_file(desk.file("ready")).expect("there");
-    let started = start(&desk, &[]);
-    kill(guardian_of(started.pid()));
-    started.wait().with_code(70);
-    let failed = document(&desk);
-    assert_eq!(failed["state"], "failed");
-    assert!(failed["failure"].as_str().expect("a sentence").contains("guardian"), "{failed}");
+        fs::remove_file(desk.file("ready")).expect("there");
+        let started = start(&desk, &[]);
+        kill(guardian_of(started.pid()));
+        started.wait().with_code(70);
+        let failed = document(&desk);
+        assert_eq!(failed["state"], "failed");
+        assert!(failed["failure"].as_str().expect("a sentence").contains("guardian"), "{failed}");
+    });
 }
 
 #[test]

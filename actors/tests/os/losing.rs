@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command as Process, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -87,12 +87,10 @@ fn killed_supervisor_takes_all_along() {
     until("twenty of them", || marked(COOKIE).len() == 20);
     let lock = File::open(lock).expect("the lock");
     assert!(lock.try_lock().is_err(), "it is held");
-    let start = Instant::now();
     supervisor.kill().expect("it can be killed");
     until("the lock is free", || lock.try_lock().is_ok());
     assert!(marked(COOKIE).is_empty(), "a free lock means that nothing lives");
     until("the guardian leaves", || state_of(guardian).is_none_or(|state| state == 'Z'));
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     supervisor.wait().expect("it is dead");
 }
 
