@@ -3,9 +3,9 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use common::Desk;
+use common::readers::{can_lint, can_typeset, lint, typeset};
 use common::results::{FORMATS, kinds, results};
 use common::schema::{faults, schema, valid};
 use provisor::actors::store::{VERDICT_COLUMNS, columns};
@@ -133,25 +133,11 @@ fn latex_compiles_whatever_stands_in_the_cells() {
         assert!(out.lines().nth(1).expect("a head").contains("\\usepackage{booktabs,longtable}"));
         desk.write(&format!("{name}.tex"), out);
     }
-    let has_packages = Command::new("kpsewhich").args(["booktabs.sty", "longtable.sty"]).output();
-    let has_packages = has_packages.is_ok_and(|found| found.status.success());
-    if common::skip_unless(
-        has_packages && common::can_run("pdflatex", "--version"),
-        "no pdflatex with booktabs",
-    ) {
+    if !can_typeset() {
         return;
     }
     for encoding in ["", "\\usepackage[T1]{fontenc}"] {
-        let document = format!(
-            "\\documentclass{{article}}{encoding}\\usepackage{{booktabs,longtable}}\\begin{{document}}\n\
-             \\input{{rows}}\\input{{lines}}\\input{{grid}}\n\\end{{document}}\n"
-        );
-        desk.write("paper.tex", document);
-        let mut latex = Command::new("pdflatex");
-        latex.args(["-draftmode", "-halt-on-error", "-interaction=nonstopmode", "paper.tex"]);
-        let output = latex.current_dir(desk.path()).env("HOME", desk.path()).output().expect("it runs");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{text}");
+        let text = typeset(&desk, encoding, &["rows", "lines", "grid"]);
         let over =
             text.lines().filter_map(|line| line.strip_prefix("Overfull \\hbox (")?.split_once("pt too"));
         let over: Vec<f64> = over.map(|(points, _)| points.parse().expect("points")).collect();
@@ -163,12 +149,9 @@ fn latex_compiles_whatever_stands_in_the_cells() {
     }
 }
 
-fn xmllint(desk: &Desk, text: &str) -> Result<(), String> {
-    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/junit.xsd");
-    let file = desk.write("junit.xml", text);
-    let output = Command::new("xmllint").args(["--noout", "--schema", schema]).arg(file).output();
-    let output = output.expect("xmllint runs");
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+/// What is wrong with a text, by the schema of JUnit's XML.
+fn faults_of_junit(desk: &Desk, text: &str) -> Result<(), String> {
+    lint(&desk.write("junit.xml", text))
 }
 
 #[test]
@@ -188,17 +171,17 @@ fn junit_keeps_to_its_schema() {
     );
     let illegal = |c: char| c == '\u{fffe}' || (c.is_control() && c != '\n');
     assert!(!full.contains(illegal), "{full}");
-    if common::skip_unless(common::can_run("xmllint", "--version"), "no xmllint") {
+    if !can_lint() {
         return;
     }
     let none = results(&desk, &["--format", "junit", "--cause", "lost"]).with_code(0).out;
     for text in [&plain, &full, &none] {
-        assert_eq!(xmllint(&desk, text), Ok(()), "{text}");
+        assert_eq!(faults_of_junit(&desk, text), Ok(()), "{text}");
     }
     for (right, wrong) in
         [("tests=\"11\"", ""), ("time=\"", "time=\"x"), ("<testcase", "<case"), ("message=", "text=")]
     {
-        assert!(xmllint(&desk, &plain.replace(right, wrong)).is_err(), "{wrong}");
+        assert!(faults_of_junit(&desk, &plain.replace(right, wrong)).is_err(), "{wrong}");
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod contained;
 pub(crate) mod ledger;
 pub(crate) mod level;
 pub(crate) mod processes;
+pub(crate) mod readers;
 pub(crate) mod results;
 pub(crate) mod schema;
 pub(crate) mod strace;
