@@ -5,7 +5,7 @@ mod common;
 use std::process::{Command, Stdio};
 
 use common::contained::contained;
-use common::{Desk, alive_with, level, skip_unless, wait_until};
+use common::{Desk, alive_with, level, mark, skip_unless, wait_until};
 
 /// Ways to leave a process behind, by their names; each tells by the file `up-NAME` that it is there.
 const ESCAPES: [(&str, &str); 5] = [
@@ -38,7 +38,7 @@ fn set_up(name: &str) -> Option<(Desk, String)> {
     if skip_unless(setsid.is_ok_and(|status| status.success()), "children that escape need setsid") {
         return None;
     }
-    Some((Desk::new(name), format!("{name}-{}", std::process::id())))
+    Some((Desk::new(name), mark(name)))
 }
 
 /// All rows ended in this way, each with one process left behind, long before those would have ended.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::contained::contained;
+use common::processes::AS_NOBODY;
 use common::{Desk, Ran, alive_with, guardian_of, kill, kill_both, level, mark, skip_unless, wait_until};
 use serde_json::Value;
 
@@ -131,9 +132,7 @@ fn as_nobody(desk: &Desk, before: &str, arguments: &str) -> Ran {
     let all = std::fs::Permissions::from_mode(0o777);
     std::fs::set_permissions(desk.path(), all).expect("ours");
     let provisor = env!("CARGO_BIN_EXE_provisor");
-    let script = format!(
-        "{before}\nexec setpriv --reuid 65534 --regid 65534 --clear-groups {provisor} run spec.ron -o out {arguments}"
-    );
+    let script = format!("{before}\nexec {} {provisor} run spec.ron -o out {arguments}", AS_NOBODY.join(" "));
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", &script]).current_dir(desk.path()).stdin(Stdio::null());
     desk.finish(command)
@@ -141,9 +140,8 @@ fn as_nobody(desk: &Desk, before: &str, arguments: &str) -> Ran {
 
 /// Whether we may be somebody else.
 fn may_be_nobody() -> bool {
-    let try_it = ["--mount", "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
     let mut command = Command::new("unshare");
-    command.args(try_it).arg(env!("CARGO_BIN_EXE_provisor")).arg("--version");
+    command.arg("--mount").args(AS_NOBODY).args([env!("CARGO_BIN_EXE_provisor"), "--version"]);
     let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
     !skip_unless(status.is_ok_and(|status| status.success()), "this needs root, setpriv and unshare")
 }
@@ -191,18 +189,8 @@ fn who_is_not_root_may_ask_for_a_namespace() {
 }
 
 fn may_have_user_namespaces() -> bool {
-    let mut command = Command::new("setpriv");
-    command.args([
-        "--reuid",
-        "65534",
-        "--regid",
-        "65534",
-        "--clear-groups",
-        "unshare",
-        "-Up",
-        "--fork",
-        "true",
-    ]);
+    let mut command = Command::new(AS_NOBODY[0]);
+    command.args(&AS_NOBODY[1..]).args(["unshare", "-Up", "--fork", "true"]);
     command.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 
 use common::contained::contained;
-use common::{Desk, Leash, alive_with, guardian_of, kill, send, wait_until};
+use common::{Desk, Leash, alive_with, guardian_of, kill, mark, send, wait_until};
 
 /// Three that write at the same time, on both streams, in pieces of lines.
 const WRITERS: &str = r#"Job(name: "writers", slots: 3, matrix: {"n": 1..=3}, id: "writer/{{ n }}", command: ["sh", "-c",
@@ -169,7 +169,7 @@ fn said(child: &mut Child) -> String {
 #[test]
 fn a_reader_that_stands_still_holds_up_the_children_and_no_signal() {
     let desk = Desk::new("unread");
-    let mark = format!("unread-{}", std::process::id());
+    let mark = mark("unread");
     // It prints until the pipe and what may wait is full, and cannot be ended but by Kill.
     let deaf = "trap '' TERM; i=0; while :; do seq 1000; i=$((i+1)); echo $i >count; done";
     desk.write(

@@ -5,7 +5,7 @@ mod common;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 
-use common::{Desk, alive_with, mark, send, skip_unless, wait_until};
+use common::{Desk, alive_with, can_run, mark, send, skip_unless, wait_until};
 use serde_json::Value;
 
 /// Queries that say when both are at work, and then take their time.
@@ -21,8 +21,7 @@ fn spec(mark: &str, command: &str, limits: &str) -> String {
 
 /// Does a deed at a terminal; `None` where there is no Python to open one.
 fn at_terminal(desk: &Desk, deed: &str, mark: &str, seconds: &str) -> Option<Value> {
-    let python = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
-    if skip_unless(python.is_ok_and(|status| status.success()), "tests on a pseudo-terminal need python3") {
+    if skip_unless(can_run("python3", "--version"), "tests on a pseudo-terminal need python3") {
         return None;
     }
     let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/terminal.py");

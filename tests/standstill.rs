@@ -6,12 +6,12 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::process::{Command, Stdio};
 
-use common::{Desk, alive_with, wait_until};
+use common::{Desk, alive_with, mark, send, wait_until};
 
 #[test]
 fn a_screen_that_stands_still_holds_up_no_interruption() {
     let desk = Desk::new("standstill");
-    let mark = format!("standstill-{}", std::process::id());
+    let mark = mark("standstill");
     // Two thousand lines fill a pipe that nobody reads several times over; what waits after them is ended all the same.
     desk.write(
         "spec.ron",
@@ -30,8 +30,7 @@ fn a_screen_that_stands_still_holds_up_no_interruption() {
     let mut command = desk.provisor(["run", "spec.ron", "-o", "out"]);
     let mut child = command.stdout(Stdio::null()).stderr(writer).spawn().expect("provisor starts");
     desk.await_file("ready");
-    let status = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
-    assert!(status.expect("kill runs").success());
+    assert!(send("INT", child.id()));
     wait_until("its children are gone", || alive_with(&format!("MARK={mark}")).is_empty());
     wait_until("all rows are written", || desk.results().len() == 2000);
     drop(reader);

@@ -78,6 +78,9 @@ pub(crate) fn kill(pid: impl std::fmt::Display) {
     assert!(send("KILL", &pid), "{pid} can be killed");
 }
 
+/// Begins a command line that is executed by a user who may do little: root can.
+pub(crate) const AS_NOBODY: [&str; 6] = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
+
 /// Kills a provisor and its guardian so that neither sees the other die.
 pub(crate) fn kill_both(started: Started<'_>) {
     let guardian = guardian_of(started.pid());

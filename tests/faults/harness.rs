@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
@@ -62,4 +62,10 @@ pub(crate) fn run(desk: &Desk, spec: &str, args: &[&str]) -> Ran {
     let ran = desk.run(spec, args);
     assert_eq!(others(), [""; 0], "processes outlive provisor, which said:\n{}", ran.err);
     ran
+}
+
+/// The same command in the desk's folder, without input.
+pub(crate) fn here(mut command: Command, desk: &Desk) -> Command {
+    command.current_dir(desk.path()).stdin(Stdio::null());
+    command
 }

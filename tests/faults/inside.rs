@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 
-use crate::common::skip_unless;
+use crate::common::{kill, skip_unless};
 use crate::harness::{contained, fake, fakeproc, others, run};
 
 #[test]
@@ -36,7 +36,7 @@ fn row_84_a_test_leaves_a_process_behind() {
         }));
         assert!(found.is_err(), "the harness has not noticed it");
         let pid = left[0].split(' ').next().expect("a pid");
-        assert!(Command::new("kill").args(["-s", "KILL", pid]).status().expect("kill runs").success());
+        kill(pid);
         crate::common::wait_until("it is gone", || others().is_empty());
     });
 }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::{Desk, alive_with, guardian_of, kill, level, skip_unless, wait_until};
-use crate::harness::{attach, contained, fake, fakeproc, limited, one, others, pids, run, state, status_of};
+use crate::harness::{
+    attach, contained, fake, fakeproc, here, limited, one, others, pids, run, state, status_of,
+};
 
 /// Ends a query soon.
 const SOON: &str = r#"limits: (wall: "1s", grace: "300ms"),"#;
@@ -161,7 +163,7 @@ fn row_87_a_child_that_faults() {
             format!("ulimit -c unlimited; exec {} run spec.ron -o out", env!("CARGO_BIN_EXE_provisor"));
         let mut command = Command::new("sh");
         command.args(["-c", &script]);
-        desk.finish(command_in(command, desk)).with_code(1);
+        desk.finish(here(command, desk)).with_code(1);
         assert_eq!(desk.results()["q"]["signal"], "SIGSEGV");
         // Whether a core would be a file here is for the machine to say.
         assert_eq!(logs(desk), "0\n");
@@ -331,16 +333,11 @@ fn row_22_sigchld_was_ignored_by_whoever_started_us() {
         desk.write("spec.ron", one("child 2 hang then exit 9", ""));
         let mut command = Command::new(fakeproc());
         command.args(["ignore-chld", "exec", env!("CARGO_BIN_EXE_provisor"), "run", "spec.ron", "-o", "out"]);
-        desk.finish(command_in(command, desk)).with_code(1);
+        desk.finish(here(command, desk)).with_code(1);
         assert_eq!(others(), [""; 0]);
         let row = &desk.results()["q"];
         assert_eq!((row["exit_code"].as_str(), row["leftovers"].as_str()), ("9", "2"), "{row:?}");
     });
-}
-
-fn command_in(mut command: Command, desk: &Desk) -> Command {
-    command.current_dir(desk.path()).stdin(std::process::Stdio::null());
-    command
 }
 
 #[test]

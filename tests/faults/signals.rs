@@ -1,10 +1,9 @@
 //! B4: signals, time and the terminal of provisor itself.
 
 use std::fs;
-use std::process::Command;
 
 use crate::common::terminal::Terminal;
-use crate::common::{Desk, alive_with, guardian_of, skip_unless, wait_until};
+use crate::common::{Desk, alive_with, guardian_of, send, skip_unless, wait_until};
 use crate::harness::{contained, fake, one, others, run, state};
 
 /// Two queries at work, the second of which is deaf, and one that waits.
@@ -120,9 +119,7 @@ fn row_61_a_child_kills_its_parent() {
         let guardian = guardian_of(started.pid());
         desk.write("go", "");
         started.wait().with_code(70).says("the guardian process died");
-        assert!(
-            !Command::new("kill").args(["-0", &guardian.to_string()]).status().expect("kill runs").success()
-        );
+        assert!(!send("0", guardian), "it is gone");
         assert_eq!(others(), [""; 0], "processes outlive provisor");
         assert_eq!(desk.results()["q"]["cause"], "lost");
         let spec = one("kill-parent KILL exit 4", "");

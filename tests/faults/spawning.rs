@@ -3,11 +3,12 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::common::{Desk, alive_with, guardian_of, wait_until};
 use crate::harness::{
-    attach, contained, fake, fakeproc, injected, limited, one, others, pids, run, status_of, with_faults,
+    attach, contained, fake, fakeproc, here, injected, limited, one, others, pids, run, status_of,
+    with_faults,
 };
 
 /// The sentence of the one query that could not be started.
@@ -122,11 +123,6 @@ fn row_33_there_is_no_descriptor_left() {
         assert_eq!(others(), [""; 0]);
         assert_fewer(desk, &ran, 300);
     });
-}
-
-fn here(mut command: Command, desk: &Desk) -> Command {
-    command.current_dir(desk.path()).stdin(Stdio::null());
-    command
 }
 
 /// A run whose guardian has faults injected once its first query is at work; eight more follow.

@@ -1,9 +1,11 @@
 //! What it tells of itself, and how it and a test agree on a moment.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, fcntl};
 
 /// Its descriptors, signal sets, umask, working directory, groups and environment, as lines `name=value`.
 pub(crate) fn dump() {
@@ -24,6 +26,11 @@ pub(crate) fn dump() {
     for (name, value) in std::env::vars_os() {
         println!("env.{}={}", name.display(), value.display());
     }
+}
+
+/// How many bytes the pipe of its standard output takes.
+pub(crate) fn pipe_size() -> i32 {
+    fcntl(stdout(), FcntlArg::F_GETPIPE_SZ).expect("a pipe")
 }
 
 pub(crate) fn touch(path: &str) {

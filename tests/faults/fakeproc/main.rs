@@ -64,6 +64,7 @@ fn act<'a>(word: &str, rest: Rest<'a>) -> Next<'a> {
         "ansi" => harm::write(harm::ANSI),
         "cat" => harm::cat(),
         "dump-self" => look::dump(),
+        "pipe-size" => println!("{}", look::pipe_size()),
         "exec" => harm::become_another(rest),
         _ => return with_argument(word, rest),
     }
