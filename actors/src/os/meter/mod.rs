@@ -162,12 +162,14 @@ fn is_worth_killing(peek: &Peek) -> bool {
 
 /// Whether a process that has left was ended by its RLIMIT_CPU.
 fn cpu_net_caught(limits: TreeLimits, peek: &Peek) -> Option<Seen> {
-    let (soft, hard) = net::cpu_seconds(limits.cpu?);
-    // The kernel looks once a tick, and a little before the second is full.
-    let has_used = |seconds: u64| peek.cpu_us / 1000 + 50 >= seconds * 1000;
+    let limit = limits.cpu?;
+    let (_, hard) = net::cpu_seconds(limit);
+    let used = Duration::from_micros(peek.cpu_us);
+    // The kernel looks at what it has counted by ticks, which on a busy machine is ahead of the time that it tells of. The
+    // signal comes a second after the limit at least, and one that comes before it is somebody's.
     let by_signal = match peek.status {
-        libc::SIGXCPU => has_used(soft),
-        libc::SIGKILL => has_used(hard),
+        libc::SIGXCPU => used >= limit,
+        libc::SIGKILL => used >= Duration::from_secs(hard).mul_f64(0.9),
         _ => false,
     };
     (peek.signalled && by_signal).then_some(Seen { what: What::CpuSignal, value: peek.cpu_us })
@@ -265,11 +267,11 @@ mod tests {
         let caught = |peek: Peek| cpu_net_caught(limits, &peek).map(|seen| (seen.what, seen.value));
         assert_eq!(caught(signalled(libc::SIGXCPU, 3001)), Some((What::CpuSignal, 3_001_000)));
         assert_eq!(
-            caught(signalled(libc::SIGXCPU, 2990)),
-            Some((What::CpuSignal, 2_990_000)),
-            "a tick early"
+            caught(signalled(libc::SIGXCPU, 2010)),
+            Some((What::CpuSignal, 2_010_000)),
+            "early, and not too early"
         );
-        assert_eq!(caught(signalled(libc::SIGXCPU, 100)), None, "somebody sent it");
+        assert_eq!(caught(signalled(libc::SIGXCPU, 1990)), None, "somebody sent it");
         assert_eq!(caught(signalled(libc::SIGKILL, 8001)), Some((What::CpuSignal, 8_001_000)));
         assert_eq!(caught(signalled(libc::SIGKILL, 5000)), None);
         assert_eq!(caught(signalled(libc::SIGTERM, 9000)), None);
