@@ -59,7 +59,8 @@ pub(crate) fn look(job: &Lowered, store: &Store, dir: &RunDir, args: &RunArgs) -
     let policy = if args.fresh { Reuse::Never } else { job.plan.reuse };
     let complete = store.last_run_complete()? && args.rerun.is_none();
     let rows: Vec<_> = past.iter().map(|row| row.past.clone()).collect();
-    let mut decisions = decide(policy, &asked, &rows, complete).into_iter();
+    let planned = job.plan.queries.iter().map(|query| &*query.id);
+    let mut decisions = decide(policy, &asked, planned, &rows, complete).into_iter();
     let mut reasons = BTreeMap::new();
     let mut fate = |(query, chosen): (&Query, &bool)| {
         let decision = if *chosen { decisions.next() } else { None };

@@ -114,6 +114,24 @@ fn a_query_whose_id_alone_has_changed_is_kept() {
 }
 
 #[test]
+fn a_measurement_is_never_that_of_another_query() {
+    let desk = desk("measured");
+    let spec = job(
+        "reuse: Conclusive,",
+        r#"(id: "one", run: ["./tool", "same"]), (id: "two", run: ["./tool", "same"]),"#,
+    );
+    desk.run(&spec, &["--only", "one"]).with_code(0);
+    desk.run(&spec, &["--only", "two"]).with_code(0);
+    assert_eq!(executed(&desk), ["same", "same"]);
+    // Both have new names, and one more is asked for.
+    let renamed = spec.replace("one", "x/1").replace("two", "x/2");
+    desk.run(&renamed, &[]).with_code(0).says("2 reused");
+    let more = renamed.replace("commands: [", r#"commands: [(id: "x/0", run: ["./tool", "same"]),"#);
+    desk.run(&more, &[]).with_code(0).says("2 reused");
+    assert_eq!(executed(&desk), ["same"]);
+}
+
+#[test]
 fn a_limit_stands_until_it_is_raised() {
     let desk = desk("limits");
     let spec = |limits: &str| {

@@ -1,6 +1,6 @@
 //! Which finished queries of earlier runs stand, which are judged again, and which are run, each with its reason.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -102,24 +102,48 @@ pub enum Decision {
     Run(Why),
 }
 
-/// Decides for every query that is asked. `complete`: the last run left nothing undone (and the user did not name what
-/// to run again).
+/// Decides for every query that is asked. `planned`: the ids of the whole plan, of which only some may be asked.
+/// `complete`: the last run left nothing undone (and the user did not name what to run again).
 #[must_use]
-pub fn decide(policy: Reuse, asked: &[Asked<'_>], past: &[Past], complete: bool) -> Vec<Decision> {
+pub fn decide<'a>(
+    policy: Reuse,
+    asked: &[Asked<'_>],
+    planned: impl IntoIterator<Item = &'a str>,
+    past: &[Past],
+    complete: bool,
+) -> Vec<Decision> {
     if policy == Reuse::Unfinished && complete {
         return vec![Decision::Run(Why::Complete); asked.len()];
     }
     let by_id: HashMap<&str, usize> = past.iter().enumerate().map(|(at, row)| (&*row.id, at)).collect();
-    let still_asked: HashMap<&str, ()> = asked.iter().map(|query| (query.id, ())).collect();
-    let renamed = past.iter().enumerate().filter(|(_, row)| !still_asked.contains_key(&*row.id));
-    let by_content: HashMap<Fingerprint, usize> = renamed.map(|(at, row)| (row.fingerprint, at)).collect();
-    let known =
-        |query: &Asked<'_>| by_id.get(query.id).or_else(|| by_content.get(&query.fingerprint)).copied();
-    let decide = |query: &Asked<'_>| match known(query) {
-        None => Decision::Run(Why::New),
-        Some(at) => decide_one(policy, query, &past[at], at),
+    let mut renamed = Renamed::of(past, &planned.into_iter().collect());
+    let decide = |query: &Asked<'_>| {
+        let at = by_id.get(query.id).copied().or_else(|| renamed.claim(query.fingerprint));
+        at.map_or(Decision::Run(Why::New), |at| decide_one(policy, query, &past[at], at))
     };
-    asked.iter().map(decide).collect()
+    // From the end, where the latest rows are; so those that are alike keep their order, too.
+    let mut decisions: Vec<_> = asked.iter().rev().map(decide).collect();
+    decisions.reverse();
+    decisions
+}
+
+/// Rows whose ids the plan does not have any more, by their content. Each is one query's: a measurement that is asked for
+/// three times is three measurements.
+struct Renamed(HashMap<Fingerprint, Vec<usize>>);
+
+impl Renamed {
+    fn of(past: &[Past], planned: &HashSet<&str>) -> Self {
+        let mut rows: HashMap<_, Vec<_>> = HashMap::new();
+        for (at, row) in past.iter().enumerate().filter(|(_, row)| !planned.contains(&*row.id)) {
+            rows.entry(row.fingerprint).or_default().push(at);
+        }
+        Self(rows)
+    }
+
+    /// Takes the last one of this content.
+    fn claim(&mut self, content: Fingerprint) -> Option<usize> {
+        self.0.get_mut(&content)?.pop()
+    }
 }
 
 fn decide_one(policy: Reuse, query: &Asked<'_>, past: &Past, at: usize) -> Decision {
@@ -218,7 +242,12 @@ mod tests {
     }
 
     fn one(policy: Reuse, asked: Asked<'_>, past: Past) -> Decision {
-        decide(policy, &[asked], &[past], false)[0]
+        decide_all(policy, &[asked], &[past], false)[0]
+    }
+
+    /// Where all that is planned is asked.
+    fn decide_all(policy: Reuse, asked: &[Asked<'_>], past: &[Past], complete: bool) -> Vec<Decision> {
+        decide(policy, asked, asked.iter().map(|query| query.id), past, complete)
     }
 
     #[test]
@@ -308,12 +337,29 @@ mod tests {
 
     #[test]
     fn a_row_that_is_still_asked_under_its_own_name_is_nobody_elses() {
-        let decisions = decide(
+        let decisions = decide_all(
             Reuse::Conclusive,
             &[asked("twin"), asked("q")],
             &[past("q", "exited", Some("true"))],
             false,
         );
+        assert_eq!(decisions, [Decision::Run(Why::New), Decision::Keep(0)]);
+    }
+
+    #[test]
+    fn a_row_of_a_query_that_is_planned_and_not_chosen_is_nobody_elses() {
+        let row = past("q", "exited", Some("true"));
+        let decisions = decide(Reuse::Conclusive, &[asked("twin")], ["q", "twin"], &[row], false);
+        assert_eq!(decisions, [Decision::Run(Why::New)]);
+    }
+
+    #[test]
+    fn a_renamed_row_is_kept_by_one_query_and_the_last_ones_by_their_order() {
+        let rows = ["old", "x/1", "x/2"].map(|id| past(id, "exited", Some("true")));
+        let alike = ["y/1", "y/2"].map(asked);
+        let decisions = decide_all(Reuse::Conclusive, &alike, &rows, false);
+        assert_eq!(decisions, [Decision::Keep(1), Decision::Keep(2)]);
+        let decisions = decide_all(Reuse::Conclusive, &alike, &rows[..1], false);
         assert_eq!(decisions, [Decision::Run(Why::New), Decision::Keep(0)]);
     }
 
@@ -337,11 +383,14 @@ mod tests {
         let rows = [past("a", "exited", None), past("b", "cancelled", None)];
         let both = [asked("a"), asked("b")];
         assert_eq!(
-            decide(Reuse::Unfinished, &both, &rows, false),
+            decide_all(Reuse::Unfinished, &both, &rows, false),
             [Decision::Keep(0), Decision::Run(Why::Unsettled)]
         );
-        assert_eq!(decide(Reuse::Unfinished, &both[..1], &rows[..1], true), [Decision::Run(Why::Complete)]);
-        assert_eq!(decide(Reuse::Unfinished, &both[..1], &rows[..1], false), [Decision::Keep(0)]);
+        assert_eq!(
+            decide_all(Reuse::Unfinished, &both[..1], &rows[..1], true),
+            [Decision::Run(Why::Complete)]
+        );
+        assert_eq!(decide_all(Reuse::Unfinished, &both[..1], &rows[..1], false), [Decision::Keep(0)]);
     }
 
     #[test]

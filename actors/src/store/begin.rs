@@ -116,7 +116,8 @@ fn settle(
     }
 }
 
-/// The row of an earlier run under this id: itself, or a copy where only the id is new.
+/// The row of an earlier run under this id: itself, or a copy where only the id is new. Then it is this one's from now on,
+/// and not another's as well when that one asks for the same.
 fn claim(tx: &Transaction<'_>, past: &PastRow, id: &str) -> rusqlite::Result<i64> {
     if &*past.past.id == id {
         return Ok(past.row);
@@ -144,6 +145,7 @@ fn claim(tx: &Transaction<'_>, past: &PastRow, id: &str) -> rusqlite::Result<i64
         "INSERT INTO notes (attempt, place, note) SELECT ?2, place, note FROM notes WHERE attempt = ?1",
     )?
     .execute([past.row, row])?;
+    tx.prepare_cached("UPDATE queries SET stands = NULL WHERE query = ?1")?.execute([&past.past.id])?;
     Ok(row)
 }
 

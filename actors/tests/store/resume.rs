@@ -105,6 +105,8 @@ fn a_renamed_query_takes_its_row_along() {
     assert_eq!(row.outcome, outcome("true"));
     assert_eq!(csv(temp.path(), "verdicts.csv").1[0][0], "new");
     assert_eq!(store.attempts_before().unwrap()["new"], 1);
+    let known: Vec<_> = store.past().unwrap().into_iter().map(|row| row.past.id).collect();
+    assert_eq!(known, ["new".into()], "it is no other's any more");
 }
 
 #[test]
@@ -190,7 +192,7 @@ fn the_cores_decisions_are_done() {
             wanted: Wanted::AsUsual,
         })
         .collect();
-    let fates: Vec<_> = decide(plan.reuse, &asked, &known, true)
+    let fates: Vec<_> = decide(plan.reuse, &asked, plan.queries.iter().map(|query| &*query.id), &known, true)
         .into_iter()
         .map(|decision| match decision {
             Decision::Keep(at) => Fate::Keep(at),

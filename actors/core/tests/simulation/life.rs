@@ -81,7 +81,8 @@ impl World {
             })
             .collect();
         let (mut todo, mut kept) = (Vec::new(), Vec::new());
-        for (place, decision) in (0..).zip(decide(plan.reuse, &asked, &past, false)) {
+        let planned = plan.queries.iter().map(|query| &*query.id);
+        for (place, decision) in (0..).zip(decide(plan.reuse, &asked, planned, &past, false)) {
             match decision {
                 Decision::Keep(at) => kept.push(Arc::clone(&standing[at])),
                 Decision::Judge(_) | Decision::Run(_) => {
