@@ -5,6 +5,7 @@
 //! who gets its reports. When it is dropped, by a panic too, its child's tree is killed.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix::{
@@ -12,6 +13,7 @@ use actix::{
     StreamHandler, WrapFuture,
 };
 use futures_util::StreamExt;
+use futures_util::stream::poll_fn;
 use provisor_core::Tick;
 use provisor_core::cause::End;
 use provisor_core::cause::Excess;
@@ -162,17 +164,17 @@ impl ProcessActor {
     }
 
     /// The output on its way through the log: the child waits while the log is behind, or who hears it, and this actor
-    /// does not.
-    fn logged(&self, output: LocalStream<Output>) -> impl futures_core::Stream<Item = Output> + use<> {
+    /// does not. It is told.
+    fn logged(&self, output: LocalStream<Output>) -> impl futures_core::Stream<Item = Passing> + use<> {
         let (logs, log, gone) = (self.around.logs.clone(), Arc::clone(&self.log), self.gone.subscribe());
-        output.then(move |output| {
+        output.flat_map(move |output| {
             let (logs, log, mut gone) = (logs.clone(), Arc::clone(&log), gone.clone());
-            async move {
+            pass(async move {
                 if let Output::Chunk(stream, bytes) = &output {
                     logs.write(&log, *stream, bytes.clone(), gone.wait_for(|gone| *gone)).await;
                 }
                 output
-            }
+            })
         })
     }
 
@@ -266,14 +268,41 @@ impl Handler<Abort> for ProcessActor {
     }
 }
 
-impl StreamHandler<Output> for ProcessActor {
-    fn handle(&mut self, output: Output, ctx: &mut Self::Context) {
-        match output {
-            Output::Chunk(stream, bytes) => {
+/// Output on its way.
+#[derive(Debug, PartialEq, Eq)]
+enum Passing {
+    /// Some is there and cannot be handed over yet.
+    Held,
+    /// It was.
+    Taken(Output),
+}
+
+/// What is handed over by this, and before that, where it takes its time, that it is held.
+fn pass(handing_over: impl Future<Output = Output>) -> impl futures_core::Stream<Item = Passing> {
+    let mut handing_over = Some(Box::pin(handing_over));
+    let mut is_told = false;
+    poll_fn(move |cx| {
+        let Some(under_way) = &mut handing_over else { return Poll::Ready(None) };
+        match under_way.as_mut().poll(cx) {
+            Poll::Ready(output) => {
+                handing_over = None;
+                Poll::Ready(Some(Passing::Taken(output)))
+            }
+            Poll::Pending if std::mem::replace(&mut is_told, true) => Poll::Pending,
+            Poll::Pending => Poll::Ready(Some(Passing::Held)),
+        }
+    })
+}
+
+impl StreamHandler<Passing> for ProcessActor {
+    fn handle(&mut self, passing: Passing, ctx: &mut Self::Context) {
+        match passing {
+            Passing::Held => self.feed(Event::Held, ctx),
+            Passing::Taken(Output::Chunk(stream, bytes)) => {
                 self.mixed |= stream == Stream::Stderr;
                 self.feed(Event::Chunk(stream, &bytes), ctx);
             }
-            Output::Eof(stream) => self.feed(Event::Eof(stream), ctx),
+            Passing::Taken(Output::Eof(stream)) => self.feed(Event::Eof(stream), ctx),
         }
     }
 

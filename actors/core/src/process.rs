@@ -3,7 +3,7 @@
 //! [`Process::step`] takes what happened at a moment and pushes what is to be done; [`Process::wake_at`] says when it
 //! wants to be woken if nothing happens. Deadlines live inside the phases and are pulled, so a deadline that moves
 //! costs nothing and a wake-up that comes too early does nothing. The machine reads no clock and touches no process;
-//! its laws stand in `tests/exhaustive.rs`, where every reachable state is visited.
+//! its laws stand in `tests/machine`, and `tests/exhaustive.rs` visits every reachable state.
 
 mod state;
 mod words;
@@ -18,7 +18,7 @@ use crate::rules::Stream;
 use crate::tick::Tick;
 use crate::verdict::Finding;
 
-use state::{Abort, Gone, Live, State};
+use state::{Abort, Deadline, Gone, Live, State};
 pub use words::{Departure, Ear, Effect, Event, Fact, Patience, Phase};
 
 /// The machine.
@@ -60,6 +60,7 @@ impl<E: Ear> Process<E> {
             Event::Abort { cause, forced } => self.abort(now, Abort { cause, forced }, out),
             Event::Spawned => self.spawned(now, out),
             Event::SpawnFailed { transient, text } => self.spawn_failed(transient, text, out),
+            Event::Held => self.state.hold(now),
             Event::Chunk(stream, bytes) => self.chunk(now, stream, bytes, out),
             Event::Eof(stream) => self.eof(now, stream, out),
             Event::Exceeded(excess) => self.exceeded(now, excess, out),
@@ -104,9 +105,9 @@ impl<E: Ear> Process<E> {
             Some(abort) => self.stop(now, live, abort, out),
             None => {
                 let wall_at = self.limits.wall.map(|limit| now + limit);
-                let silence_at = self.limits.silence.map(|limit| now + limit);
+                let silence = self.limits.silence.map(|limit| Deadline::At(now + limit));
                 let may_print = self.limits.output;
-                self.state = State::Running { live, wall_at, silence_at, may_print };
+                self.state = State::Running { live, wall_at, silence, may_print };
             }
         }
     }
@@ -125,9 +126,10 @@ impl<E: Ear> Process<E> {
 
     fn chunk(&mut self, now: Tick, stream: Stream, bytes: &[u8], out: &mut Vec<Effect>) {
         let Some(since) = self.state.live().map(|live| live.since) else { return };
+        self.state.go_on(now);
         let mut too_much = false;
-        if let State::Running { silence_at, may_print, .. } = &mut self.state {
-            *silence_at = self.limits.silence.map(|limit| now + limit);
+        if let State::Running { silence, may_print, .. } = &mut self.state {
+            *silence = self.limits.silence.map(|limit| Deadline::At(now + limit));
             if let Some(may_print) = may_print {
                 let printed = bytes.len() as u64;
                 too_much = printed > *may_print;
@@ -151,6 +153,7 @@ impl<E: Ear> Process<E> {
     }
 
     fn eof(&mut self, now: Tick, stream: Stream, out: &mut Vec<Effect>) {
+        self.state.go_on(now);
         let Some(live) = self.state.live_mut() else { return };
         if !live.close(stream) {
             return;
@@ -207,7 +210,8 @@ impl<E: Ear> Process<E> {
         let cause = self.refine(cause, refined);
         let gone = Gone { cause, method, exit, usage, wall: now - live.since };
         if live.is_open() {
-            self.state = State::Draining { live, gone, drain_until: now + self.patience.drain };
+            let until = Deadline::after(now, self.patience.drain, live.is_held);
+            self.state = State::Draining { live, gone, until };
         } else {
             self.sweep(now, live, gone, false, out);
         }
@@ -234,7 +238,7 @@ impl<E: Ear> Process<E> {
         };
         let (gone, leaked) = (*gone, *leaked);
         *swept = Some(leftovers);
-        *until = now + patience;
+        *until = Deadline::after(now, patience, live.is_held);
         // What is left in the pipes was written before the sweep, and counts.
         if !live.is_open() {
             self.reaped(gone, leaked, leftovers, out);
@@ -257,8 +261,8 @@ impl<E: Ear> Process<E> {
             return;
         }
         match self.state {
-            State::Running { live, wall_at, silence_at, .. } => {
-                let cause = first_limit(wall_at, silence_at);
+            State::Running { live, wall_at, silence, .. } => {
+                let cause = first_limit(wall_at, silence.and_then(Deadline::at));
                 self.stop(now, live, Abort { cause, forced: false }, out);
             }
             State::Stopping { live, cause, .. } => self.kill(now, live, cause, out),
@@ -296,7 +300,8 @@ impl<E: Ear> Process<E> {
         if !leaked {
             out.push(Effect::Report(Fact::Left));
         }
-        self.state = State::Sweeping { live, gone, leaked, swept: None, until: now + self.patience.sweep };
+        let until = Deadline::At(now + self.patience.sweep);
+        self.state = State::Sweeping { live, gone, leaked, swept: None, until };
     }
 
     fn reaped(&mut self, gone: Gone, leaked: bool, leftovers: u32, out: &mut Vec<Effect>) {

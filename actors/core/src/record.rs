@@ -36,6 +36,8 @@ pub enum Happening {
     /// A stream was read: so many bytes, or its end where there are none. Where a recording has no ends, the streams
     /// ended with the process.
     Read(Stream, u64),
+    /// What was read next could not be taken at once: until then it was not silent.
+    Held,
     /// Its end was begun, or made to come faster.
     Stopping {
         /// By what.
@@ -75,8 +77,8 @@ pub enum RecordError {
     },
     /// A line is not an event.
     #[error(
-        "line {line} of the recording is not MICROSECONDS and then `o BYTES`, `e BYTES`, `term CAUSE`, `kill CAUSE`, \
-         `exit CODE`, `signal NAME`, `overdue`, `swept COUNT` or `lost`"
+        "line {line} of the recording is not MICROSECONDS and then `o BYTES`, `e BYTES`, `held`, `term CAUSE`, \
+         `kill CAUSE`, `exit CODE`, `signal NAME`, `overdue`, `swept COUNT` or `lost`"
     )]
     BadLine {
         /// Which line, counted from 1.
@@ -117,6 +119,7 @@ pub fn write_event(out: &mut String, at: Duration, happening: Happening) {
     match happening {
         Happening::Read(Stream::Stdout, bytes) => push(out, format_args!("{at} o {bytes}")),
         Happening::Read(Stream::Stderr, bytes) => push(out, format_args!("{at} e {bytes}")),
+        Happening::Held => push(out, format_args!("{at} held")),
         Happening::Stopping { method: StopMethod::Term, cause } => {
             push(out, format_args!("{at} term {}", cause.word()));
         }
@@ -148,6 +151,7 @@ pub fn of_step(event: &Event<'_>, effects: &[Effect]) -> impl Iterator<Item = Ha
         _ => None,
     });
     let told = match event {
+        Event::Held => Some(Happening::Held),
         Event::Chunk(_, []) => None,
         Event::Chunk(stream, bytes) => Some(Happening::Read(*stream, bytes.len() as u64)),
         Event::Eof(stream) => Some(Happening::Read(*stream, 0)),
@@ -273,6 +277,7 @@ fn parse_event(line: &[u8]) -> Option<(Duration, Happening)> {
     let happening = match (kind, words.next(), words.next()) {
         ("o", Some(bytes), None) => Happening::Read(Stream::Stdout, number(bytes)?),
         ("e", Some(bytes), None) => Happening::Read(Stream::Stderr, number(bytes)?),
+        ("held", None, None) => Happening::Held,
         ("term", Some(cause), None) => stopping(StopMethod::Term, cause)?,
         ("kill", Some(cause), None) => stopping(StopMethod::Kill, cause)?,
         ("exit", Some(code), cause) => left(Exit::Code(number::<u8>(code)?.into()), cause)?,

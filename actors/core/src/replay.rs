@@ -251,6 +251,7 @@ impl<'a> Player<'a> {
                 self.rest = rest;
                 self.step(at, Event::Chunk(stream, chunk));
             }
+            Happening::Held => self.step(at, Event::Held),
             Happening::Stopping { method, cause } => self.stop(at, method, cause),
             Happening::Left { exit, refined } => {
                 let refined = refined.map(|cause| Excess { cause, evidence: RECORDED.into() });

@@ -51,6 +51,9 @@ pub enum Event<'a> {
         /// A sentence for the user.
         text: Arc<str>,
     },
+    /// It printed something that cannot be taken yet, for the log is behind, or whoever hears it. Output keeps its order, so
+    /// that this ends with the next of it.
+    Held,
     /// It printed something.
     Chunk(Stream, &'a [u8]),
     /// One of its streams was closed.
@@ -126,11 +129,12 @@ pub enum Fact {
 /// How long the machine waits for what ought to come at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Patience {
-    /// For the end of the output after the leader's exit. What holds the pipes longer is a leak and is swept.
+    /// For the end of the output after the leader's exit, without the time for which output is [held](Event::Held). What
+    /// holds the pipes longer is a leak and is swept.
     pub drain: Duration,
     /// For the exit after Kill. What takes longer is stuck in the kernel.
     pub reap: Duration,
-    /// For the sweep, and once more for the end of the output after it.
+    /// For the sweep, and once more for the end of the output after it, as for the drain.
     pub sweep: Duration,
 }
 

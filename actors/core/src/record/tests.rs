@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SAMPLE: &str = "# provisor-timing 1\n# stretched 20x\n0 o 10\n1500000 e 3\n1500000 o 65536\n\
+const SAMPLE: &str = "# provisor-timing 1\n# stretched 20x\n0 o 10\n1500000 e 3\n1500000 held\n1500000 o 65536\n\
     1600000 term wall-limit\n1700000 kill wall-limit\n1700400 signal SIGKILL\n1700500 e 7\n1700600 o 0\n\
     1900400 overdue\n1900500 swept 2\n";
 
@@ -15,11 +15,11 @@ fn a_recording_says_what_happened_and_when() {
     let recording = parse(SAMPLE).unwrap();
     let micros = Duration::from_micros;
     let killed = Happening::Left { exit: Exit::Signal(9), refined: None };
-    assert_eq!(recording.events.len(), 10);
+    assert_eq!(recording.events.len(), 11);
     assert_eq!(recording.events[1], (micros(1_500_000), Happening::Read(Stream::Stderr, 3)));
     let term = Happening::Stopping { method: StopMethod::Term, cause: Cause::WallLimit };
-    assert_eq!(recording.events[3], (micros(1_600_000), term));
-    assert_eq!(recording.events[5], (micros(1_700_400), killed));
+    assert_eq!(recording.events[4], (micros(1_600_000), term));
+    assert_eq!(recording.events[6], (micros(1_700_400), killed));
     assert_eq!(recording.exit(), Some((micros(1_700_400), Exit::Signal(9))));
     assert_eq!(recording.bytes(), 10 + 3 + 65536 + 7);
     assert_eq!(recording.labels, ["stretched 20x"]);
@@ -66,6 +66,7 @@ fn what_is_wrong_is_named_with_its_line() {
         "1 exit 0 bored",
         "1 exit 0 memory-limit 1",
         "1 overdue 1",
+        "1 held 1",
         "1 swept",
     ] {
         assert_eq!(error(&format!("1 o 2\n{line}\n")), RecordError::BadLine { line: 3 }, "{line:?}");

@@ -58,6 +58,8 @@ enum Cue {
     Close(Stream),
     Exit(Exit, Option<Cause>),
     Exceed(Cause),
+    /// What it prints next waits for the log.
+    Hold,
     Swept(u32),
     /// As late as it happens to be.
     Wake,
@@ -129,6 +131,7 @@ impl Recorder {
                 let refined = refined.map(seen);
                 self.feed(Event::Exited(Departure { exit: *exit, usage: Usage::default(), refined }));
             }
+            Cue::Hold if self.open.contains(&true) => self.feed(Event::Held),
             Cue::Exceed(cause) if !self.has_left => self.feed(Event::Exceeded(seen(*cause))),
             Cue::Swept(leftovers) if self.sweeps => {
                 self.sweeps = false;
@@ -158,6 +161,7 @@ fn cues() -> impl Strategy<Value = Vec<(u64, Cue)>> {
         3 => stream.prop_map(Cue::Close),
         2 => (exit, prop::option::weighted(0.2, of_the_tree)).prop_map(|(exit, limit)| Cue::Exit(exit, limit)),
         1 => of_a_live_tree.prop_map(Cue::Exceed),
+        2 => Just(Cue::Hold),
         3 => (0..3_u32).prop_map(Cue::Swept),
         6 => Just(Cue::Wake),
         1 => (cause, any::<bool>()).prop_map(|(cause, forced)| Cue::Abort(cause, forced)),
