@@ -137,6 +137,27 @@ fn a_shortage_starts_fewer_at_once_and_gives_up_only_when_nothing_runs() {
 }
 
 #[test]
+fn all_that_are_refused_at_once_are_one_shortage() {
+    let pause = Duration::from_millis(20);
+    let mut roster = Roster::new(bounds(8), entries(8, Retry::default()));
+    let mut now = Tick::ZERO;
+    wake(&mut roster, now);
+    let mut refused: Vec<_> = (0..8).collect();
+    // The second one comes after the first pause, and is longer.
+    for pause in [pause, 2 * pause] {
+        let until = now + pause;
+        for query in refused.drain(..) {
+            roster.returned(now, query, "no processes left".into(), &mut Vec::new());
+            assert_eq!(roster.wake_at(), Some(until));
+            now = (now + pause / 10).min(until);
+        }
+        now = until;
+        refused = starts(&wake(&mut roster, now)).iter().map(|(query, _)| *query).collect();
+        assert!(!refused.is_empty());
+    }
+}
+
+#[test]
 fn a_shortage_without_end_ends_the_run_after_minutes_and_makes_no_row() {
     let mut roster = Roster::new(bounds(2), entries(3, Retry::default()));
     let mut now = Tick::ZERO;

@@ -15,6 +15,7 @@ pub(super) const HOPELESS_AFTER: Duration = Duration::from_secs(180);
 
 #[derive(Debug, Default)]
 pub(super) struct Shortage {
+    /// So many pauses since something could be started.
     in_a_row: u32,
     /// Since when nothing runs, and nothing can be started.
     idle_since: Option<Tick>,
@@ -24,8 +25,11 @@ pub(super) struct Shortage {
 impl Shortage {
     /// Once more something could not be started. Whether it is hopeless.
     pub(super) fn deepen(&mut self, now: Tick, is_idle: bool) -> bool {
-        self.until = Some(now + doubled(FIRST_PAUSE, self.in_a_row, LONGEST_PAUSE));
-        self.in_a_row = self.in_a_row.saturating_add(1);
+        // All that were refused at once are one shortage.
+        if !self.lasts(now) {
+            self.until = Some(now + doubled(FIRST_PAUSE, self.in_a_row, LONGEST_PAUSE));
+            self.in_a_row = self.in_a_row.saturating_add(1);
+        }
         if !is_idle {
             self.idle_since = None;
             return false;
