@@ -157,9 +157,7 @@ impl Desk {
                     && self.live.get(&query).is_some_and(|live| live.attempt == attempt);
                 // This one never told its own last fact.
                 if is_lost {
-                    self.consult(out, |roster, orders| {
-                        roster.finished(now, query, Outcome::lost(how), orders)
-                    });
+                    self.finished(now, query, Outcome::lost(how), out);
                 }
             }
             Event::LogsBroken { logs } => self.doubt(&logs),
@@ -197,7 +195,6 @@ impl Desk {
         out: &mut Vec<Effect>,
     ) {
         let Some(live) = self.live.get_mut(&query) else { return };
-        let ended = Effect::Tell(News::Ended { query, attempt });
         if matches!(fact, Fact::Returned(_) | Fact::Finished(_)) {
             *self.leaving.entry((query, attempt)).or_default() += 1;
         }
@@ -215,20 +212,23 @@ impl Desk {
             }
             Fact::Left => {
                 live.has_left = true;
-                out.push(ended);
+                out.push(Effect::Tell(News::Ended { query, attempt }));
                 self.consult(out, |roster, orders| roster.left(now, query, orders));
             }
             Fact::Returned(why) => {
                 out.push(Effect::Tell(News::Returned { query, why: Arc::clone(&why) }));
                 self.consult(out, |roster, orders| roster.returned(now, query, why, orders));
             }
-            Fact::Finished(outcome) => {
-                if !live.has_left {
-                    out.push(ended);
-                }
-                self.consult(out, |roster, orders| roster.finished(now, query, *outcome, orders));
-            }
+            Fact::Finished(outcome) => self.finished(now, query, *outcome, out),
         }
+    }
+
+    /// An attempt is over, and that was told already where its process had left before.
+    fn finished(&mut self, now: Tick, query: Place, outcome: Outcome, out: &mut Vec<Effect>) {
+        if let Some(live) = self.live.get(&query).filter(|live| !live.has_left) {
+            out.push(Effect::Tell(News::Ended { query, attempt: live.attempt }));
+        }
+        self.consult(out, |roster, orders| roster.finished(now, query, outcome, orders));
     }
 
     /// Lets the roster take in something, and does what it orders.

@@ -132,7 +132,7 @@ pub enum News {
         /// How many there were at once.
         of: usize,
     },
-    /// An attempt is over; its row is on its way.
+    /// The process of an attempt has left and said its last, or is lost from sight; the attempt's row follows.
     Ended {
         /// Which query.
         query: Place,
