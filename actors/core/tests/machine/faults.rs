@@ -42,6 +42,8 @@ pub(crate) enum Fault {
     GraceTooLong,
     SilenceNotMoved,
     EarlyWakeStops,
+    HoldForgotten,
+    HoldNeverEnds,
     DrainsForEver,
     WallIgnored,
     SilenceIgnored,
@@ -65,7 +67,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// Every fault, with the law that must catch it.
-    pub(crate) const ALL: [(Self, &'static str); 47] = [
+    pub(crate) const ALL: [(Self, &'static str); 49] = [
         (Self::ComesBackToLife, "phases only move forward"),
         (Self::DoneDoesNotAbsorb, "done absorbs"),
         (Self::UnkillableUnreported, "one last fact, exactly at the end"),
@@ -94,6 +96,8 @@ impl Fault {
         (Self::GraceTooLong, "it wants to be woken when its time is over, neither sooner nor later"),
         (Self::SilenceNotMoved, "an early wake does nothing"),
         (Self::EarlyWakeStops, "an early wake does nothing"),
+        (Self::HoldForgotten, "while output waits there is no silence and no leak"),
+        (Self::HoldNeverEnds, NO_DEAD_ENDS),
         (Self::DrainsForEver, "a due wake does something"),
         (Self::WallIgnored, "a limit that is reached ends the query"),
         (Self::SilenceIgnored, "a limit that is reached ends the query"),
@@ -163,6 +167,13 @@ impl Faulty {
             (Fault::ExitIgnoredWhileKilling, Event::Exited(_)) => phase == Phase::Killing,
             (Fault::SilenceTimerOnly, Event::Wake) => phase == Phase::Running,
             (Fault::DrainsForEver, Event::Wake) => phase == Phase::Draining,
+            (Fault::HoldForgotten, Event::Held) => true,
+            // It is held once more, as soon as it is taken.
+            (Fault::HoldNeverEnds, Event::Chunk(..)) if phase == Phase::Draining => {
+                self.inner.step(now, event.clone(), out);
+                self.inner.step(now, Event::Held, out);
+                true
+            }
             (Fault::AbortLostWhileRunning, Event::Abort { .. }) => phase == Phase::Running,
             (Fault::ForcedAbortTakesItsTime, Event::Abort { forced: true, .. }) => phase == Phase::Stopping,
             (Fault::FinishOnEofWithoutExit, Event::Eof(_)) if phase == Phase::Running => {

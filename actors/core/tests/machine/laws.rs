@@ -3,6 +3,7 @@
 use provisor_core::cause::{Cause, End, Outcome, StopMethod};
 use provisor_core::plan::Limits;
 use provisor_core::process::{Effect, Event, Fact, Phase};
+use provisor_core::rules::Stream;
 use provisor_core::tick::Tick;
 
 use super::Machine;
@@ -161,9 +162,15 @@ fn of_what_is_done<M: Machine>() -> Vec<Law<M>> {
 
 fn of_the_clock<M: Machine>() -> Vec<Law<M>> {
     vec![
-        ("every ending phase owns its deadline", |m, _| {
+        ("every ending phase owns its deadline", |m, w| {
             let ending = (Phase::Stopping..=Phase::Sweeping).contains(&m.after.phase());
-            !ending || m.after.wake_at().is_some()
+            let stands_still = w.is_held && w.waits_for_output();
+            !ending || stands_still || m.after.wake_at().is_some()
+        }),
+        ("while output waits there is no silence and no leak", |m, w| {
+            let is_silent = m.was(Phase::Running) && m.told() == Some(Cause::Silent);
+            let leaks = w.waits_for_output() && !m.was(Phase::Done) && m.after != m.before;
+            !(m.wakes() && w.is_held && (is_silent || leaks))
         }),
         ("it wants to be woken when its time is over, neither sooner nor later", |m, w| {
             m.after.wake_at() == w.due()
@@ -271,9 +278,13 @@ pub(crate) fn check<M: Machine>(
     }
 }
 
-/// No dead ends: whatever has a deadline ends by the clock alone, even if the process never answers again.
-pub(crate) fn runs_out<M: Machine>(state: &M, now: Tick) -> Result<(), String> {
+/// No dead ends: whatever has a deadline ends by the clock alone, even if the process never answers again. Output that waits is
+/// taken some time.
+pub(crate) fn runs_out<M: Machine>(state: &M, past: &Witness, now: Tick) -> Result<(), String> {
     let (mut state, mut now) = (state.clone(), now);
+    if past.is_held {
+        state.step(now, Event::Chunk(Stream::Stdout, b"quiet"), &mut Vec::new());
+    }
     let phase = state.phase();
     let must_end = phase >= Phase::Stopping || (phase == Phase::Running && state.wake_at().is_some());
     if !must_end {

@@ -88,14 +88,16 @@ pub(crate) fn machine(limits: Limits) -> Real {
     Process::new(TinyEar, limits, patience())
 }
 
-/// Everything that can happen at a moment: chunks that stop and chunks that do not, several causes, both exits.
-pub(crate) fn alphabet() -> Vec<Event<'static>> {
+/// Everything that can happen at a moment: chunks that stop and chunks that do not, several causes, both exits. Output that
+/// waits trebles the states; so it waits only where both limits of time are there, and differ.
+pub(crate) fn alphabet(limits: &Limits) -> Vec<Event<'static>> {
     let abort = |cause, forced| Event::Abort { cause, forced };
     let excess = |cause| Excess { cause, evidence: "seen".into() };
     let exit = |exit, refined: Option<Cause>| {
         Event::Exited(Departure { exit, usage: Usage::default(), refined: refined.map(&excess) })
     };
-    vec![
+    let waits = limits.silence.is_some() && limits.wall > limits.silence;
+    let mut events = vec![
         Event::Begin,
         abort(Cause::Deadline, false),
         abort(Cause::Cancelled, false),
@@ -116,7 +118,9 @@ pub(crate) fn alphabet() -> Vec<Event<'static>> {
         Event::Swept { leftovers: 1 },
         Event::Vanished("the guardian died".into()),
         Event::Wake,
-    ]
+    ];
+    events.extend(waits.then_some(Event::Held));
+    events
 }
 
 /// How much was visited.
@@ -137,7 +141,7 @@ pub(crate) fn explore<M: Machine>(
 ) -> Result<Extent, String> {
     let is_asked = |law: &str| only.is_none_or(|only| only == law);
     let laws: Vec<_> = laws::laws().into_iter().filter(|(name, _)| is_asked(name)).collect();
-    let alphabet = alphabet();
+    let alphabet = alphabet(limits);
     let first = (start, Witness::default(), 0_u64);
     let mut seen = HashSet::from([first.clone()]);
     let mut queue = VecDeque::from([first]);
@@ -146,7 +150,7 @@ pub(crate) fn explore<M: Machine>(
         extent.states += 1;
         extent.phases.insert(before.phase());
         if is_asked(NO_DEAD_ENDS) {
-            laws::runs_out(&before, Tick::from_micros(now))?;
+            laws::runs_out(&before, &past, Tick::from_micros(now))?;
         }
         for event in &alphabet {
             for at in [now, now + 1].into_iter().filter(|at| *at <= horizon) {

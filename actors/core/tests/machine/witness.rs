@@ -34,6 +34,10 @@ pub(crate) struct Witness {
     silence_at: Option<Tick>,
     /// When what is waited for in this phase has taken too long.
     patience_until: Option<Tick>,
+    /// Output waits to be taken.
+    pub(super) is_held: bool,
+    /// When it looked last.
+    seen_at: Tick,
 }
 
 impl Witness {
@@ -63,8 +67,27 @@ impl Witness {
             Event::Eof(Stream::Stderr) => next.stderr_closed |= live,
             _ => {}
         }
+        next.stand_still(moment);
         next.look_at_the_clock(moment);
         next
+    }
+
+    /// While output waits to be taken, what stands still for it moves with the clock; what was due before stays due.
+    fn stand_still<M: Machine>(&mut self, moment: &Moment<'_, M>) {
+        let since = std::mem::replace(&mut self.seen_at, moment.now);
+        let moved = |at: Tick| at.max(since) + (moment.now - since);
+        if self.is_held {
+            self.silence_at = self.silence_at.map(moved);
+        }
+        if self.is_held && moment.past.waits_for_output() {
+            self.patience_until = self.patience_until.map(moved);
+        }
+        let lives = (Phase::Running..=Phase::Sweeping).contains(&moment.after.phase());
+        self.is_held = match moment.event {
+            Event::Held => lives,
+            Event::Chunk(..) | Event::Eof(_) => false,
+            _ => self.is_held && lives,
+        };
     }
 
     /// The limits run from the start, silence from the last chunk too; each phase of the end has a patience of its own, and
@@ -113,14 +136,22 @@ impl Witness {
 
     /// The limit that was reached first, the heavier one of two.
     fn limit_reached(&self) -> Option<Cause> {
-        let limits = [(self.wall_at, Cause::WallLimit), (self.silence_at, Cause::Silent)];
+        let silence_at = self.silence_at.filter(|_| !self.is_held);
+        let limits = [(self.wall_at, Cause::WallLimit), (silence_at, Cause::Silent)];
         let reached = limits.into_iter().filter_map(|(at, cause)| Some((at?, Reverse(cause))));
         reached.min().map(|(_, Reverse(cause))| cause)
     }
 
     /// When something is to happen by the clock alone.
     pub(super) fn due(&self) -> Option<Tick> {
-        [self.wall_at, self.silence_at, self.patience_until].into_iter().flatten().min()
+        let silence_at = self.silence_at.filter(|_| !self.is_held);
+        let patience_until = self.patience_until.filter(|_| !(self.is_held && self.waits_for_output()));
+        [self.wall_at, silence_at, patience_until].into_iter().flatten().min()
+    }
+
+    /// Its process has left, and nothing is awaited but the end of its output.
+    pub(super) const fn waits_for_output(&self) -> bool {
+        self.exited && (self.sweeps == 0 || self.swept)
     }
 
     pub(super) const fn is_all_read(&self) -> bool {
