@@ -150,6 +150,7 @@ mod tests {
             outcome: Outcome::lost("made up".into()),
             started_us: None,
             log: None,
+            printed: Default::default(),
             log_is_whole: false,
             containment: "sweep".into(),
         };

@@ -170,6 +170,10 @@ impl Wish {
 fn judge(judging: &Judging, dir: &Path, row: &PastRow) -> Option<Judgement> {
     let ending = Ending { cause: row.cause, exit: row.exit, wall: row.wall };
     let recorded = Recorded::of_run(dir, row.log.as_deref()?, &ending).ok()?;
+    // A log or a timing that has lost its end, in a power cut or since, would be judged to something else.
+    let is_all =
+        recorded.log.len() as u64 == row.printed.all() && recorded.recording.printed() == row.printed;
+    let recorded = is_all.then_some(recorded)?;
     let judge = Arc::new(Judge::compile(judging).ok()?);
     let outcome = recorded.replay(judge, row.past.limits, Reaction::AsRecorded).ok()?.outcome;
     (outcome.cause_word() == &*row.past.cause).then_some(outcome.judgement)

@@ -70,6 +70,39 @@ fn what_cannot_be_judged_again_is_run() {
 }
 
 #[test]
+fn what_has_lost_its_end_is_not_judged_as_if_it_were_all() {
+    let desk = desk("judged-cut");
+    let with = |verdict: &str| {
+        let ids = ["whole", "cut", "empty", "longer"];
+        let plain = ids.map(|id| format!(r#"(id: "{id}", run: ["./tool", "{id}"]),"#)).concat();
+        // These have written on standard error, too: only the timing says what.
+        let recorded = ["timed", "untimed", "torn", "shortened"].map(|id| {
+            let script = format!("./tool {id}; echo answer >&2");
+            format!(r#"(id: "{id}", run: ["sh", "-c", "{script}"], record: true),"#)
+        });
+        let rules = format!(r#"reuse: Conclusive, rules: [(on: Prefix("answer"), verdict: "{verdict}")],"#);
+        job(&rules, &(plain + &recorded.concat()))
+    };
+    desk.run(&with("first"), &[]).with_code(0);
+    assert_eq!(executed(&desk).len(), 8);
+    let file = |id: &str| desk.file(&format!("out/{}", desk.results()[id]["log"]));
+    fs::write(file("cut"), "answer").expect("written");
+    fs::write(file("empty"), "").expect("written");
+    fs::write(file("longer"), "answer longer\nanswer\n").expect("written");
+    fs::remove_file(file("untimed").with_extension("timing")).expect("removed");
+    let shorten = |id: &str, to: fn(&str) -> Option<usize>| {
+        let timing = file(id).with_extension("timing");
+        let whole = fs::read_to_string(&timing).expect("it was recorded");
+        fs::write(timing, &whole[..to(&whole).expect("it wrote on stderr")]).expect("written");
+    };
+    shorten("torn", |timing| timing.find(" e "));
+    shorten("shortened", |timing| timing[..timing.find(" e ")?].rfind('\n').map(|end| end + 1));
+    let said = "6 queries run again: the rules have changed and its log cannot be judged again";
+    desk.run(&with("second"), &[]).with_code(0).says(said).says("2 reused");
+    assert_eq!(executed(&desk), ["cut", "empty", "longer", "shortened", "torn", "untimed"]);
+}
+
+#[test]
 fn what_has_no_verdict_or_was_killed_is_run_again() {
     let desk = desk("unsettled");
     let spec = job(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use actix::{Addr, Message};
 use provisor_core::process::Fact;
 use provisor_core::roster::Place;
+use provisor_core::row::Printed;
 use provisor_core::tally::Change;
 use provisor_core::{Cause, Tick};
 use tokio::sync::oneshot;
@@ -47,6 +48,8 @@ pub struct Report {
     pub unix_us: i64,
     /// The log so far holds every byte, and tells the streams apart.
     pub log_is_whole: bool,
+    /// What was read so far.
+    pub printed: Printed,
     /// What happened.
     pub fact: Fact,
 }

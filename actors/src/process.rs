@@ -21,7 +21,7 @@ use provisor_core::lines::Reader;
 use provisor_core::process::{Departure, Effect, Event, Fact, Phase, Process};
 use provisor_core::record;
 use provisor_core::roster::Place;
-use provisor_core::rules::Stream;
+use provisor_core::row::Printed;
 use tokio::sync::watch;
 
 use crate::alarm::Alarm;
@@ -59,8 +59,8 @@ pub struct ProcessActor {
     gone: watch::Sender<bool>,
     output: Option<SpawnHandle>,
     alarm: Alarm,
-    /// The child has written on standard error too: one log holds both streams.
-    mixed: bool,
+    /// What was read of the child: one log holds both streams.
+    printed: Printed,
     effects: Vec<Effect>,
 }
 
@@ -87,7 +87,7 @@ impl ProcessActor {
             gone: watch::Sender::new(false),
             output: None,
             alarm: Alarm::default(),
-            mixed: false,
+            printed: Printed::default(),
             effects: Vec::new(),
         }
     }
@@ -214,7 +214,8 @@ impl ProcessActor {
             attempt: self.attempt,
             at: self.around.clock.now(),
             unix_us: unix_micros(),
-            log_is_whole: self.log.is_whole(self.mixed),
+            log_is_whole: self.log.is_whole(self.printed.stderr > 0),
+            printed: self.printed,
             fact,
         };
         self.around.reports.do_send(report);
@@ -299,7 +300,7 @@ impl StreamHandler<Passing> for ProcessActor {
         match passing {
             Passing::Held => self.feed(Event::Held, ctx),
             Passing::Taken(Output::Chunk(stream, bytes)) => {
-                self.mixed |= stream == Stream::Stderr;
+                self.printed.add(stream, bytes.len() as u64);
                 self.feed(Event::Chunk(stream, &bytes), ctx);
             }
             Passing::Taken(Output::Eof(stream)) => self.feed(Event::Eof(stream), ctx),

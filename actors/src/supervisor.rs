@@ -213,8 +213,8 @@ impl Handler<Report> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, report: Report, ctx: &mut Self::Context) {
-        let Report { query, attempt, at, unix_us, log_is_whole, fact } = report;
-        self.feed_at(at, Event::Report { query, attempt, unix_us, log_is_whole, fact }, ctx);
+        let Report { query, attempt, at, unix_us, log_is_whole, printed, fact } = report;
+        self.feed_at(at, Event::Report { query, attempt, unix_us, log_is_whole, printed, fact }, ctx);
     }
 }
 

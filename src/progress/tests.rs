@@ -1,6 +1,7 @@
 use provisor_config::Surroundings;
 use provisor_core::Outcome;
 use provisor_core::cause::Exit;
+use provisor_core::row::Printed;
 
 use super::*;
 
@@ -31,6 +32,7 @@ fn done(query: Place, wall: u64) -> Event {
         started_us: None,
         log,
         log_is_whole: true,
+        printed: Printed::default(),
         containment,
     };
     Event::Done(Arc::new(row))

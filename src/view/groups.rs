@@ -35,6 +35,7 @@ impl<S: Commit> Commit for Groups<S> {
 #[cfg(test)]
 mod tests {
     use provisor_core::Outcome;
+    use provisor_core::row::Printed;
 
     use super::*;
     use crate::session::EVENTS;
@@ -54,6 +55,7 @@ mod tests {
             started_us: None,
             log: None,
             log_is_whole: false,
+            printed: Printed::default(),
             containment: "sweep".into(),
         })
     }

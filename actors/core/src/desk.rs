@@ -16,7 +16,7 @@ use crate::cause::{Cause, Outcome};
 use crate::plan::{Logs, Plan, Query};
 use crate::process::Fact;
 use crate::roster::{Order, Place, Roster};
-use crate::row::Row;
+use crate::row::{Printed, Row};
 use crate::tally::{Change, Class};
 use crate::tick::Tick;
 
@@ -62,6 +62,7 @@ struct Live {
     attempt: u32,
     log: Arc<str>,
     log_is_whole: bool,
+    printed: Printed,
     started_us: Option<i64>,
     /// Its process has left, and that was told.
     has_left: bool,
@@ -146,9 +147,9 @@ impl Desk {
     fn take(&mut self, now: Tick, event: Event, out: &mut Vec<Effect>) {
         match event {
             Event::Wake => self.consult(out, |roster, orders| roster.wake(now, orders)),
-            Event::Report { query, attempt, unix_us, log_is_whole, fact } => {
+            Event::Report { query, attempt, unix_us, log_is_whole, printed, fact } => {
                 if let Some(live) = self.live.get_mut(&query).filter(|live| live.attempt == attempt) {
-                    live.log_is_whole = log_is_whole;
+                    (live.log_is_whole, live.printed) = (log_is_whole, printed);
                     self.reported(now, (query, attempt), unix_us, fact, out);
                 }
             }
@@ -264,8 +265,14 @@ impl Desk {
     fn start(&mut self, query: Place, attempt: u32, memory: Option<u64>, out: &mut Vec<Effect>) {
         let Some(asked) = self.papers.query(query) else { return };
         let log: Arc<str> = (self.papers.log_name)(&asked.id, attempt).into();
-        let live =
-            Live { attempt, log: Arc::clone(&log), log_is_whole: true, started_us: None, has_left: false };
+        let live = Live {
+            attempt,
+            log: Arc::clone(&log),
+            log_is_whole: true,
+            printed: Printed::default(),
+            started_us: None,
+            has_left: false,
+        };
         self.live.insert(query, live);
         out.push(Effect::Start { query, attempt, log, memory });
         out.push(Effect::Count(Change::Started));
@@ -278,6 +285,7 @@ impl Desk {
         // What never ran has no log.
         let ran = live.filter(|live| live.started_us.is_some());
         let started_us = ran.as_ref().and_then(|live| live.started_us);
+        let printed = ran.as_ref().map(|live| live.printed).unwrap_or_default();
         let logged = ran.filter(|_| self.papers.keeps_log(query));
         let row = Arc::new(Row {
             query,
@@ -286,6 +294,7 @@ impl Desk {
             outcome,
             started_us,
             log_is_whole: logged.as_ref().is_some_and(|live| live.log_is_whole),
+            printed,
             log: logged.map(|live| live.log),
             containment: Arc::clone(&self.papers.containment),
         });

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::cause::{Cause, Exit, StopMethod};
 use crate::process::{Effect, Event, Fact};
+use crate::row::Printed;
 use crate::rules::Stream;
 
 /// What a file of this version begins with.
@@ -213,14 +214,16 @@ impl Recording {
         })
     }
 
-    /// How many bytes of the log it accounts for.
+    /// For which bytes of the log it accounts.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
-        let bytes = self.events.iter().map(|(_, happening)| match happening {
-            Happening::Read(_, bytes) => *bytes,
-            _ => 0,
-        });
-        bytes.fold(0, u64::saturating_add)
+    pub fn printed(&self) -> Printed {
+        let mut printed = Printed::default();
+        for (_, happening) in &self.events {
+            if let Happening::Read(stream, bytes) = happening {
+                printed.add(*stream, *bytes);
+            }
+        }
+        printed
     }
 
     /// The recording as a file of this version; what was torn off stays off.

@@ -113,7 +113,7 @@ pub fn replay(
     log: &[u8],
     reaction: Reaction,
 ) -> Result<Replay, Misfit> {
-    let (recorded, held) = (recording.bytes(), log.len() as u64);
+    let (recorded, held) = (recording.printed().all(), log.len() as u64);
     if recorded > held {
         return Err(Misfit::TooShort { recorded, held });
     }

@@ -4,6 +4,33 @@ use std::sync::Arc;
 
 use crate::cause::Outcome;
 use crate::roster::Place;
+use crate::rules::Stream;
+
+/// How many bytes of each of its streams were read of an attempt: what its log holds, where it is whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Printed {
+    /// Of standard output.
+    pub stdout: u64,
+    /// Of standard error.
+    pub stderr: u64,
+}
+
+impl Printed {
+    /// So many more.
+    pub const fn add(&mut self, stream: Stream, bytes: u64) {
+        let of_stream = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        *of_stream = of_stream.saturating_add(bytes);
+    }
+
+    /// Of both.
+    #[must_use]
+    pub const fn all(self) -> u64 {
+        self.stdout.saturating_add(self.stderr)
+    }
+}
 
 /// What the store is told of an attempt; the plan has the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +49,8 @@ pub struct Row {
     pub log: Option<Arc<str>>,
     /// The log holds every byte and tells the streams apart: the attempt can be judged again.
     pub log_is_whole: bool,
+    /// What it printed.
+    pub printed: Printed,
     /// The containment it ran in.
     pub containment: Arc<str>,
 }

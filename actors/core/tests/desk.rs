@@ -10,6 +10,7 @@ use provisor_core::desk::{Desk, Effect, Event, Failure, News, PATIENCE, Papers};
 use provisor_core::plan::{Command, Containment, Judging, Limits, Logs, Plan, Query, Reuse, Stdin};
 use provisor_core::process::Fact;
 use provisor_core::roster::{Bounds, Entry, Memory, Place, Roster};
+use provisor_core::row::Printed;
 use provisor_core::tally::Change;
 use provisor_core::tick::Tick;
 use provisor_core::verdict::Preset;
@@ -73,8 +74,10 @@ fn tell(desk: &mut Desk, now: Tick, event: Event) -> Vec<Effect> {
     effects
 }
 
+const PRINTED: Printed = Printed { stdout: 5, stderr: 2 };
+
 fn report(query: Place, fact: Fact) -> Event {
-    Event::Report { query, attempt: 1, unix_us: 7, log_is_whole: true, fact }
+    Event::Report { query, attempt: 1, unix_us: 7, log_is_whole: true, printed: PRINTED, fact }
 }
 
 fn finished(query: Place) -> Event {
@@ -115,6 +118,7 @@ fn a_row_is_sent_to_the_disk_and_counted_only_when_it_is_there() {
         panic!("{effects:?}")
     };
     assert_eq!((row.log.as_deref(), row.started_us, row.last), (Some("q0.1"), Some(7), true));
+    assert_eq!(row.printed, PRINTED);
     assert!(!desk.is_over());
     let effects = tell(&mut desk, Tick::ZERO, Event::Durable { rows: 1 });
     assert!(

@@ -14,7 +14,7 @@ const INSERT_ATTEMPT: &str = concat!(
     "INSERT INTO attempts (",
     columns!(),
     ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ",
-    "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)"
+    "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)"
 );
 
 /// What the plan knows of a row.
@@ -81,6 +81,8 @@ fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'
         row.started_us,
         row.log,
         row.log_is_whole,
+        words::number(row.printed.stdout),
+        words::number(row.printed.stderr),
         row.containment,
     ])?;
     Ok(tx.last_insert_rowid())

@@ -10,6 +10,7 @@ use provisor_core::cause::{Cause, Exit, Outcome};
 use provisor_core::plan::Limits;
 use provisor_core::reuse::{Fingerprint, Past};
 use provisor_core::roster::Place;
+use provisor_core::row::Printed;
 use rusqlite::{Connection, Row};
 
 use super::error::{At, StoreError};
@@ -29,7 +30,8 @@ macro_rules! columns {
             ", last, fingerprint, judging, wall_limit_us, silence_limit_us, ",
             "cpu_limit_us, memory_limit, output_limit, processes_limit, grace_us, cause, ending, first_cause, ",
             "why, exit_code, signal, method, wall_us, cpu_us, max_rss_kib, leaked, leftovers, verdict, counts, ",
-            "line, value, results, omitted, omitted_notes, started_us, log, log_is_whole, containment"
+            "line, value, results, omitted, omitted_notes, started_us, log, log_is_whole, ",
+            "stdout_bytes, stderr_bytes, containment"
         )
     };
     () => {
@@ -61,6 +63,8 @@ pub struct PastRow {
     pub attempt: u32,
     /// Its log, relative to the run directory.
     pub log: Option<Arc<str>>,
+    /// What its log held then.
+    pub printed: Printed,
     /// How its process left, where it did.
     pub exit: Option<Exit>,
     /// Why it ended.

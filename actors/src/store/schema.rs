@@ -52,7 +52,8 @@ const TABLES: &str = "
         leaked INTEGER NOT NULL, leftovers INTEGER NOT NULL,
         verdict TEXT, counts TEXT NOT NULL, line TEXT, value TEXT,
         results INTEGER NOT NULL, omitted INTEGER NOT NULL, omitted_notes INTEGER NOT NULL,
-        started_us INTEGER, log TEXT, log_is_whole INTEGER NOT NULL, containment TEXT NOT NULL,
+        started_us INTEGER, log TEXT, log_is_whole INTEGER NOT NULL,
+        stdout_bytes INTEGER NOT NULL, stderr_bytes INTEGER NOT NULL, containment TEXT NOT NULL,
         UNIQUE (query, attempt));
     CREATE TABLE judgings (print BLOB PRIMARY KEY, judging TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE verdicts (

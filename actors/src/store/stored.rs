@@ -6,6 +6,7 @@ use provisor_core::cause::{Cause, Exit, Outcome, Usage};
 use provisor_core::plan::Limits;
 use provisor_core::reuse::{Fingerprint, Past};
 use provisor_core::roster::Place;
+use provisor_core::row::Printed;
 use provisor_core::verdict::{Finding, Judgement};
 use rusqlite::{Connection, Row};
 
@@ -31,6 +32,7 @@ pub(super) struct StoredRow {
     started_us: Option<i64>,
     log: Option<Arc<str>>,
     log_is_whole: bool,
+    printed: Printed,
     containment: Arc<str>,
 }
 
@@ -56,6 +58,7 @@ impl StoredRow {
             started_us: columns.take()?,
             log: columns.take()?,
             log_is_whole: columns.take()?,
+            printed: Printed { stdout: columns.unsigned()?, stderr: columns.unsigned()? },
             containment: columns.take()?,
         })
     }
@@ -78,6 +81,7 @@ impl StoredRow {
             past,
             attempt: self.attempt,
             log: self.log,
+            printed: self.printed,
             exit: self.outcome.exit(),
             cause: self.outcome.cause,
             wall: self.outcome.wall,

@@ -78,6 +78,7 @@ fn every_column_comes_back() {
     );
     assert_eq!(past.past.limits, Limits { wall: Some(Duration::from_secs(10)), ..Limits::default() });
     assert!(past.past.signalled && past.past.log_is_whole);
+    assert_eq!(past.printed, written.printed);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use provisor_core::plan::{
 };
 use provisor_core::reuse::Fingerprint;
 use provisor_core::roster::Place;
+use provisor_core::row::Printed;
 use provisor_core::verdict::{Counts, Finding, Judgement};
 
 pub(crate) struct TestDir(PathBuf);
@@ -140,6 +141,7 @@ pub(crate) fn row(query: Place, attempt: u32, outcome: Outcome) -> Row {
         started_us: Some(1_700_000_000_123_456),
         log: Some(format!("logs/{query}.{attempt}.log").into()),
         log_is_whole: true,
+        printed: Printed { stdout: 1234, stderr: 5 },
         containment: "sweep".into(),
     }
 }

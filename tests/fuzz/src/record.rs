@@ -27,9 +27,14 @@ pub fn take(bytes: &[u8]) {
     let whole = Recording { torn: false, ..recording.clone() };
     let again = Recording::parse(whole.encode().as_bytes());
     assert_eq!(again.as_ref(), Ok(&whole), "it is read as it was written");
-    if recording.bytes() <= LONGEST_LOG {
-        let made =
-            || LINE.iter().copied().cycle().take(usize::try_from(recording.bytes()).unwrap_or(0)).collect();
+    if recording.printed().all() <= LONGEST_LOG {
+        let made = || {
+            LINE.iter()
+                .copied()
+                .cycle()
+                .take(usize::try_from(recording.printed().all()).unwrap_or(0))
+                .collect()
+        };
         let log = parts.next().map_or_else(made, <[u8]>::to_vec);
         play(&recording, &log);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cause::{Cause, StopMethod};
 use crate::process::Fact;
 use crate::roster::Place;
-use crate::row::Row;
+use crate::row::{Printed, Row};
 use crate::tally::Change;
 
 /// Something that happened.
@@ -23,6 +23,8 @@ pub enum Event {
         unix_us: i64,
         /// The log so far holds every byte, and tells the streams apart.
         log_is_whole: bool,
+        /// What it has printed so far.
+        printed: Printed,
         /// What it tells.
         fact: Fact,
     },

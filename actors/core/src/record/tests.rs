@@ -21,7 +21,7 @@ fn a_recording_says_what_happened_and_when() {
     assert_eq!(recording.events[4], (micros(1_600_000), term));
     assert_eq!(recording.events[6], (micros(1_700_400), killed));
     assert_eq!(recording.exit(), Some((micros(1_700_400), Exit::Signal(9))));
-    assert_eq!(recording.bytes(), 10 + 3 + 65536 + 7);
+    assert_eq!(recording.printed(), Printed { stdout: 10 + 65536, stderr: 3 + 7 });
     assert_eq!(recording.labels, ["stretched 20x"]);
     assert!(!recording.torn);
     assert_eq!(recording.encode(), SAMPLE);

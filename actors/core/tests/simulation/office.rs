@@ -10,6 +10,7 @@ use provisor_core::desk::{Desk, Effect, Event, Failure, News, Papers};
 use provisor_core::plan::Limits;
 use provisor_core::process::Fact;
 use provisor_core::roster::{Bounds, Entry, Memory, Place, Roster};
+use provisor_core::row::Printed;
 use provisor_core::tally::{Change, Class, Counts};
 use provisor_core::tick::Tick;
 
@@ -171,8 +172,14 @@ impl World {
     fn reported(&mut self, query: Place, attempt: u32, at: Tick, fact: Fact) {
         let too_early = self.is(Fault::SlotFreedTooEarly) && matches!(fact, Fact::Stopping { .. });
         let twice = self.is(Fault::SlotFreedTwice) && matches!(fact, Fact::Finished(_));
-        let report =
-            |query, attempt, fact| Event::Report { query, attempt, unix_us: 0, log_is_whole: true, fact };
+        let report = |query, attempt, fact| Event::Report {
+            query,
+            attempt,
+            unix_us: 0,
+            log_is_whole: true,
+            printed: Printed::default(),
+            fact,
+        };
         self.desk(at, report(query, attempt, fact));
         if too_early {
             self.desk(at, report(query, attempt, Fact::Left));
