@@ -61,7 +61,7 @@ async fn a_panic_costs_one_query_and_its_tree_and_nothing_else() {
 async fn what_is_seen_of_a_limit_ends_the_query_and_stands_in_its_row() {
     let theatre = Theatre::new(|request| {
         let cause = [Cause::CpuLimit, Cause::MemoryLimit, Cause::ProcessLimit][place(request)];
-        let excess = Excess { cause, evidence: format!("saw {}", cause.word()).into() };
+        let excess = Excess { cause, of_machine: false, evidence: format!("saw {}", cause.word()).into() };
         Ok(Script::of(vec![Step::Exceed(excess.clone()), Step::Exceed(excess), Step::Hang]))
     });
     let ledger = Ledger::default();

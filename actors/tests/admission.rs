@@ -61,7 +61,11 @@ async fn a_query_that_exceeds_its_memory_is_tried_again_alone_with_twice_its_lim
         }
         let limit = request.limits.memory.unwrap_or_default();
         seen.lock().expect("unpoisoned").push(limit);
-        let excess = Excess { cause: Cause::MemoryLimit, evidence: format!("{limit} was too little").into() };
+        let excess = Excess {
+            cause: Cause::MemoryLimit,
+            of_machine: false,
+            evidence: format!("{limit} was too little").into(),
+        };
         Ok(if limit < 80 { Script::of(vec![Step::Exceed(excess), Step::Hang]) } else { nap() })
     });
     let ledger = Ledger::default();

@@ -130,6 +130,8 @@ pub struct Usage {
 pub struct Excess {
     /// The limit.
     pub cause: Cause,
+    /// It was the machine that had no more, and no limit of the query's own was reached.
+    pub of_machine: bool,
     /// A sentence: what was seen, and by which means.
     pub evidence: Arc<str>,
 }
@@ -157,6 +159,8 @@ pub struct Outcome {
     /// What shows it, where the cause is a limit that was seen from outside, and what else must be known: that its log is
     /// incomplete. A sentence.
     pub evidence: Option<Arc<str>>,
+    /// The limit was the machine's and not its own: another time it may be well.
+    pub of_machine: bool,
     /// What provisor did to it, if anything.
     pub method: Option<StopMethod>,
     /// From its start to its exit.
@@ -195,6 +199,7 @@ impl Outcome {
             end,
             cause,
             evidence: None,
+            of_machine: false,
             method: None,
             wall: Duration::ZERO,
             usage: Usage::default(),

@@ -30,12 +30,14 @@ pub struct Process<E> {
     patience: Patience,
     /// What shows the first cause, where something has to.
     evidence: Option<Arc<str>>,
+    /// It was the machine's memory that was at an end.
+    of_machine: bool,
 }
 
 impl<E: Ear> Process<E> {
     /// An attempt that has not begun.
     pub const fn new(ear: E, limits: Limits, patience: Patience) -> Self {
-        Self { state: State::Idle, ear, limits, patience, evidence: None }
+        Self { state: State::Idle, ear, limits, patience, evidence: None, of_machine: false }
     }
 
     /// The listener inside.
@@ -181,7 +183,7 @@ impl<E: Ear> Process<E> {
     fn exceeded(&mut self, now: Tick, excess: Excess, out: &mut Vec<Effect>) {
         let forced = matches!(excess.cause, Cause::MemoryLimit | Cause::ProcessLimit);
         if matches!(self.state, State::Running { .. }) {
-            self.evidence = Some(excess.evidence);
+            (self.evidence, self.of_machine) = (Some(excess.evidence), excess.of_machine);
         }
         if matches!(self.state, State::Running { .. } | State::Stopping { .. }) {
             self.abort(now, Abort { cause: excess.cause, forced }, out);
@@ -220,11 +222,11 @@ impl<E: Ear> Process<E> {
     /// The system's own kills are known only at the exit, and only they may change a cause.
     fn refine(&mut self, cause: Cause, refined: Option<Excess>) -> Cause {
         match refined {
-            Some(Excess { cause: limit, evidence })
+            Some(Excess { cause: limit, of_machine, evidence })
                 if cause == Cause::Exited
                     && matches!(limit, Cause::CpuLimit | Cause::ProcessLimit | Cause::MemoryLimit) =>
             {
-                self.evidence = Some(evidence);
+                (self.evidence, self.of_machine) = (Some(evidence), of_machine);
                 limit
             }
             _ => cause,
@@ -308,8 +310,10 @@ impl<E: Ear> Process<E> {
         let Gone { cause, method, exit, usage, wall } = gone;
         self.close_pipes(out);
         let judgement = self.ear.judge(cause, Some(exit));
-        let (end, evidence) = (End::Reaped(exit), self.evidence.take());
-        self.finish(Outcome { end, cause, evidence, method, wall, usage, leaked, leftovers, judgement }, out);
+        let (end, evidence, of_machine) = (End::Reaped(exit), self.evidence.take(), self.of_machine);
+        let outcome =
+            Outcome { end, cause, evidence, of_machine, method, wall, usage, leaked, leftovers, judgement };
+        self.finish(outcome, out);
     }
 
     fn unreaped(
@@ -323,7 +327,8 @@ impl<E: Ear> Process<E> {
         self.close_pipes(out);
         let judgement = self.ear.judge(cause, None);
         let (wall, evidence) = (now - live.since, self.evidence.take());
-        let outcome = Outcome { method, evidence, wall, judgement, ..Outcome::unreaped(cause) };
+        let of_machine = self.of_machine;
+        let outcome = Outcome { method, evidence, of_machine, wall, judgement, ..Outcome::unreaped(cause) };
         self.finish(outcome, out);
     }
 

@@ -254,7 +254,8 @@ impl<'a> Player<'a> {
             Happening::Held => self.step(at, Event::Held),
             Happening::Stopping { method, cause } => self.stop(at, method, cause),
             Happening::Left { exit, refined } => {
-                let refined = refined.map(|cause| Excess { cause, evidence: RECORDED.into() });
+                let refined =
+                    refined.map(|cause| Excess { cause, of_machine: false, evidence: RECORDED.into() });
                 let departure = Departure { exit, usage: Usage::default(), refined };
                 self.step(at, Event::Exited(departure));
             }

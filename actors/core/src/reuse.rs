@@ -58,6 +58,8 @@ pub struct Past {
     pub counts: Counts,
     /// It was killed by a signal.
     pub signalled: bool,
+    /// What it had reached was the machine's end of memory, and no limit of its own.
+    pub of_machine: bool,
     /// Its limits then.
     pub limits: Limits,
     /// Its whole output is kept, with the streams told apart.
@@ -181,8 +183,7 @@ fn is_conclusive(past: &Past, now: Limits) -> Result<(), Why> {
         "wall-limit" => is_not_raised(past.limits.wall, now.wall),
         "silent" => is_not_raised(past.limits.silence, now.silence),
         "cpu-limit" => is_not_raised(past.limits.cpu, now.cpu),
-        // Without a limit it was the machine's memory that did not do, which may be another time's.
-        "memory-limit" if past.limits.memory.is_none() => Err(Why::Unsettled),
+        "memory-limit" if was_short_of_machine(past) => Err(Why::Unsettled),
         "memory-limit" => is_not_raised(past.limits.memory, now.memory),
         "output-limit" => is_not_raised(past.limits.output, now.output),
         "process-limit" => is_not_raised(past.limits.processes, now.processes),
@@ -194,11 +195,16 @@ fn is_conclusive(past: &Past, now: Limits) -> Result<(), Why> {
 fn is_finished(past: &Past) -> Result<(), Why> {
     match &*past.cause {
         "exited" if unasked_signal(past) => Err(Why::Unsettled),
-        "memory-limit" if past.limits.memory.is_none() => Err(Why::Unsettled),
+        "memory-limit" if was_short_of_machine(past) => Err(Why::Unsettled),
         "exited" | "concluded" | "wall-limit" | "silent" | "cpu-limit" | "memory-limit" | "output-limit"
         | "process-limit" => Ok(()),
         _ => Err(Why::Unsettled),
     }
+}
+
+/// It was the machine's memory that did not do, which may be another time's.
+fn was_short_of_machine(past: &Past) -> bool {
+    past.of_machine || past.limits.memory.is_none()
 }
 
 fn unasked_signal(past: &Past) -> bool {
@@ -231,6 +237,7 @@ mod tests {
             verdict: verdict.map(Into::into),
             counts: Counts::Ok,
             signalled: false,
+            of_machine: false,
             limits: Limits { wall: Some(Duration::from_secs(10)), ..Limits::default() },
             log_is_whole: true,
         }
@@ -314,7 +321,17 @@ mod tests {
     fn a_query_that_the_machine_had_no_memory_for_is_run_again() {
         for policy in [Reuse::Conclusive, Reuse::Unfinished] {
             let row = past("q", "memory-limit", None);
-            assert_eq!(one(policy, asked("q"), row), Decision::Run(Why::Unsettled));
+            assert_eq!(one(policy, asked("q"), row.clone()), Decision::Run(Why::Unsettled));
+            let limits = Limits { memory: Some(10), ..row.limits };
+            let query = Asked { limits, ..asked("q") };
+            let own = Past { limits, ..row };
+            assert_eq!(one(policy, query, own.clone()), Decision::Keep(0));
+            let machine = Past { of_machine: true, ..own };
+            assert_eq!(
+                one(policy, query, machine),
+                Decision::Run(Why::Unsettled),
+                "its limit was not reached"
+            );
         }
     }
 

@@ -355,7 +355,10 @@ impl Roster {
             return None;
         }
         let pause = retry::pause(retry, turn.attempt, outcome)?;
-        let next = if outcome.cause == Cause::MemoryLimit { self.budget.relieved(turn)? } else { *turn };
+        let next = match outcome.cause {
+            Cause::MemoryLimit => self.budget.relieved(turn, outcome.of_machine)?,
+            _ => *turn,
+        };
         Some((now + pause, Turn { attempt: turn.attempt + 1, ..next }))
     }
 }

@@ -178,6 +178,20 @@ fn the_machine_bounds_what_a_query_is_given_where_there_is_no_budget() {
 }
 
 #[test]
+fn whom_the_machine_had_no_memory_for_is_tried_alone_once_with_what_it_had() {
+    let mut roster = roster(2, None, &[limit(1), Memory::default()], 5);
+    wake(&mut roster);
+    finish(&mut roster, 1, Cause::Exited);
+    let short = || Outcome { of_machine: true, ..ended(Cause::MemoryLimit) };
+    let mut orders = Vec::new();
+    roster.finished(Tick::ZERO, 0, short(), &mut orders);
+    assert_eq!(starts(&orders), [(0, 2, Some(1))]);
+    orders.clear();
+    roster.finished(Tick::ZERO, 0, short(), &mut orders);
+    assert!(starts(&orders).is_empty(), "nothing would be different");
+}
+
+#[test]
 fn without_a_limit_it_is_tried_alone_once() {
     let mut roster = roster(2, None, &[Memory::default(), limit(1)], 9);
     wake(&mut roster);

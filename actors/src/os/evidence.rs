@@ -28,7 +28,7 @@ pub(super) enum What {
     CpuSignal = 2,
     /// Memory of the tree, in bytes.
     Memory = 3,
-    /// The kernel killed in the query's own cgroup: how often.
+    /// The kernel killed in the query's own cgroup, for the limit of that: how often.
     MemoryKills = 4,
     /// The kernel ran out of memory, and the query died of a SIGKILL that provisor had not sent: how many it killed then.
     MachineKills = 5,
@@ -36,11 +36,13 @@ pub(super) enum What {
     Processes = 6,
     /// The kernel refused the query further processes: how often.
     Refused = 7,
+    /// The kernel killed in the query's own cgroup, and the memory of others was at an end: how often.
+    OthersKills = 8,
 }
 
 impl What {
     /// All of them, in the order of their numbers.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Cpu,
         Self::CpuSignal,
         Self::Memory,
@@ -48,6 +50,7 @@ impl What {
         Self::MachineKills,
         Self::Processes,
         Self::Refused,
+        Self::OthersKills,
     ];
 
     /// The kind of this number.
@@ -58,9 +61,14 @@ impl What {
     const fn cause(self) -> Cause {
         match self {
             Self::Cpu | Self::CpuSignal => Cause::CpuLimit,
-            Self::Memory | Self::MemoryKills | Self::MachineKills => Cause::MemoryLimit,
+            Self::Memory | Self::MemoryKills | Self::MachineKills | Self::OthersKills => Cause::MemoryLimit,
             Self::Processes | Self::Refused => Cause::ProcessLimit,
         }
+    }
+
+    /// Whether the machine had no more, and not the query by a limit of its own.
+    const fn is_of_machine(self) -> bool {
+        matches!(self, Self::MachineKills | Self::OthersKills)
     }
 }
 
@@ -82,6 +90,13 @@ pub(super) fn excess(Seen { what, value }: Seen, limits: TreeLimits) -> Excess {
         What::MemoryKills => {
             format!("the kernel killed {value} of its processes for want of memory{memory}")
         }
+        What::OthersKills => {
+            let of_all = if value == 1 { "one".into() } else { value.to_string() };
+            let limit = limits
+                .memory
+                .map_or_else(String::new, |limit| format!(", below its limit of {}", size(limit)));
+            format!("the kernel was out of memory and killed {of_all} of its processes{limit}")
+        }
         What::MachineKills => format!(
             "it was killed by SIGKILL, not by provisor, while the kernel was out of memory (it killed {value})"
         ),
@@ -89,7 +104,7 @@ pub(super) fn excess(Seen { what, value }: Seen, limits: TreeLimits) -> Excess {
         What::Refused if value == 1 => format!("the kernel refused it a further process{processes}"),
         What::Refused => format!("the kernel refused it a further process {value} times{processes}"),
     };
-    Excess { cause: what.cause(), evidence: evidence.into() }
+    Excess { cause: what.cause(), of_machine: what.is_of_machine(), evidence: evidence.into() }
 }
 
 #[cfg(test)]
@@ -116,5 +131,14 @@ mod tests {
         let machine = excess(Seen { what: What::MachineKills, value: 1 }, TreeLimits::default());
         assert_eq!(machine.cause, Cause::MemoryLimit);
         assert!(!machine.evidence.contains("limit"), "{}", machine.evidence);
+        let others = told(What::OthersKills, 1);
+        assert_eq!(
+            &*others.evidence,
+            "the kernel was out of memory and killed one of its processes, below its limit of 1 GiB"
+        );
+        assert_eq!(
+            [machine, others, memory, told(What::MemoryKills, 1)].map(|seen| seen.of_machine),
+            [true, true, false, false]
+        );
     }
 }

@@ -14,7 +14,7 @@ const INSERT_ATTEMPT: &str = concat!(
     "INSERT INTO attempts (",
     columns!(),
     ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ",
-    "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)"
+    "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39)"
 );
 
 /// What the plan knows of a row.
@@ -71,6 +71,7 @@ fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'
         words::number(outcome.usage.max_rss_kib),
         outcome.leaked,
         outcome.leftovers,
+        outcome.of_machine,
         judgement.verdict,
         judgement.counts.word(),
         judgement.line,

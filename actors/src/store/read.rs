@@ -29,8 +29,8 @@ macro_rules! columns {
             $attempt,
             ", last, fingerprint, judging, wall_limit_us, silence_limit_us, ",
             "cpu_limit_us, memory_limit, output_limit, processes_limit, grace_us, cause, ending, first_cause, ",
-            "why, exit_code, signal, method, wall_us, cpu_us, max_rss_kib, leaked, leftovers, verdict, counts, ",
-            "line, value, results, omitted, omitted_notes, started_us, log, log_is_whole, ",
+            "why, exit_code, signal, method, wall_us, cpu_us, max_rss_kib, leaked, leftovers, ",
+            "of_machine, verdict, counts, line, value, results, omitted, omitted_notes, started_us, log, log_is_whole, ",
             "stdout_bytes, stderr_bytes, containment"
         )
     };

@@ -72,6 +72,7 @@ impl StoredRow {
             cause: outcome.cause_word().into(),
             verdict: judgement.verdict.clone(),
             counts: judgement.counts,
+            of_machine: outcome.of_machine,
             signalled: matches!(outcome.exit(), Some(Exit::Signal(_))),
             limits: self.limits,
             log_is_whole: self.log_is_whole,
@@ -127,6 +128,7 @@ fn read_outcome(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Outcome> {
         usage: Usage { cpu: columns.duration()?, max_rss_kib: columns.unsigned()? },
         leaked: columns.take()?,
         leftovers: columns.take()?,
+        of_machine: columns.take()?,
         judgement: Judgement {
             verdict: columns.take()?,
             counts: columns.word(words::counts)?,

@@ -28,6 +28,7 @@ fn full_outcome() -> Outcome {
         usage: Usage { cpu: Duration::from_micros(9_999_999), max_rss_kib: 123_456 },
         leaked: true,
         leftovers: 3,
+        of_machine: true,
         judgement: Judgement {
             verdict: Some("cannot be proved".into()),
             counts: Counts::Open,
@@ -77,7 +78,7 @@ fn every_column_comes_back() {
         ("wall-limit", Counts::Open, false)
     );
     assert_eq!(past.past.limits, Limits { wall: Some(Duration::from_secs(10)), ..Limits::default() });
-    assert!(past.past.signalled && past.past.log_is_whole);
+    assert!(past.past.signalled && past.past.of_machine && past.past.log_is_whole);
     assert_eq!(past.printed, written.printed);
 }
 

@@ -115,6 +115,7 @@ pub(crate) fn outcome(verdict: &str) -> Outcome {
         end: End::Reaped(Exit::Code(0)),
         cause: Cause::Exited,
         evidence: None,
+        of_machine: false,
         method: None,
         wall: Duration::from_micros(12_345_678),
         usage: Usage { cpu: Duration::from_millis(11_002), max_rss_kib: 2048 },

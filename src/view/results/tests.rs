@@ -33,6 +33,7 @@ fn row(query: &str, verdict: Option<&str>, line: &str) -> Standing {
             usage: Usage { cpu: Duration::from_millis(11_900), max_rss_kib: 123_456 },
             leaked: false,
             leftovers: 0,
+            of_machine: false,
             judgement,
         },
         started_us: None,

@@ -146,7 +146,7 @@ impl Recorder {
 }
 
 fn seen(cause: Cause) -> Excess {
-    Excess { cause, evidence: "seen".into() }
+    Excess { cause, of_machine: false, evidence: "seen".into() }
 }
 
 fn cues() -> impl Strategy<Value = Vec<(u64, Cue)>> {

@@ -53,16 +53,16 @@ impl Budget {
         self.has_lone_one &= !turn.is_alone;
     }
 
-    /// The next attempt of one that was killed for its memory: alone, and with twice its limit. None if that would be
-    /// the same again.
-    pub(super) fn relieved(&self, turn: &Turn) -> Option<Turn> {
-        let memory = match turn.memory {
+    /// The next attempt of one that was killed for its memory: alone, and with twice its limit, where it was its own that it
+    /// had reached. None if that would be the same again.
+    pub(super) fn relieved(&self, turn: &Turn, of_machine: bool) -> Option<Turn> {
+        let memory = match turn.memory.filter(|_| !of_machine) {
             Some(limit) => {
                 let twice = limit.saturating_mul(2).min(self.most);
                 (twice > limit).then_some(Some(twice))?
             }
             None if turn.is_alone => return None,
-            None => None,
+            None => turn.memory,
         };
         let needs = memory.unwrap_or(turn.needs);
         Some(Turn { memory, needs, is_alone: true, ..*turn })

@@ -61,13 +61,14 @@ pub(crate) enum Fault {
     ExcessForgotten,
     OutputUncounted,
     OutputLimitOneTooLow,
+    MachineForgotten,
     EvidenceLost,
     EvidenceOfNothing,
 }
 
 impl Fault {
     /// Every fault, with the law that must catch it.
-    pub(crate) const ALL: [(Self, &'static str); 49] = [
+    pub(crate) const ALL: [(Self, &'static str); 50] = [
         (Self::ComesBackToLife, "phases only move forward"),
         (Self::DoneDoesNotAbsorb, "done absorbs"),
         (Self::UnkillableUnreported, "one last fact, exactly at the end"),
@@ -115,6 +116,7 @@ impl Fault {
         (Self::ExcessForgotten, "no excess is lost"),
         (Self::OutputUncounted, "too much output ends the query, and no less does"),
         (Self::OutputLimitOneTooLow, "too much output ends the query, and no less does"),
+        (Self::MachineForgotten, "what the machine had no more of is not called a limit of the query's"),
         (Self::EvidenceLost, "a limit that was seen has its evidence, and nothing else has"),
         (Self::EvidenceOfNothing, "a limit that was seen has its evidence, and nothing else has"),
     ];
@@ -199,14 +201,13 @@ impl Faulty {
                 true
             }
             (Fault::MemoryHasAGrace, Event::Exceeded(excess)) if excess.cause == Cause::MemoryLimit => {
-                let evidence = excess.evidence.clone();
-                let light = Event::Exceeded(Excess { cause: Cause::CpuLimit, evidence });
-                self.inner.step(now, light, out);
+                let light = Excess { cause: Cause::CpuLimit, ..excess.clone() };
+                self.inner.step(now, Event::Exceeded(light), out);
                 true
             }
             (Fault::TimeHasNone, Event::Exceeded(excess)) if excess.cause == Cause::CpuLimit => {
-                let evidence = excess.evidence.clone();
-                self.inner.step(now, Event::Exceeded(Excess { cause: Cause::MemoryLimit, evidence }), out);
+                let heavy = Excess { cause: Cause::MemoryLimit, ..excess.clone() };
+                self.inner.step(now, Event::Exceeded(heavy), out);
                 true
             }
             (Fault::ExcessForgotten, Event::Exceeded(_)) => true,
@@ -259,6 +260,7 @@ impl Faulty {
     /// Spoils what comes of it.
     fn spoil_outcome(&mut self, before: Phase, event: &Event<'_>, out: &mut [Effect]) {
         match (self.fault, event) {
+            (Fault::MachineForgotten, _) => of_outcomes(out, |outcome| outcome.of_machine = false),
             (Fault::EvidenceLost, _) => of_outcomes(out, |outcome| outcome.evidence = None),
             (Fault::EvidenceOfNothing, _) => of_outcomes(out, |outcome| {
                 outcome.evidence.get_or_insert("none".into());

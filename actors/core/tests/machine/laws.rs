@@ -251,6 +251,9 @@ fn of_limits<M: Machine>() -> Vec<Law<M>> {
             let goes_on = m.after.phase() == Phase::Running && matches!(m.event, Event::Chunk(..));
             (!told || too_much) && !(goes_on && too_much)
         }),
+        ("what the machine had no more of is not called a limit of the query's", |m, w| {
+            m.seen_end().is_none_or(|outcome| outcome.of_machine == w.of_machine)
+        }),
         ("a limit that was seen has its evidence, and nothing else has", |m, _| {
             let is_shown = m.seen_end().is_some_and(|outcome| needs_evidence(outcome.cause));
             m.outcome().is_none_or(|outcome| outcome.evidence.is_some() == is_shown)

@@ -92,10 +92,9 @@ pub(crate) fn machine(limits: Limits) -> Real {
 /// waits trebles the states; so it waits only where both limits of time are there, and differ.
 pub(crate) fn alphabet(limits: &Limits) -> Vec<Event<'static>> {
     let abort = |cause, forced| Event::Abort { cause, forced };
-    let excess = |cause| Excess { cause, evidence: "seen".into() };
-    let exit = |exit, refined: Option<Cause>| {
-        Event::Exited(Departure { exit, usage: Usage::default(), refined: refined.map(&excess) })
-    };
+    let excess = |cause| Excess { cause, of_machine: false, evidence: "seen".into() };
+    let of_machine = Excess { of_machine: true, ..excess(Cause::MemoryLimit) };
+    let exit = |exit, refined| Event::Exited(Departure { exit, usage: Usage::default(), refined });
     let waits = limits.silence.is_some() && limits.wall > limits.silence;
     let mut events = vec![
         Event::Begin,
@@ -111,8 +110,8 @@ pub(crate) fn alphabet(limits: &Limits) -> Vec<Event<'static>> {
         Event::Eof(Stream::Stdout),
         Event::Eof(Stream::Stderr),
         exit(Exit::Code(0), None),
-        exit(Exit::Signal(9), Some(Cause::MemoryLimit)),
-        exit(Exit::Code(1), Some(Cause::Silent)),
+        exit(Exit::Signal(9), Some(of_machine)),
+        exit(Exit::Code(1), Some(excess(Cause::Silent))),
         Event::Exceeded(excess(Cause::CpuLimit)),
         Event::Exceeded(excess(Cause::MemoryLimit)),
         Event::Swept { leftovers: 1 },

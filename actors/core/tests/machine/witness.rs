@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use provisor_core::cause::{Cause, StopMethod};
-use provisor_core::process::{Effect, Event, Fact, Phase};
+use provisor_core::process::{Departure, Effect, Event, Fact, Phase};
 use provisor_core::rules::Stream;
 use provisor_core::tick::Tick;
 
@@ -27,6 +27,8 @@ pub(crate) struct Witness {
     stdout_closed: bool,
     stderr_closed: bool,
     pub(super) first_cause: Option<Cause>,
+    /// That is a limit, and it was the machine's.
+    pub(super) of_machine: bool,
     /// What it has printed while it ran: no more than one byte above the limit is counted.
     printed: u64,
     /// When each limit is reached, while it runs.
@@ -58,6 +60,11 @@ impl Witness {
             next.printed = (self.printed + bytes.len() as u64).min(limit + 1);
         }
         next.first_cause = self.first_cause.or(next.cause_now(moment));
+        if let (None, Event::Exited(Departure { refined: Some(excess), .. }) | Event::Exceeded(excess)) =
+            (self.first_cause, moment.event)
+        {
+            next.of_machine = excess.of_machine && next.first_cause == Some(excess.cause);
+        }
         let live = self.spawned && moment.before.phase() != Phase::Done;
         match moment.event {
             Event::Spawned => next.spawned |= moment.before.phase() == Phase::Starting,

@@ -172,6 +172,7 @@ fn past(row: &Row, query: &provisor_core::Query) -> Past {
         cause: row.outcome.cause_word().into(),
         verdict: row.outcome.judgement.verdict.clone(),
         counts: row.outcome.judgement.counts,
+        of_machine: row.outcome.of_machine,
         signalled: matches!(row.outcome.exit(), Some(Exit::Signal(_))),
         limits: query.limits,
         log_is_whole: false,

@@ -201,7 +201,7 @@ impl World {
         let Some(child) = self.children.get(&id).filter(|child| child.leader) else { return };
         let (query, attempt) = (child.query, child.attempt);
         if child.run == self.run && self.guardian_lives {
-            let excess = Excess { cause, evidence: "it was seen".into() };
+            let excess = Excess { cause, of_machine: false, evidence: "it was seen".into() };
             self.answer(query, attempt, Told::Exceeded(excess));
         }
     }
@@ -224,8 +224,11 @@ impl World {
         if !keeps_open {
             self.closes_its_output(id);
         }
-        let refined = (exit == OUT_OF_MEMORY)
-            .then(|| Excess { cause: Cause::MemoryLimit, evidence: "it was killed for its memory".into() });
+        let refined = (exit == OUT_OF_MEMORY).then(|| Excess {
+            cause: Cause::MemoryLimit,
+            of_machine: false,
+            evidence: "it was killed for its memory".into(),
+        });
         self.end_answer(id, Told::Exited(Departure { exit, usage: Usage::default(), refined }));
     }
 

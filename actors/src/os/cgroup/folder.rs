@@ -95,6 +95,11 @@ impl Folder {
         field(&self.read(file)?, word).ok_or_else(|| ErrorKind::InvalidData.into())
     }
 
+    /// The number that is all that one of its files says.
+    pub(super) fn number(&self, file: &str) -> io::Result<u64> {
+        self.read(file)?.trim().parse().map_err(|_| ErrorKind::InvalidData.into())
+    }
+
     /// Whether anything lives in it or below it; zombies do not. Version 2 only. A group that is gone has nothing in it.
     pub(in crate::os) fn populated(&self) -> io::Result<bool> {
         match self.field("cgroup.events", "populated") {

@@ -9,6 +9,9 @@ use nix::fcntl::OFlag;
 use super::folder::field;
 use super::{Controller, Entrance, Folder, RunGroups, TreeLimits};
 
+/// The kernel charges memory in lots of no more than this, in bytes.
+const LOT: u64 = 1 << 20;
+
 /// A group that holds a limit.
 #[derive(Debug)]
 struct Holder {
@@ -113,6 +116,22 @@ impl QueryGroups {
         self.memory.as_ref().map_or(0, |holder| {
             let file = if holder.unified { "memory.events" } else { "memory.oom_control" };
             holder.folder.field(file, "oom_kill").unwrap_or(0)
+        })
+    }
+
+    /// Whether its own limit of memory was reached. Where it was not, what killed in it was out of memory elsewhere.
+    pub(in crate::os) fn ran_into_its_limit(&self) -> bool {
+        self.memory.as_ref().is_some_and(|holder| match holder.unified {
+            true => holder.folder.field("memory.events", "oom").is_ok_and(|times| times > 0),
+            false => {
+                let number = |file| holder.folder.number(file);
+                // Version 1 counts no such kill by itself, but knows how near it ever came: pages are charged in lots.
+                let most = ["memory.max_usage_in_bytes", "memory.memsw.max_usage_in_bytes"];
+                number("memory.limit_in_bytes").is_ok_and(|limit| {
+                    most.into_iter()
+                        .any(|most| number(most).is_ok_and(|most| most.saturating_add(LOT) >= limit))
+                })
+            }
         })
     }
 

@@ -123,6 +123,7 @@ except OSError:
     }
     drop(child.stdin.take());
     let status = child.wait().expect("it is dead");
+    assert!(query.ran_into_its_limit());
     assert_eq!(query.hold(), (true, true));
     assert!(query.oom_kills() >= 1 && query.refused_processes() >= 1, "{status} {query:?}");
     assert!(query.cpu().is_some_and(|cpu| cpu > Duration::ZERO), "{query:?}");

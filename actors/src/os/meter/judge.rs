@@ -32,8 +32,8 @@ pub(super) struct Reading {
     pub(super) cpu: Duration,
     pub(super) memory: u64,
     pub(super) processes: u32,
-    /// The kernel has killed in its group for want of memory, so often.
-    pub(super) kills: u64,
+    /// The kernel has killed in its group for want of memory.
+    pub(super) kills: Option<Seen>,
     /// It was refused a process for its limit, so often.
     pub(super) refused: u64,
 }
@@ -46,7 +46,6 @@ impl Watch {
         [
             (cpu.is_some_and(|limit| reading.cpu > limit), What::Cpu, micros),
             (memory.is_some_and(|limit| reading.memory > limit), What::Memory, reading.memory),
-            (reading.kills > 0, What::MemoryKills, reading.kills),
             (
                 processes.is_some_and(|limit| reading.processes > limit),
                 What::Processes,
@@ -56,6 +55,7 @@ impl Watch {
         ]
         .into_iter()
         .filter_map(|(is_above, what, value)| is_above.then_some(Seen { what, value }))
+        .chain(reading.kills)
     }
 
     /// When to look again: not before it could be above a limit, if it does its worst on all CPUs.

@@ -141,10 +141,8 @@ impl Meter {
             self.queue.remove(&(watched.due, id));
             watched.watch.limits
         });
-        let at_least_one = |what, value| (value > 0).then_some(Seen { what, value });
-        let kills = at_least_one(What::MemoryKills, groups.oom_kills());
         let refused = || at_least_one(What::Refused, groups.refused_processes());
-        kills
+        kills_in(groups)
             .or_else(|| limits.processes.and_then(|_| refused()))
             .or_else(|| cpu_net_caught(limits, peek))
             .or_else(|| {
@@ -152,6 +150,17 @@ impl Meter {
                 at_least_one(What::MachineKills, if may_be { self.machine.kills_since() } else { 0 })
             })
     }
+}
+
+fn at_least_one(what: What, value: u64) -> Option<Seen> {
+    (value > 0).then_some(Seen { what, value })
+}
+
+/// What the kernel has killed in a group for want of memory, and whose it was.
+fn kills_in(groups: &QueryGroups) -> Option<Seen> {
+    let seen = at_least_one(What::OthersKills, groups.oom_kills())?;
+    let is_its_own = groups.ran_into_its_limit();
+    Some(if is_its_own { Seen { what: What::MemoryKills, ..seen } } else { seen })
 }
 
 /// Whether a process may have been killed for want of memory: by SIGKILL, and not as small as those that somebody else
@@ -203,7 +212,7 @@ impl Watched {
             cpu: cpu.unwrap_or_else(walked),
             memory: memory.map_or(0, |limit| memory_of(&tree, page, limit)),
             processes: u32::try_from(tree.len()).unwrap_or(u32::MAX),
-            kills: groups.oom_kills(),
+            kills: kills_in(groups),
             refused: limits.processes.map_or(0, |_| groups.refused_processes()),
         }
     }

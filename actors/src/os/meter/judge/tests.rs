@@ -21,16 +21,16 @@ fn what_is_at_its_limit_is_not_above_it() {
         cpu: SECOND * 2 + Duration::from_micros(1),
         memory: 1001,
         processes: 6,
-        kills: 1,
+        kills: Some(Seen { what: What::OthersKills, value: 1 }),
         refused: 3,
     };
     let seen: Vec<_> = watch.excesses(&above).map(|seen| (seen.what, seen.value)).collect();
     let expected = [
         (What::Cpu, 2_000_001),
         (What::Memory, 1001),
-        (What::MemoryKills, 1),
         (What::Processes, 6),
         (What::Refused, 3),
+        (What::OthersKills, 1),
     ];
     assert_eq!(seen, expected);
 }
