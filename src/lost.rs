@@ -151,6 +151,7 @@ mod tests {
             started_us: None,
             log: None,
             printed: Default::default(),
+            memory_limit: None,
             log_is_whole: false,
             containment: "sweep".into(),
         };

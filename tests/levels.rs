@@ -51,6 +51,7 @@ fn a_group_kills_its_own_and_says_what_it_leaves() {
             spec(&mark, "sleep 300 & exit 0").replace("exec sleep 300'", "exec sleep 300 >/dev/null 2>&1'");
         desk.run(&spec, &["--containment", "group"]).with_code(0);
         assert_eq!(desk.column("containment")["a"], "group");
+        assert_eq!(desk.column("leftovers")["a"], "", "nobody looks for them");
         assert!(
             record(&desk, 1)["not_guaranteed"]
                 .as_str()

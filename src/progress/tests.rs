@@ -33,6 +33,7 @@ fn done(query: Place, wall: u64) -> Event {
         log,
         log_is_whole: true,
         printed: Printed::default(),
+        memory_limit: None,
         containment,
     };
     Event::Done(Arc::new(row))

@@ -56,6 +56,7 @@ mod tests {
             log: None,
             log_is_whole: false,
             printed: Printed::default(),
+            memory_limit: None,
             containment: "sweep".into(),
         })
     }

@@ -47,8 +47,8 @@ fn remark(row: &Row, query: &Query) -> String {
         }
         _ => {}
     }
-    if outcome.leftovers > 0 {
-        parts.push(format!("{} left behind and killed", outcome.leftovers));
+    if let Some(count @ 1..) = outcome.leftovers {
+        parts.push(format!("{count} left behind and killed"));
     }
     if !row.last {
         parts.push("to be tried again".into());

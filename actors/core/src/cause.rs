@@ -169,8 +169,8 @@ pub struct Outcome {
     pub usage: Usage,
     /// Something held its pipes open after the leader's exit, for longer than provisor waits.
     pub leaked: bool,
-    /// How many processes outlived the leader and were killed.
-    pub leftovers: u32,
+    /// How many processes outlived the leader and were killed; `None` where nobody looks for them.
+    pub leftovers: Option<u32>,
     /// What its output says.
     pub judgement: Judgement,
 }
@@ -204,7 +204,7 @@ impl Outcome {
             wall: Duration::ZERO,
             usage: Usage::default(),
             leaked: false,
-            leftovers: 0,
+            leftovers: Some(0),
             judgement: Judgement::default(),
         }
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cause::{Cause, Outcome};
+use crate::containment::Level;
 use crate::plan::{Logs, Plan, Query};
 use crate::process::Fact;
 use crate::roster::{Order, Place, Roster};
@@ -60,6 +61,7 @@ pub struct Desk {
 /// An attempt that somebody attends to.
 struct Live {
     attempt: u32,
+    memory_limit: Option<u64>,
     log: Arc<str>,
     log_is_whole: bool,
     printed: Printed,
@@ -267,6 +269,7 @@ impl Desk {
         let log: Arc<str> = (self.papers.log_name)(&asked.id, attempt).into();
         let live = Live {
             attempt,
+            memory_limit: memory,
             log: Arc::clone(&log),
             log_is_whole: true,
             printed: Printed::default(),
@@ -279,9 +282,19 @@ impl Desk {
     }
 
     /// Sends a row to the disk. The query is counted when the row is durable, not before.
-    fn record(&mut self, query: Place, attempt: u32, last: bool, outcome: Outcome, out: &mut Vec<Effect>) {
+    fn record(
+        &mut self,
+        query: Place,
+        attempt: u32,
+        last: bool,
+        mut outcome: Outcome,
+        out: &mut Vec<Effect>,
+    ) {
+        // At this level nobody looks for what a leader leaves behind.
+        outcome.leftovers = outcome.leftovers.filter(|_| *self.papers.containment != *Level::Group.word());
         let live = self.live.remove(&query);
         out.extend(live.as_ref().map(|_| Effect::Release { query }));
+        let memory_limit = live.as_ref().and_then(|live| live.memory_limit);
         // What never ran has no log.
         let ran = live.filter(|live| live.started_us.is_some());
         let started_us = ran.as_ref().and_then(|live| live.started_us);
@@ -296,6 +309,7 @@ impl Desk {
             log_is_whole: logged.as_ref().is_some_and(|live| live.log_is_whole),
             printed,
             log: logged.map(|live| live.log),
+            memory_limit,
             containment: Arc::clone(&self.papers.containment),
         });
         self.unwritten.push_back(Arc::clone(&row));

@@ -311,6 +311,7 @@ impl<E: Ear> Process<E> {
         self.close_pipes(out);
         let judgement = self.ear.judge(cause, Some(exit));
         let (end, evidence, of_machine) = (End::Reaped(exit), self.evidence.take(), self.of_machine);
+        let leftovers = Some(leftovers);
         let outcome =
             Outcome { end, cause, evidence, of_machine, method, wall, usage, leaked, leftovers, judgement };
         self.finish(outcome, out);

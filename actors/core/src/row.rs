@@ -51,6 +51,8 @@ pub struct Row {
     pub log_is_whole: bool,
     /// What it printed.
     pub printed: Printed,
+    /// The limit of its memory, in bytes: another attempt may have been given more than the plan says.
+    pub memory_limit: Option<u64>,
     /// The containment it ran in.
     pub containment: Arc<str>,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provisor_core::cause::{Cause, Outcome};
+use provisor_core::containment::Level;
 use provisor_core::desk::{Desk, Effect, Event, Failure, News, PATIENCE, Papers};
 use provisor_core::plan::{Command, Containment, Judging, Limits, Logs, Plan, Query, Reuse, Stdin};
 use provisor_core::process::Fact;
@@ -37,12 +38,17 @@ fn query(place: Place) -> Query {
 
 /// A desk with so many queries and slots that has begun.
 fn desk(queries: Place, slots: usize) -> Desk {
+    let memory = |_| Memory::default();
+    desk_of(queries, slots, Level::Sweep, memory)
+}
+
+fn desk_of(queries: Place, slots: usize, level: Level, memory: fn(Place) -> Memory) -> Desk {
     let queries: Vec<_> = (0..queries).map(query).collect();
     let entries = (0_u32..).zip(&queries).map(|(query, asked)| Entry {
         query,
         attempts_before: 0,
         retry: Arc::clone(&asked.retry),
-        memory: Memory::default(),
+        memory: memory(query),
     });
     let roster = Roster::new(
         Bounds { slots, deadline: None, unwritten: 100, memory_budget: None, machine_memory: None },
@@ -60,7 +66,7 @@ fn desk(queries: Place, slots: usize) -> Desk {
     };
     let papers = Papers {
         plan: Arc::new(plan),
-        containment: "sweep".into(),
+        containment: level.word().into(),
         log_name: Box::new(|id, attempt| format!("{id}.{attempt}")),
     };
     let mut desk = Desk::new(papers, roster);
@@ -143,6 +149,17 @@ fn a_log_that_is_broken_is_told_of_in_the_row_wherever_it_goes() {
     let row = desk.unwritten().next().expect("a row");
     let said = "its log could not be written and is incomplete";
     assert_eq!((row.log_is_whole, row.outcome.evidence.as_deref()), (false, Some(said)));
+}
+
+#[test]
+fn a_row_tells_what_was_looked_for_and_the_limit_that_this_attempt_had() {
+    for (level, leftovers) in [(Level::Sweep, Some(3)), (Level::Group, None)] {
+        let mut desk = desk_of(1, 1, level, |_| Memory { limit: Some(7), peak: None });
+        let outcome = Outcome { leftovers: Some(3), ..Outcome::lost("made up".into()) };
+        tell(&mut desk, Tick::ZERO, report(0, Fact::Finished(Box::new(outcome))));
+        let row = desk.unwritten().next().expect("a row");
+        assert_eq!((row.outcome.leftovers, row.memory_limit), (leftovers, Some(7)));
+    }
 }
 
 #[test]

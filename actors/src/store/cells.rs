@@ -128,7 +128,7 @@ pub(super) fn each(line: &Line<'_>, mut cell: impl FnMut(&str)) {
     dirty(line.log);
     dirty(line.expected);
     dirty(Some(line.containment));
-    dirty(Some(&leftovers.to_string()));
+    dirty(leftovers.map(|count| count.to_string()).as_deref());
     dirty(judgement.value.as_deref());
     line.axes.iter().for_each(|value| dirty(Some(value)));
 }

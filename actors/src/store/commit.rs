@@ -55,7 +55,7 @@ fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'
         limits.wall.map(words::limit_micros),
         limits.silence.map(words::limit_micros),
         limits.cpu.map(words::limit_micros),
-        limits.memory.map(words::number),
+        row.memory_limit.map(words::number),
         limits.output.map(words::number),
         limits.processes,
         words::limit_micros(limits.grace),

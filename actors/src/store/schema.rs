@@ -49,7 +49,7 @@ const TABLES: &str = "
         cause TEXT NOT NULL, ending TEXT NOT NULL, first_cause TEXT NOT NULL, why TEXT,
         exit_code INTEGER, signal INTEGER, method TEXT,
         wall_us INTEGER NOT NULL, cpu_us INTEGER NOT NULL, max_rss_kib INTEGER NOT NULL,
-        leaked INTEGER NOT NULL, leftovers INTEGER NOT NULL, of_machine INTEGER NOT NULL,
+        leaked INTEGER NOT NULL, leftovers INTEGER, of_machine INTEGER NOT NULL,
         verdict TEXT, counts TEXT NOT NULL, line TEXT, value TEXT,
         results INTEGER NOT NULL, omitted INTEGER NOT NULL, omitted_notes INTEGER NOT NULL,
         started_us INTEGER, log TEXT, log_is_whole INTEGER NOT NULL,

@@ -27,7 +27,7 @@ fn full_outcome() -> Outcome {
         wall: Duration::from_micros(10_000_001),
         usage: Usage { cpu: Duration::from_micros(9_999_999), max_rss_kib: 123_456 },
         leaked: true,
-        leftovers: 3,
+        leftovers: Some(3),
         of_machine: true,
         judgement: Judgement {
             verdict: Some("cannot be proved".into()),
@@ -192,10 +192,12 @@ fn a_limit_never_comes_back_lower() {
     };
     plan.queries[0].limits = limits;
     let mut store = begin_anew(temp.path(), plan);
-    store.commit(&[row(0, 1, outcome("true"))]).unwrap();
+    // This attempt was given more than the plan says.
+    let memory_limit = Some(1 << 41);
+    store.commit(&[Row { memory_limit, ..row(0, 1, outcome("true")) }]).unwrap();
     let then = store.past().unwrap()[0].past.limits;
     assert!(then.cpu >= limits.cpu && then.cpu < Some(Duration::from_millis(1001)));
-    assert_eq!((then.memory, then.output, then.processes), (limits.memory, limits.output, limits.processes));
+    assert_eq!((then.memory, then.output, then.processes), (memory_limit, limits.output, limits.processes));
     assert!(then.wall >= limits.wall && then.wall < Some(Duration::from_millis(1001)));
     assert!(then.silence > Some(Duration::from_secs(3_000_000_000)), "a hundred years are for ever");
 }

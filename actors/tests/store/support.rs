@@ -120,7 +120,7 @@ pub(crate) fn outcome(verdict: &str) -> Outcome {
         wall: Duration::from_micros(12_345_678),
         usage: Usage { cpu: Duration::from_millis(11_002), max_rss_kib: 2048 },
         leaked: false,
-        leftovers: 0,
+        leftovers: Some(0),
         judgement: Judgement {
             verdict: Some(verdict.into()),
             counts: Counts::Ok,
@@ -142,6 +142,7 @@ pub(crate) fn row(query: Place, attempt: u32, outcome: Outcome) -> Row {
         started_us: Some(1_700_000_000_123_456),
         log: Some(format!("logs/{query}.{attempt}.log").into()),
         log_is_whole: true,
+        memory_limit: None,
         printed: Printed { stdout: 1234, stderr: 5 },
         containment: "sweep".into(),
     }

@@ -32,7 +32,7 @@ fn row(query: &str, verdict: Option<&str>, line: &str) -> Standing {
             wall: Duration::from_millis(12_345),
             usage: Usage { cpu: Duration::from_millis(11_900), max_rss_kib: 123_456 },
             leaked: false,
-            leftovers: 0,
+            leftovers: Some(0),
             of_machine: false,
             judgement,
         },

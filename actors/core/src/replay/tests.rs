@@ -246,7 +246,7 @@ fn transitions_have_their_times() {
         [(0, "started"), (5, "verdict"), (9, "stopping"), (20, "left"), (22, "sweeping"), (30, "done")];
     assert_eq!(told, expected);
     assert_eq!(replayed.outcome.cause, Cause::Concluded);
-    assert_eq!(replayed.outcome.leftovers, 1);
+    assert_eq!(replayed.outcome.leftovers, Some(1));
 }
 
 fn word(what: &What) -> &'static str {
