@@ -44,8 +44,9 @@ fn a_kill_of_the_kernels_is_told_from_others() {
         let commands = "(id: \"huge\", run: [\"python3\", \"take.py\", \"0\", \"0\"]),\n";
         limits.desk.write("huge.py", "taken = bytearray(b'x') * (1 << 30)\n");
         let spec = format!(
-            "Job(name: \"limits\", slots: 1, limits: (wall: \"100s\"), commands: [{commands}
+            "Job(name: \"limits\", reuse: Conclusive, slots: 1, limits: (wall: \"100s\"), commands: [{commands}
          (id: \"out-of-memory\", run: [\"python3\", \"huge.py\"]),
+         (id: \"limited\", run: [\"python3\", \"huge.py\"], limits: (memory: \"1 TiB\")),
          (id: \"killed\", run: [\"sh\", \"-c\", \"kill -KILL $$\"])])"
         );
         limits.desk.write("spec.ron", spec);
@@ -54,8 +55,14 @@ fn a_kill_of_the_kernels_is_told_from_others() {
         let rows = limits.desk.results();
         assert_row(&rows, "huge", "exited", "", "");
         assert_row(&rows, "out-of-memory", "memory-limit", "SIGKILL", "out of memory");
+        assert_row(&rows, "limited", "memory-limit", "SIGKILL", "out of memory");
         assert_row(&rows, "killed", "exited", "SIGKILL", "");
         ran.with_code(1);
+        // However often the machine does not do, that is no limit which would have to be raised.
+        let again = limits.desk.provisor(["run", "spec.ron", "-o", "out", "--only", "limited"]);
+        let ran = limits.desk.ran(group.command(&again).output().expect("sh runs"));
+        assert!(!ran.err.contains("reused"), "{}", ran.err);
+        assert_eq!(limits.desk.column("attempt")["limited"], "2");
     });
 }
 
