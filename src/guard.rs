@@ -34,12 +34,13 @@ pub(crate) fn start() -> Result<GuardianHandle, Failure> {
 }
 
 /// Kills what earlier runs here have left whose supervisor and guardian died together.
-pub(crate) fn clear(dir: &RunDir) {
+pub(crate) fn clear(guardian: &GuardianHandle, dir: &RunDir) {
     let Left { tokens, groups } = dir.left();
     if tokens.is_empty() {
         return;
     }
-    let Remains { killed, left, is_group_left } = remains::kill_remains(tokens, groups, REMAINS_DIE_IN);
+    let Remains { killed, left, is_group_left } =
+        remains::kill_remains(tokens, groups, Some(guardian.pid()), REMAINS_DIE_IN);
     let path = dir.path().display();
     if killed > 0 {
         let text = format!("{killed} of its processes were left, and are dead now");

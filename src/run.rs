@@ -47,7 +47,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     settings::warn(&lowered, &args.spec.spec);
     check_print(args.print, &lowered)?;
     let dir = Arc::new(RunDir::open(run_directory(args), GUARDIAN_FINISHES_IN)?);
-    guard::clear(&dir);
+    guard::clear(&guardian, &dir);
     let contained = guard::contain(&mut guardian, &dir, lowered.plan.containment)?;
     let mut store = Store::open_in(dir.folder(), &lowered.plan.job)?;
     let outlook = past::look(&lowered, &store, &dir, args)?;

@@ -32,16 +32,22 @@ pub struct Remains {
 }
 
 /// Kills what is left of the runs with these tokens and in these groups, again and again until nothing is found or the
-/// time is over. Blocks.
-pub fn kill_remains(tokens: &[Box<str>], groups: &[PathBuf], time: Duration) -> Remains {
+/// time is over. Blocks. `guardian`: the number of our own.
+pub fn kill_remains(
+    tokens: &[Box<str>],
+    groups: &[PathBuf],
+    guardian: Option<u32>,
+    time: Duration,
+) -> Remains {
     let end = Instant::now() + time;
     let mut killed = HashSet::new();
     let (mut quiet, mut left) = (0, Vec::new());
+    let spared: Vec<i32> = lineage(getpid().as_raw()).chain(guardian.map(u32::cast_signed)).collect();
     // Counted before the groups are ended.
-    kill_marked(tokens, &mut killed);
+    kill_marked(tokens, &spared, &mut killed);
     let is_group_left = !kill_groups(groups, time);
     while quiet < 2 && Instant::now() < end {
-        left = kill_marked(tokens, &mut killed);
+        left = kill_marked(tokens, &spared, &mut killed);
         quiet = if left.is_empty() { quiet + 1 } else { 0 };
         sleep(LOOK_AGAIN_IN);
     }
@@ -53,17 +59,15 @@ pub fn kill_groups(groups: &[PathBuf], time: Duration) -> bool {
     cgroup::end_left(groups, time)
 }
 
-/// Kills each process that has the cookie of such a run, but for this one, its ancestors and its children, which may have it
-/// from there. Returns those that it found.
-fn kill_marked(tokens: &[Box<str>], killed: &mut HashSet<i32>) -> Vec<i32> {
+/// Kills each process that has the cookie of such a run, but for those that are spared. Returns those that it found.
+fn kill_marked(tokens: &[Box<str>], spared: &[i32], killed: &mut HashSet<i32>) -> Vec<i32> {
     let mut found = Vec::new();
-    let own = lineage(getpid().as_raw());
     let names = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
-    for pid in names.filter_map(|name| name.to_str()?.parse::<i32>().ok()).filter(|pid| !own.contains(pid)) {
+    for pid in names.filter_map(|name| name.to_str()?.parse::<i32>().ok()).filter(|pid| !spared.contains(pid))
+    {
         let Ok(pidfd) = tree::pidfd_open(pid) else { continue };
         let Mark::Cookie(cookie) = tree::mark_of(pid) else { continue };
-        let is_ours = || tree::stat(pid).is_some_and(|stat| stat.parent == own[0]);
-        if !tokens.iter().any(|token| is_of(&cookie, token)) || is_ours() {
+        if !tokens.iter().any(|token| is_of(&cookie, token)) {
             continue;
         }
         found.push(pid);
@@ -75,9 +79,8 @@ fn kill_marked(tokens: &[Box<str>], killed: &mut HashSet<i32>) -> Vec<i32> {
 }
 
 /// A process and all its ancestors.
-fn lineage(pid: i32) -> Vec<i32> {
+fn lineage(pid: i32) -> impl Iterator<Item = i32> {
     std::iter::successors(Some(pid), |pid| Some(tree::stat(*pid)?.parent).filter(|parent| *parent > 0))
-        .collect()
 }
 
 /// Whether a cookie is of the run with this token.

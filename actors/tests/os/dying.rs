@@ -153,7 +153,7 @@ fn lose(containment: Containment, victim: Victim) {
     if victim == Victim::Both {
         let begun = Instant::now();
         let remains =
-            kill_remains(std::slice::from_ref(&fleet.token), &fleet.groups, Duration::from_secs(60));
+            kill_remains(std::slice::from_ref(&fleet.token), &fleet.groups, None, Duration::from_secs(60));
         assert_eq!((&*remains.left, remains.is_group_left), (&[][..], false));
         assert_eq!(remains.killed as usize, if beyond { FAMILIES } else { 0 });
         println!("{containment:?}: {} that both had left gone after {:.2?}", remains.killed, begun.elapsed());
