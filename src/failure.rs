@@ -141,6 +141,9 @@ impl Failure {
 
 /// Whether the results are there and whole, and only not what was asked for.
 const fn is_usage(error: &StoreError) -> bool {
-    use StoreError::{Closed, Missing, Newer, NotOurs, OtherJob};
-    matches!(error, Missing { .. } | Closed { .. } | NotOurs { .. } | Newer { .. } | OtherJob { .. })
+    use StoreError::{Closed, Missing, Newer, NotOurs, OtherJob, Sealed};
+    matches!(
+        error,
+        Missing { .. } | Closed { .. } | Sealed { .. } | NotOurs { .. } | Newer { .. } | OtherJob { .. }
+    )
 }

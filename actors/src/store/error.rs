@@ -28,6 +28,14 @@ pub enum StoreError {
         /// Why not.
         source: io::Error,
     },
+    /// Its newest rows can be read only with a file beside it that cannot be made.
+    #[error(
+        "{path} holds rows that can only be read where provisor may write beside it: copy the directory to where it may"
+    )]
+    Sealed {
+        /// The write-ahead log.
+        path: PathBuf,
+    },
     /// The file is something else.
     #[error("{path} is not a database of provisor: move it away, or choose another directory with -o")]
     NotOurs {

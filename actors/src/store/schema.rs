@@ -103,6 +103,11 @@ pub(super) fn open_for_reading(dir: &Path) -> Result<(Connection, PathBuf), Stor
         .and_then(|conn| identify(&conn).map(|identity| (conn, identity)));
     let (conn, identity) = match read_only {
         Err(error) if needs_to_write(&error) => {
+            // What cannot change is read without its write-ahead log.
+            let log = path.with_file_name(FILES[1]);
+            if log.metadata().is_ok_and(|log| log.len() > 0) {
+                return Err(StoreError::Sealed { path: log });
+            }
             let conn = connect_to_what_cannot_change(&path).at(&path)?;
             let identity = identify(&conn).at(&path)?;
             (conn, identity)
