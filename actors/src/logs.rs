@@ -66,9 +66,27 @@ impl Room {
     }
 
     /// Waits for room for so many bytes, or for all of it; `None` once it is closed.
-    async fn take(&self, bytes: usize) -> Option<Taken> {
-        let wanted = u32::try_from(bytes).unwrap_or(self.all).min(self.all);
-        Arc::clone(&self.free).acquire_many_owned(wanted).await.ok()
+    pub async fn take(&self, bytes: usize) -> Option<Taken> {
+        Arc::clone(&self.free).acquire_many_owned(self.at_most_all(bytes)).await.ok()
+    }
+
+    /// Gives what has grown to so many bytes more of the room, as far as there is some. Never waits.
+    pub fn widen(&self, taken: &mut Taken, bytes: usize) {
+        let free = self.at_most_all(self.free.available_permits());
+        let wanted = self.at_most_all(bytes.saturating_sub(taken.num_permits())).min(free);
+        if let Ok(more) = Arc::clone(&self.free).try_acquire_many_owned(wanted) {
+            taken.merge(more);
+        }
+    }
+
+    /// How much of it is free.
+    #[must_use]
+    pub fn free(&self) -> usize {
+        self.free.available_permits()
+    }
+
+    fn at_most_all(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes).unwrap_or(self.all).min(self.all)
     }
 }
 

@@ -19,7 +19,8 @@ use provisor_core::Query;
 use super::whole_lines::{self, PIECE, WholeLines};
 use super::{plain, screen};
 
-/// Bytes of the children that may wait for the reader before the children wait; their tags come on top.
+/// Bytes that may wait for the reader before the children wait, with their tags: a child that prints nothing but ends of
+/// lines prints a hundred times as much as it says.
 const ROOM: u32 = 1 << 20;
 /// Bytes that may wait where nobody can be held up: of children that have left, and of all once the run is to end.
 const MOST: usize = 16 << 20;
@@ -89,8 +90,12 @@ impl Printer {
         self.is_terminal
     }
 
-    /// Prints whole lines, and keeps their room until then. Never waits: without room, what is too much is left out.
-    pub(crate) fn put_lines(&self, text: Vec<u8>, room: Option<Taken>) {
+    /// Prints whole lines, and keeps their room until then, and what more of it they need. Never waits: without room, what is
+    /// too much is left out.
+    pub(crate) fn put_lines(&self, text: Vec<u8>, mut room: Option<Taken>) {
+        if let Some(taken) = &mut room {
+            self.room.widen(taken, text.len());
+        }
         let mut queue = self.queue();
         if queue.is_gone {
             return;

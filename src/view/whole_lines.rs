@@ -111,6 +111,8 @@ impl Tee for Tagged {
 
 #[cfg(test)]
 mod tests {
+    use provisor_core::plan::Logs as Keep;
+
     use super::*;
 
     fn lines(chunks: &[&[u8]]) -> Vec<Vec<u8>> {
@@ -133,6 +135,23 @@ mod tests {
         let long = vec![b'x'; 2 * PIECE + 3];
         let pieces = lines(&[&long, b"\nend\n"]);
         assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [PIECE, PIECE, 3, 3]);
+    }
+
+    #[test]
+    fn tags_take_room_as_well() {
+        let printer = Printer::idle(false, false);
+        let (room, mut tagged) = (printer.room(), Tagged { printer, open: HashMap::new() });
+        let all = room.free();
+        let id = "x".repeat(255).into();
+        let log = Arc::new(LogSpec { id, name: "log".into(), keep: Keep::Keep, record: false });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let take = |bytes: usize| runtime.block_on(room.take(bytes));
+        let taken = take(10);
+        tagged.hear(&log, Stream::Stdout, &[b'\n'; 10], taken);
+        assert_eq!(room.free(), all - 10 * (255 + 4), "as much as is printed");
+        let taken = take(all / 2);
+        tagged.hear(&log, Stream::Stdout, &vec![b'\n'; all / 2], taken);
+        assert_eq!(room.free(), 0, "the next one waits");
     }
 
     #[test]
