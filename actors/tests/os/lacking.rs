@@ -12,11 +12,13 @@ use provisor_core::plan::{Command, Stdin};
 use crate::harness::{
     COOKIE, Case, Rig, command, finish, marked, new_guardian, shell, soon, until, with_rig, with_rig_over,
 };
+use crate::injected::Injected;
 
 pub(crate) const CASES: &[Case] = &[
     Case("shortage_is_transient", shortage_is_transient),
     Case("own_shortage_is_transient", own_shortage_is_transient),
     Case("requests_wait_in_order", requests_wait_in_order),
+    Case("requests_wait_for_the_kernels_memory", requests_wait_for_the_kernels_memory),
 ];
 
 fn limit_open_files(soft: u64) -> u64 {
@@ -89,5 +91,15 @@ fn requests_wait_in_order() {
             let launched = soon("a start", launch).await.expect("no panic").expect("it starts");
             assert_eq!(finish(launched).await.text().trim(), index.to_string());
         }
+    });
+}
+
+/// Nothing tells when there is some again: nothing is on its way, so that the socket is never said to have room.
+fn requests_wait_for_the_kernels_memory() {
+    with_rig(async |rig| {
+        assert_eq!(rig.run(shell("exit 3")).await.report.exit, Exit::Code(3), "it is at work");
+        let short = "sendmsg:error=ENOBUFS:when=1..3";
+        let Some(_injected) = Injected::into(std::process::id(), &[short]) else { return };
+        assert_eq!(soon("the end", rig.run(shell("exit 4"))).await.report.exit, Exit::Code(4));
     });
 }
