@@ -166,9 +166,27 @@ pub(super) enum Mark {
     Veiled,
 }
 
+/// The environment, in one call: the kernel holds the memory for as long as that takes. Read in two, it ends early where an
+/// exit or an exec comes between, and seems to have no mark.
+fn environment_of(pid: i32) -> io::Result<Vec<u8>> {
+    let file = File::open(format!("/proc/{pid}/environ"))?;
+    let mut environment = vec![0; 16 * 1024];
+    loop {
+        let length = file.read_at(&mut environment, 0)?;
+        if length < environment.len() || length >= LONGEST_ENVIRONMENT {
+            environment.truncate(length);
+            return Ok(environment);
+        }
+        environment.resize(length * 8, 0);
+    }
+}
+
+/// More than any kernel lets an exec have.
+const LONGEST_ENVIRONMENT: usize = 8 << 20;
+
 /// Looks once: between two looks an exec may end.
 pub(super) fn mark_of(pid: i32) -> Mark {
-    let environment = match fs::read(format!("/proc/{pid}/environ")) {
+    let environment = match environment_of(pid) {
         Ok(environment) if !environment.is_empty() => environment,
         // It will not be shown later either: the program has rights that we have not, or is not to be looked at.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Mark::None,
