@@ -388,6 +388,17 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_behind_a_large_environment_is_seen() {
+        let mut sleep = std::process::Command::new("sleep");
+        sleep.env_clear().arg("1000").env("A", "x".repeat(100_000)).env(COOKIE, "token/1/1");
+        let mut child = sleep.spawn().expect("sleep");
+        let mark = mark_of(i32::try_from(child.id()).expect("a pid"));
+        child.kill().expect("it is ours");
+        child.wait().expect("it is dead");
+        assert_eq!(mark, Mark::Cookie(format!("{COOKIE}=token/1/1").into_bytes()));
+    }
+
+    #[test]
     fn lists_are_read() {
         assert_eq!(numbers(b"12 345 6 ").collect::<Vec<_>>(), [12, 345, 6]);
     }

@@ -290,9 +290,15 @@ pub(crate) async fn next(output: &mut LocalStream<Output>) -> Option<Output> {
 
 /// Some first line of a child's standard output, which has to come.
 pub(crate) async fn line(output: &mut LocalStream<Output>) -> String {
-    match next(output).await {
-        Some(Output::Chunk(Stream::Stdout, bytes)) => String::from_utf8_lossy(&bytes).trim().to_owned(),
-        other => panic!("a line was expected, not {other:?}"),
+    loop {
+        match next(output).await {
+            Some(Output::Chunk(Stream::Stdout, bytes)) => {
+                return String::from_utf8_lossy(&bytes).trim().to_owned();
+            }
+            // The two streams are two pipes, and one that leaves at once may be heard to close the other first.
+            Some(Output::Eof(Stream::Stderr)) => {}
+            other => panic!("a line was expected, not {other:?}"),
+        }
     }
 }
 

@@ -122,7 +122,7 @@ fn hoppers() {
     if std::process::id() > 64 {
         return println!("skipped: these may only run in a PID namespace of their own");
     }
-    at_levels(&ALL, async |rig, _| {
+    at_levels(&ALL, async |rig, group| {
         let Some(bounds) = Bounds::around(rig.guardian, 200) else { return };
         let mut launched = rig.start(command(&["/usr/bin/python3", "-c", HOPPERS, "leave"])).await;
         assert_eq!(line(&mut launched.output).await, "ready");
@@ -130,7 +130,8 @@ fn hoppers() {
         let start = std::time::Instant::now();
         let sweep = soon("the sweep", launched.child.sweep()).await.expect("a sweep");
         println!("swept in {:.0?}, {} counted", start.elapsed(), sweep.leftovers);
-        assert!(sweep.leftovers >= 1);
+        // Who hops in the moment in which its group is killed as one is not counted.
+        assert!(sweep.leftovers >= 1 || group.is_some());
         assert!(marked(COOKIE).is_empty(), "none hops on");
         drop(bounds);
     });
