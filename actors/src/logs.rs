@@ -5,6 +5,7 @@
 //! good, and its query goes on: a log with a hole must not look whole because there was room again later.
 
 mod ends;
+mod room;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -19,9 +20,9 @@ use bytes::Bytes;
 use provisor_core::plan::Logs as Keep;
 use provisor_core::record::{self, Happening};
 use provisor_core::rules::Stream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use ends::Ends;
+pub use room::{Room, Taken};
 
 /// Bytes on their way to the disk at most, over all children.
 const IN_FLIGHT: u32 = 4 << 20;
@@ -41,53 +42,6 @@ pub trait Tee: Send {
 
     /// No further byte of this attempt follows.
     fn close(&mut self, log: &Arc<LogSpec>);
-}
-
-/// How many bytes may be on their way at once. Cloning it shares it.
-#[derive(Clone, Debug)]
-pub struct Room {
-    free: Arc<Semaphore>,
-    all: u32,
-}
-
-/// Room that is taken until this is dropped.
-pub type Taken = OwnedSemaphorePermit;
-
-impl Room {
-    /// Room for so many bytes.
-    #[must_use]
-    pub fn new(bytes: u32) -> Self {
-        Self { free: Arc::new(Semaphore::new(bytes as usize)), all: bytes }
-    }
-
-    /// From now on nobody waits, and there is no room to be had.
-    pub fn close(&self) {
-        self.free.close();
-    }
-
-    /// Waits for room for so many bytes, or for all of it; `None` once it is closed.
-    pub async fn take(&self, bytes: usize) -> Option<Taken> {
-        Arc::clone(&self.free).acquire_many_owned(self.at_most_all(bytes)).await.ok()
-    }
-
-    /// Gives what has grown to so many bytes more of the room, as far as there is some. Never waits.
-    pub fn widen(&self, taken: &mut Taken, bytes: usize) {
-        let free = self.at_most_all(self.free.available_permits());
-        let wanted = self.at_most_all(bytes.saturating_sub(taken.num_permits())).min(free);
-        if let Ok(more) = Arc::clone(&self.free).try_acquire_many_owned(wanted) {
-            taken.merge(more);
-        }
-    }
-
-    /// How much of it is free.
-    #[must_use]
-    pub fn free(&self) -> usize {
-        self.free.available_permits()
-    }
-
-    fn at_most_all(&self, bytes: usize) -> u32 {
-        u32::try_from(bytes).unwrap_or(self.all).min(self.all)
-    }
 }
 
 /// One attempt's log.

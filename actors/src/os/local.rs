@@ -27,9 +27,9 @@ use super::evidence::{self, Seen};
 use super::guardian::GuardianHandle;
 pub use super::link::{CloseReport, Driver};
 use super::link::{Fate, Link, RawExit, Slot, Stuck};
+use super::mark::COOKIE;
 use super::output::Pipes;
 use super::program::{Attempted, Programs, is_shortage, permanent};
-use super::tree::COOKIE;
 use super::wire::{LARGEST, PACKET, Request, SpawnWriter, Step, WireError};
 use super::{
     Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, LocalStream,

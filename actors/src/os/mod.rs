@@ -14,6 +14,7 @@ mod link;
 pub mod listen;
 pub mod local;
 mod looks;
+mod mark;
 mod meter;
 mod namespace;
 pub mod orphans;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use nix::unistd::getpid;
 
+use super::mark;
 use super::tree::{self, Proc, Reaped};
 
 /// Which children of this process are orphans of a guardian.
@@ -28,7 +29,7 @@ pub enum Orphans {
 pub fn kill_orphans(which: Orphans, time: Duration) -> (u32, bool) {
     let end = Instant::now() + time;
     let proc = Proc::new();
-    let own_mark = tree::cookie_of(getpid().as_raw());
+    let own_mark = mark::cookie_of(getpid().as_raw());
     let mut killed = HashSet::new();
     let mut quiet = 0;
     while quiet < 2 && Instant::now() < end {
@@ -56,7 +57,7 @@ impl Orphans {
     fn includes(self, pid: i32, own_mark: Option<&[u8]>) -> bool {
         match self {
             Self::All => true,
-            Self::Marked => tree::cookie_of(pid).is_some_and(|mark| Some(mark.as_slice()) != own_mark),
+            Self::Marked => mark::cookie_of(pid).is_some_and(|mark| Some(mark.as_slice()) != own_mark),
         }
     }
 }

@@ -15,7 +15,8 @@ use nix::sys::signal::Signal;
 use nix::unistd::getpid;
 
 use super::cgroup;
-use super::tree::{self, COOKIE, Mark};
+use super::mark::{self, COOKIE, Mark};
+use super::tree;
 
 /// Between two looks. What is amid an exec shows no cookie, and is seen by the next.
 const LOOK_AGAIN_IN: Duration = Duration::from_millis(5);
@@ -66,7 +67,7 @@ fn kill_marked(tokens: &[Box<str>], spared: &[i32], killed: &mut HashSet<i32>) -
     for pid in names.filter_map(|name| name.to_str()?.parse::<i32>().ok()).filter(|pid| !spared.contains(pid))
     {
         let Ok(pidfd) = tree::pidfd_open(pid) else { continue };
-        let Mark::Cookie(cookie) = tree::mark_of(pid) else { continue };
+        let Mark::Cookie(cookie) = mark::mark_of(pid) else { continue };
         if !tokens.iter().any(|token| is_of(&cookie, token)) {
             continue;
         }

@@ -10,7 +10,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid, getsid};
 
 use super::cgroup::Folder;
-use super::tree::{self, Mark, Proc, Reaped};
+use super::mark::{self, Mark};
+use super::tree::{self, Proc, Reaped};
 
 /// The children that the guardian has made and not reaped: what is its child and not here is an orphan.
 #[derive(Default)]
@@ -132,7 +133,7 @@ impl Orphans {
 
     /// The token of the run, with which the marks of all its queries begin.
     pub(super) fn set_token(&mut self, token: &str) {
-        self.run_mark = Some(format!("{}={token}/", tree::COOKIE).into_bytes().into());
+        self.run_mark = Some(format!("{}={token}/", mark::COOKIE).into_bytes().into());
     }
 
     /// Whether there are none.
@@ -351,7 +352,7 @@ fn owner(pid: i32, leaders: &Leaders, run_mark: Option<&[u8]>) -> Owner {
     if let Some(id) = session {
         return Owner::Query(*id);
     }
-    match tree::mark_of(pid) {
+    match mark::mark_of(pid) {
         Mark::Veiled => Owner::Veiled,
         Mark::None => Owner::Nobody,
         Mark::Cookie(cookie) => match leaders.by_cookie.get(cookie.as_slice()) {
