@@ -6,6 +6,7 @@ mod features;
 mod interface;
 mod judged;
 mod many;
+mod overrides;
 mod presets;
 mod proverif;
 mod robust;
