@@ -5,6 +5,8 @@ mod common;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
+use common::processes::child_of;
+use common::strace::with_faults;
 use common::{Desk, alive_with, guardian_of, skip_unless, wait_until};
 
 fn mark(name: &str) -> String {
@@ -148,4 +150,30 @@ fn a_guardian_that_dies_on_its_way_out_is_replaced_as_well() {
     started.wait().with_code(0);
     assert_eq!(running(&word), [0; 0], "survivors");
     tracer.wait().expect("strace leaves with it");
+}
+
+/// Its copy in the namespace has the socket as well, and waits to be told what to do.
+#[test]
+fn a_guardian_that_dies_before_it_says_what_came_of_its_namespace_is_not_waited_for() {
+    let desk = Desk::new("unsaid");
+    let spec = r#"Job(name: "x", commands: [(id: "a", run: ["true"])])"#;
+    desk.write("spec.ron", spec);
+    let Some(mut command) = with_faults(&desk, &["epoll_create1"], &["sendmsg:delay_enter=1s"]) else {
+        return;
+    };
+    command.args([env!("CARGO_BIN_EXE_provisor"), "run", "spec.ron", "-o", "out"]);
+    let ran = if desk.run(spec, &["--containment", "namespace"]).code == Some(0) {
+        command.args(["--fresh", "--containment", "namespace"]);
+        let started = desk.spawn(command);
+        let first = guardian_of(child_of(started.pid(), "provisor"));
+        // Its copy has begun its work, and what it is to say itself is on its way.
+        wait_until("the copy listens", || desk.read("trace").contains("epoll_create1"));
+        kill(first);
+        started.wait()
+    } else {
+        skip_unless(false, "no PID namespace can be made");
+        return;
+    };
+    ran.with_code(70).says("the guardian died at its start");
+    desk.run(spec, &["--fresh"]).with_code(0);
 }

@@ -7,13 +7,18 @@ use super::{Started, wait_until};
 
 /// The guardian of the provisor with this pid.
 pub(crate) fn guardian_of(provisor: i32) -> i32 {
-    let children = format!("/proc/{provisor}/task/{provisor}/children");
+    child_of(provisor, "pv-guardian")
+}
+
+/// The child of this process that has this name.
+pub(crate) fn child_of(pid: i32, name: &str) -> i32 {
+    let (children, name) = (format!("/proc/{pid}/task/{pid}/children"), format!("{name}\n"));
     let mut found = None;
-    wait_until("the guardian is there", || {
+    wait_until(&format!("{pid} has a child {name}"), || {
         let children = fs::read_to_string(&children).unwrap_or_default();
-        found = children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(|pid: &i32| {
-            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "pv-guardian\n")
-        });
+        let has_it =
+            |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm == name);
+        found = children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(has_it);
         found.is_some()
     });
     found.expect("found")

@@ -154,8 +154,10 @@ fn row_15_16_17_kills_at_random_moments_lose_no_row_and_leave_no_process() {
             let _ = fs::remove_file(desk.file("executions"));
             let mut told = Told::default();
             loop {
-                let victim = Victim::of(&mut dice);
-                let ran = killed_after(desk, dice.part(whole / 2), victim);
+                let (victim, delay) = (Victim::of(&mut dice), dice.part(whole / 2));
+                // If it hangs, this says where.
+                print!("{victim:?} {delay:.1?}; ");
+                let ran = killed_after(desk, delay, victim);
                 told.compare(desk);
                 let Some(ran) = ran else { break };
                 assert!(matches!(ran.code, None | Some(70 | 2)), "{victim:?}: {ran:?}");
@@ -172,6 +174,7 @@ fn row_15_16_17_kills_at_random_moments_lose_no_row_and_leave_no_process() {
             assert_complete(desk);
             assert_eq!(others(), [""; 0], "processes outlive the last run");
             jobs += 1;
+            println!();
         }
         let of = |victim| killed.get(&victim).copied().unwrap_or(0);
         let (provisor, guardian, both) = (of(Victim::Provisor), of(Victim::Guardian), of(Victim::Both));

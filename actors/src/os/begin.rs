@@ -86,6 +86,26 @@ pub(super) fn await_packet(socket: &OwnedFd) -> io::Result<()> {
     }
 }
 
+/// The same, unless the other side dies first; false: it has, without a word. Its socket alone would not tell, for a copy of
+/// it may hold that open.
+pub(super) fn await_packet_of(socket: &OwnedFd, peer: &OwnedFd) -> io::Result<bool> {
+    let mut timeout = PollTimeout::NONE;
+    loop {
+        let mut polled =
+            [PollFd::new(socket.as_fd(), PollFlags::POLLIN), PollFd::new(peer.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut polled, timeout) {
+            Err(Errno::EINTR) => continue,
+            other => other?,
+        };
+        match polled.map(|polled| polled.any().unwrap_or(false)) {
+            [true, _] => return Ok(true),
+            // It may have said it and died since.
+            [false, true] if timeout == PollTimeout::NONE => timeout = PollTimeout::ZERO,
+            [false, _] => return Ok(false),
+        }
+    }
+}
+
 /// Tries what is wished, and says what came of it.
 fn contain(socket: &OwnedFd, ask: Contain<'_>) -> io::Result<Option<Beginning>> {
     let is_root = geteuid().is_root();

@@ -18,7 +18,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{ForkResult, Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use provisor_core::containment::Level;
 
-use super::begin::{await_packet, first_words};
+use super::begin::{await_packet, await_packet_of, first_words};
 use super::contain::{self, Contain, ContainError, Contained};
 use super::keeper::Keeper;
 use super::orphans::Orphans;
@@ -73,10 +73,12 @@ impl GuardianHandle {
             return Err(io::Error::other("it has been told already").into());
         }
         self.send(&ask.encode(), Vec::new())?;
-        await_packet(&self.socket)?;
+        let died = || io::Error::other("the guardian died at its start");
+        if !await_packet_of(&self.socket, &self.pidfd)? {
+            return Err(died().into());
+        }
         let mut inbox = Inbox::new(contain::LONGEST);
-        let answer = contain::decode_answer(inbox.receive(self.socket.as_fd())?.bytes);
-        let answer = answer.map_err(|_| io::Error::other("the guardian died at its start"))?;
+        let answer = contain::decode_answer(inbox.receive(self.socket.as_fd())?.bytes).map_err(|_| died())?;
         let (pid, contained) = answer.map_err(ContainError::Impossible)?;
         if pid != 0 {
             self.follow(Pid::from_raw(pid))?;
