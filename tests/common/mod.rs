@@ -43,7 +43,7 @@ impl Desk {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
             "{}-{name}-{}",
             env!("CARGO_CRATE_NAME"),
-            std::process::id()
+            processes::own_name()
         ));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).expect("a folder for the test");
