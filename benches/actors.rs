@@ -13,7 +13,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use provisor_actors::runtime::{Job, Ports, Runtime};
 use provisor_actors::testing::{Ledger, Script, Theatre};
 use provisor_core::Plan;
-use provisor_core::plan::{Command, Containment, Judging, Limits, Logs, Query, Reuse, Stdin};
+use provisor_core::plan::{Command, Containment, Judging, Lattice, Limits, Logs, Prune, Query, Reuse, Stdin};
 use provisor_core::roster::Place;
 use provisor_core::verdict::Preset;
 
@@ -104,6 +104,11 @@ fn plan(slots: usize) -> Plan {
         axes: Box::default(),
         logs: Logs::Drop,
         record: false,
+        pass: None,
+        further: Box::default(),
+        needs: Box::default(),
+        cell: None,
+        pages: None,
     };
     let queries = (0..slots).map(query).collect();
     Plan {
@@ -114,6 +119,8 @@ fn plan(slots: usize) -> Plan {
         reuse: Reuse::Never,
         containment: Containment::Auto,
         axes: Vec::new(),
+        lattice: Lattice::default(),
+        prune: Prune::default(),
         queries,
     }
 }

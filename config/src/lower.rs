@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use minijinja::Value;
 use provisor_core::Plan;
-use provisor_core::plan::{Containment, Query, Reuse};
+use provisor_core::plan::{Containment, Lattice, Prune, Query, Reuse};
 use provisor_core::rules::Rule;
 use provisor_core::text::is_clean;
 use provisor_core::tool::Tool;
@@ -189,6 +189,8 @@ impl<'e> Lowering<'e> {
             reuse: self.job.reuse.unwrap_or_else(|| default_reuse(&queries)),
             containment: self.around.overrides.containment.or(self.job.containment).unwrap_or_default(),
             axes: self.axes.to_vec(),
+            lattice: Lattice::default(),
+            prune: Prune::default(),
             queries,
         };
         Meaning { plan, chosen }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use crate::containment::Containment;
+use crate::roster::Place;
 use crate::rules::Rule;
 use crate::verdict::Preset;
 
@@ -29,7 +30,11 @@ pub struct Plan {
     pub containment: Containment,
     /// The names of the axes, in the order of the spec; each becomes a column `axis.NAME`.
     pub axes: Vec<Arc<str>>,
-    /// In the order in which they start.
+    /// Which answers follow from which.
+    pub lattice: Lattice,
+    /// What is made of that.
+    pub prune: Prune,
+    /// In the order of the spec.
     pub queries: Vec<Query>,
 }
 
@@ -56,6 +61,128 @@ pub struct Query {
     pub logs: Logs,
     /// Whether the timing of its output is written beside its log.
     pub record: bool,
+    /// What its first pass is called, where it has more than one.
+    pub pass: Option<Arc<str>>,
+    /// How it is asked again where the pass before has not settled it, in this order; mostly none.
+    pub further: Box<[Pass]>,
+    /// What others must have said before it is asked at all.
+    pub needs: Box<[Need]>,
+    /// Where its answer stands among those that may follow from each other.
+    pub cell: Option<Cell>,
+    /// A folder that its program fills in its first pass, relative to the run directory; it is there, and empty, when the
+    /// program starts.
+    pub pages: Option<Arc<str>>,
+}
+
+/// A further way to ask a query, with more time or another effort.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pass {
+    /// Names it in the results.
+    pub name: Arc<str>,
+    /// What the pass before must have come to.
+    pub only: Only,
+    /// What is executed.
+    pub command: Command,
+    /// When it is ended.
+    pub limits: Limits,
+    /// How its output is read.
+    pub judging: Arc<Judging>,
+    /// As [`Query::pages`].
+    pub pages: Option<Arc<str>>,
+}
+
+/// After which ends of a pass the next one follows. An attempt that never ran, was lost, or was ended because the run had
+/// to end is followed by none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Only {
+    /// It reached a limit of its own.
+    #[default]
+    Limited,
+    /// That, or what it says counts as open, or it says nothing.
+    Open,
+    /// It says anything else than `true`, or nothing.
+    NotTrue,
+    /// It did not end well: a limit, or another verdict than is expected, or where none is expected one that does not
+    /// count as ok.
+    NotWell,
+}
+
+/// What another query must have said. Until that is known this one waits; where the other says something else it is
+/// skipped.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Need {
+    /// The other one.
+    pub query: Place,
+    /// What it must say, by an end of its own.
+    pub verdict: Arc<str>,
+}
+
+/// A query as one that asks the same as others do, each in another scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cell {
+    /// Those that ask the same have the same number.
+    pub family: u32,
+    /// Its scenario, by its place in the lattice.
+    pub scenario: u32,
+}
+
+/// The order of scenarios by what an attacker can do in them. What is `true` in one is `true` in all weaker ones, what is
+/// `false` in one is `false` in all stronger ones; no other verdict implies anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Lattice {
+    /// For each scenario the weaker ones, ascending, those that are weaker than these among them, itself not.
+    pub weaker: Vec<Box<[u32]>>,
+}
+
+/// What is made of answers that follow from others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Prune {
+    /// What follows from what is known is not run: its row says `implied`, and by which.
+    #[default]
+    On,
+    /// Everything is run.
+    Off,
+    /// Everything is run, and answers that contradict each other are told.
+    Check,
+}
+
+/// A pass of a query, be it the first one or a further one.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'q> {
+    /// What it is called; `None` where there is only one.
+    pub name: Option<&'q Arc<str>>,
+    /// What is executed.
+    pub command: &'q Command,
+    /// When it is ended.
+    pub limits: &'q Limits,
+    /// How its output is read.
+    pub judging: &'q Arc<Judging>,
+    /// The folder that the program fills.
+    pub pages: Option<&'q Arc<str>>,
+}
+
+impl Query {
+    /// How it is asked in a pass, counted from 0; `None` where it has not so many.
+    #[must_use]
+    pub fn asking(&self, pass: usize) -> Option<Asking<'_>> {
+        let Some(further) = pass.checked_sub(1) else {
+            return Some(Asking {
+                name: self.pass.as_ref(),
+                command: &self.command,
+                limits: &self.limits,
+                judging: &self.judging,
+                pages: self.pages.as_ref(),
+            });
+        };
+        let Pass { name, command, limits, judging, pages, .. } = self.further.get(further)?;
+        Some(Asking { name: Some(name), command, limits, judging, pages: pages.as_ref() })
+    }
+
+    /// How many passes it has, at least one.
+    #[must_use]
+    pub const fn passes(&self) -> usize {
+        1 + self.further.len()
+    }
 }
 
 /// An argv and its surroundings. Never a shell.

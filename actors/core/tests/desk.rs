@@ -8,7 +8,9 @@ use std::time::Duration;
 use provisor_core::cause::{Cause, Outcome};
 use provisor_core::containment::Level;
 use provisor_core::desk::{Desk, Effect, Event, Failure, News, PATIENCE, Papers};
-use provisor_core::plan::{Command, Containment, Judging, Limits, Logs, Plan, Query, Reuse, Stdin};
+use provisor_core::plan::{
+    Command, Containment, Judging, Lattice, Limits, Logs, Plan, Prune, Query, Reuse, Stdin,
+};
 use provisor_core::process::Fact;
 use provisor_core::roster::{Bounds, Entry, Memory, Place, Roster};
 use provisor_core::row::Printed;
@@ -33,6 +35,11 @@ fn query(place: Place) -> Query {
         axes: Box::default(),
         logs: Logs::Keep,
         record: false,
+        pass: None,
+        further: Box::default(),
+        needs: Box::default(),
+        cell: None,
+        pages: None,
     }
 }
 
@@ -62,6 +69,8 @@ fn desk_of(queries: Place, slots: usize, level: Level, memory: fn(Place) -> Memo
         reuse: Reuse::Never,
         containment: Containment::default(),
         axes: Vec::new(),
+        lattice: Lattice::default(),
+        prune: Prune::default(),
         queries,
     };
     let papers = Papers {

@@ -32,6 +32,11 @@ fn query(dir: &Path) -> Query {
         axes: [].into(),
         logs: Logs::Keep,
         record: false,
+        pass: None,
+        further: Box::default(),
+        needs: Box::default(),
+        cell: None,
+        pages: None,
     }
 }
 

@@ -9,7 +9,7 @@ use provisor_actors::row::Row;
 use provisor_actors::runtime::{Job, Ports, Runtime};
 use provisor_actors::testing::{Ledger, Theatre};
 use provisor_core::Plan;
-use provisor_core::plan::{Command, Containment, Judging, Limits, Logs, Query, Reuse, Stdin};
+use provisor_core::plan::{Command, Containment, Judging, Lattice, Limits, Logs, Prune, Query, Reuse, Stdin};
 use provisor_core::roster::Place;
 use provisor_core::verdict::Preset;
 
@@ -30,6 +30,11 @@ pub(crate) fn query(id: usize) -> Query {
         axes: Box::default(),
         logs: Logs::Drop,
         record: false,
+        pass: None,
+        further: Box::default(),
+        needs: Box::default(),
+        cell: None,
+        pages: None,
     }
 }
 
@@ -43,6 +48,8 @@ pub(crate) fn plan(queries: usize, slots: usize) -> Plan {
         reuse: Reuse::Never,
         containment: Containment::Auto,
         axes: Vec::new(),
+        lattice: Lattice::default(),
+        prune: Prune::default(),
         queries,
     }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use provisor_actors::store::{Fate, Opening, PastRow, Row, Store};
 use provisor_core::cause::{Cause, End, Exit, Outcome, Usage};
 use provisor_core::plan::{
-    Command, Containment, Environment, Inputs, Judging, Limits, Logs, Plan, Query, Retry, Reuse, Stdin,
+    Command, Containment, Environment, Inputs, Judging, Lattice, Limits, Logs, Plan, Prune, Query, Retry,
+    Reuse, Stdin,
 };
 use provisor_core::reuse::Fingerprint;
 use provisor_core::roster::Place;
@@ -54,6 +55,11 @@ pub(crate) fn query(id: &str) -> Query {
         axes: [].into(),
         logs: Logs::Keep,
         record: false,
+        pass: None,
+        further: Box::default(),
+        needs: Box::default(),
+        cell: None,
+        pages: None,
     }
 }
 
@@ -66,6 +72,8 @@ pub(crate) fn plan(ids: &[&str]) -> Plan {
         reuse: Reuse::Conclusive,
         containment: Containment::Auto,
         axes: Vec::new(),
+        lattice: Lattice::default(),
+        prune: Prune::default(),
         queries: ids.iter().map(|id| query(id)).collect(),
     }
 }

@@ -37,6 +37,11 @@ impl Lowering<'_> {
             axes: points.iter().map(|point| point.text.clone()).collect(),
             logs: recipe.logs,
             record: recipe.record,
+            pass: None,
+            further: Box::default(),
+            needs: Box::default(),
+            cell: None,
+            pages: None,
             id,
         })
     }

@@ -103,6 +103,11 @@ fn a_query_may_take_all_its_attempts() {
         axes: [].into(),
         logs: Logs::Keep,
         record: false,
+        pass: None,
+        further: Box::default(),
+        needs: Box::default(),
+        cell: None,
+        pages: None,
     };
     assert_eq!(longest(&query(None, 3, vec![RetryOn::Signal])), None);
     assert_eq!(longest(&query(Some(10.0), 3, Vec::new())), Some(s(15.0)));

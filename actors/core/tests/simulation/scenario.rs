@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provisor_core::plan::{
-    Command, Containment, Judging, Limits, Logs, Plan, Query, Retry, RetryOn, Reuse, Stdin,
+    Command, Containment, Judging, Lattice, Limits, Logs, Plan, Prune, Query, Retry, RetryOn, Reuse, Stdin,
 };
 use provisor_core::tick::Tick;
 use provisor_core::verdict::Preset;
@@ -96,6 +96,11 @@ fn plan(dice: &mut Dice, n: u64, slots: usize) -> Plan {
         axes: Box::default(),
         logs: Logs::Drop,
         record: false,
+        pass: None,
+        further: Box::default(),
+        needs: Box::default(),
+        cell: None,
+        pages: None,
     };
     let queries = (0..n).map(query).collect();
     let memory_budget = dice.percent(30).then_some(BUDGET);
@@ -108,6 +113,8 @@ fn plan(dice: &mut Dice, n: u64, slots: usize) -> Plan {
         reuse,
         containment: Containment::default(),
         axes: Vec::new(),
+        lattice: Lattice::default(),
+        prune: Prune::default(),
         queries,
     }
 }
