@@ -97,7 +97,7 @@ impl Found {
 
     fn add_row(&mut self, dir: &Path, reader: &Reader, row: Standing) -> Result<(), Failure> {
         let why = match (&row.outcome.end, &row.log, row.log_is_whole) {
-            (End::NotStarted(_), ..) => "it never ran",
+            (End::NotStarted(_) | End::Skipped(_) | End::Implied(_), ..) => "it never ran",
             (_, None, _) => "its output was not kept",
             (_, Some(_), false) => "its log is not the whole output with the streams told apart",
             (_, Some(log), true) => match reader.judging(row.judging)? {

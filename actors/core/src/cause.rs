@@ -36,7 +36,7 @@ pub enum Cause {
 
 /// Every word of the column `cause` of results.csv, in the order of weight. Readers must accept others: later versions
 /// have more.
-pub const CAUSE_WORDS: [&str; 13] = [
+pub const CAUSE_WORDS: [&str; 15] = [
     Cause::Exited.word(),
     Cause::Concluded.word(),
     Cause::Silent.word(),
@@ -50,6 +50,8 @@ pub const CAUSE_WORDS: [&str; 13] = [
     NOT_STARTED,
     UNREAPED,
     LOST,
+    SKIPPED,
+    IMPLIED,
 ];
 
 /// The words of those that ended only because the run had to: they are run again when it is taken up.
@@ -58,6 +60,18 @@ pub const CUT_SHORT: [&str; 3] = [Cause::Cancelled.word(), Cause::Deadline.word(
 const NOT_STARTED: &str = "not-started";
 const UNREAPED: &str = "unreaped";
 const LOST: &str = "lost";
+pub(crate) const SKIPPED: &str = "skipped";
+pub(crate) const IMPLIED: &str = "implied";
+
+/// The limits of a query's own.
+const LIMITS: [Cause; 6] = [
+    Cause::Silent,
+    Cause::WallLimit,
+    Cause::CpuLimit,
+    Cause::OutputLimit,
+    Cause::ProcessLimit,
+    Cause::MemoryLimit,
+];
 
 impl Cause {
     /// All of them, by weight.
@@ -136,7 +150,7 @@ pub struct Excess {
     pub evidence: Arc<str>,
 }
 
-/// What became of the process.
+/// What became of the process, where there was to be one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum End {
     /// It left, its tree was swept, and nothing of it is there.
@@ -147,6 +161,10 @@ pub enum End {
     Unreaped,
     /// Provisor lost its hold on it (an actor died, or the guardian), and here is how.
     Lost(Arc<str>),
+    /// There was none, for what the query needs is not as it has to be: that, as a sentence.
+    Skipped(Arc<str>),
+    /// There was none, for the answer follows from that of the query with this id.
+    Implied(Arc<str>),
 }
 
 /// All that is known of one attempt at its end.
@@ -194,6 +212,22 @@ impl Outcome {
         Self::without_process(End::Unreaped, cause)
     }
 
+    /// A query that is not run, for what it needs is not as it has to be.
+    #[must_use]
+    pub fn skipped(why: Arc<str>) -> Self {
+        let outcome = Self::without_process(End::Skipped(why), Cause::Exited);
+        Self { leftovers: None, ..outcome }
+    }
+
+    /// A query that is not run, for its answer follows from that of the query with this id.
+    #[must_use]
+    pub fn implied(by: Arc<str>, verdict: Arc<str>, counts: Counts) -> Self {
+        let line = Some(format!("implied by `{by}`: {verdict}").into());
+        let judgement = Judgement { verdict: Some(verdict), counts, line, ..Judgement::default() };
+        let outcome = Self::without_process(End::Implied(by), Cause::Exited);
+        Self { leftovers: None, judgement, ..outcome }
+    }
+
     fn without_process(end: End, cause: Cause) -> Self {
         Self {
             end,
@@ -218,6 +252,25 @@ impl Outcome {
             End::NotStarted(_) => self.cause.word(),
             End::Unreaped => UNREAPED,
             End::Lost(_) => LOST,
+            End::Skipped(_) => SKIPPED,
+            End::Implied(_) => IMPLIED,
+        }
+    }
+
+    /// Whether it is known without an attempt: it is `skipped` or `implied`.
+    #[must_use]
+    pub const fn is_derived(&self) -> bool {
+        matches!(self.end, End::Skipped(_) | End::Implied(_))
+    }
+
+    /// Says this of it beside what is said anyway, which would not be seen otherwise.
+    pub fn remark(&mut self, text: &str) {
+        match &mut self.end {
+            End::NotStarted(why) | End::Lost(why) | End::Skipped(why) => *why = joined(why, text),
+            End::Reaped(_) | End::Unreaped | End::Implied(_) => {
+                let before = self.evidence.take().or_else(|| self.judgement.line.clone());
+                self.evidence = Some(before.map_or_else(|| text.into(), |before| joined(&before, text)));
+            }
         }
     }
 
@@ -244,14 +297,24 @@ impl Outcome {
     }
 }
 
-/// Whether a query with this word of its cause ended as its asker hoped: not by force, and with the verdict that was
-/// expected, or with one that counts as ok.
-pub(crate) fn is_well(cause: &str, verdict: Option<&str>, counts: Counts, expected: Option<&str>) -> bool {
-    let is_as_hoped = |verdict| expected.map_or(counts == Counts::Ok, |expected| verdict == expected);
-    is_own_end(cause) && verdict.is_some_and(is_as_hoped)
+fn joined(before: &str, text: &str) -> Arc<str> {
+    format!("{before}; {text}").into()
 }
 
-fn is_own_end(cause: &str) -> bool {
+/// Whether a query with this word of its cause ended as its asker hoped: not by force, and with the verdict that was
+/// expected, or with one that counts as ok. Whose answer follows from another's is as well as that.
+pub(crate) fn is_well(cause: &str, verdict: Option<&str>, counts: Counts, expected: Option<&str>) -> bool {
+    let is_as_hoped = |verdict| expected.map_or(counts == Counts::Ok, |expected| verdict == expected);
+    (is_own_end(cause) || cause == IMPLIED) && verdict.is_some_and(is_as_hoped)
+}
+
+/// Whether a query with this word of its cause reached a limit.
+pub(crate) fn is_limited(cause: &str) -> bool {
+    LIMITS.iter().any(|limit| limit.word() == cause)
+}
+
+/// Whether a query with this word of its cause ended by itself or because enough was known.
+pub(crate) fn is_own_end(cause: &str) -> bool {
     [Cause::Exited.word(), Cause::Concluded.word()].contains(&cause)
 }
 
@@ -278,8 +341,36 @@ mod tests {
                 "{cause} {verdict:?} {counts:?} {expected:?}"
             );
         }
-        for cause in CAUSE_WORDS.into_iter().filter(|cause| !["exited", "concluded"].contains(cause)) {
-            assert!(!is_well(cause, yes, Counts::Ok, yes), "{cause}");
+        let may_be_well = ["exited", "concluded", "implied"];
+        for cause in CAUSE_WORDS {
+            assert_eq!(is_well(cause, yes, Counts::Ok, yes), may_be_well.contains(&cause), "{cause}");
         }
+    }
+
+    #[test]
+    fn what_is_known_without_an_attempt_says_why_and_is_well_by_its_verdict_alone() {
+        let implied = Outcome::implied("m/all/q".into(), "true".into(), Counts::Ok);
+        assert_eq!(implied.judgement.line.as_deref(), Some("implied by `m/all/q`: true"));
+        assert_eq!((implied.cause_word(), implied.ended_by_itself()), ("implied", false));
+        assert_eq!((implied.is_well(None), implied.is_well(Some("false"))), (true, false));
+        let skipped = Outcome::skipped("needs `l`".into());
+        assert_eq!((skipped.cause_word(), skipped.is_well(None)), ("skipped", false));
+        assert!(implied.is_derived() && skipped.is_derived() && !Outcome::lost("x".into()).is_derived());
+        assert_eq!((implied.leftovers, implied.exit()), (None, None), "nobody has looked for any");
+    }
+
+    #[test]
+    fn a_remark_stands_beside_what_would_be_shown_without_it() {
+        let judgement = Judgement { line: Some("RESULT".into()), ..Judgement::default() };
+        let mut outcome = Outcome { judgement, ..Outcome::unreaped(Cause::Exited) };
+        outcome.remark("a");
+        outcome.remark("b");
+        assert_eq!(outcome.evidence.as_deref(), Some("RESULT; a; b"));
+        let mut lost = Outcome::lost("it is down".into());
+        lost.remark("a");
+        assert_eq!((lost.end, lost.evidence), (End::Lost("it is down; a".into()), None));
+        let mut silent = Outcome::unreaped(Cause::Exited);
+        silent.remark("a");
+        assert_eq!(silent.evidence.as_deref(), Some("a"));
     }
 }

@@ -6,10 +6,12 @@
 //! `clippy.toml` bans what Cargo cannot.
 
 pub mod amount;
+pub mod answer;
 pub mod cause;
 pub mod containment;
 pub mod desk;
 pub mod eta;
+pub mod implied;
 pub mod lines;
 pub mod plan;
 pub mod process;

@@ -141,8 +141,8 @@ pub(super) fn seconds(time: Duration) -> String {
 /// What shows that a limit was reached, or the line that decided, or why there is neither; cleaned and cut.
 fn deciding_line(Outcome { end, evidence, judgement, .. }: &Outcome) -> String {
     let shown = match end {
-        End::NotStarted(why) | End::Lost(why) => why,
-        End::Reaped(_) | End::Unreaped => {
+        End::NotStarted(why) | End::Lost(why) | End::Skipped(why) => why,
+        End::Reaped(_) | End::Unreaped | End::Implied(_) => {
             evidence.as_deref().or(judgement.line.as_deref()).unwrap_or_default()
         }
     };

@@ -46,6 +46,8 @@ impl<'a> EndWords<'a> {
             End::NotStarted(why) => Self { ending: "not-started", why: Some(why), ..nothing },
             End::Unreaped => Self { ending: "unreaped", ..nothing },
             End::Lost(how) => Self { ending: "lost", why: Some(how), ..nothing },
+            End::Skipped(why) => Self { ending: "skipped", why: Some(why), ..nothing },
+            End::Implied(by) => Self { ending: "implied", why: Some(by), ..nothing },
         }
     }
 }
@@ -63,6 +65,8 @@ pub(super) fn end(
         ("not-started", ..) => End::NotStarted(why.unwrap_or_default()),
         ("unreaped", ..) => End::Unreaped,
         ("lost", ..) => End::Lost(why.unwrap_or_default()),
+        ("skipped", ..) => End::Skipped(why.unwrap_or_default()),
+        ("implied", ..) => End::Implied(why.unwrap_or_default()),
         _ => return None,
     })
 }

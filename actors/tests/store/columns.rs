@@ -147,15 +147,19 @@ fn what_never_ran_says_why() {
         Outcome::not_started("too late".into(), Cause::Deadline),
         Outcome::lost("=its actor panicked".into()),
         Outcome::unreaped(Cause::Cancelled),
+        Outcome::skipped("needs `a` to be true".into()),
+        Outcome::implied("a".into(), "true".into(), Counts::Ok),
     ];
-    let mut store = begin_anew(temp.path(), plan(&["a", "b", "c", "d"]));
+    let mut store = begin_anew(temp.path(), plan(&["a", "b", "c", "d", "e", "f"]));
     let rows: Vec<Row> = (0..).zip(outcomes.clone()).map(|(place, outcome)| row(place, 1, outcome)).collect();
     store.commit(&rows).unwrap();
     let (_, records) = csv(temp.path(), "results.csv");
     let causes: Vec<_> = records.iter().map(|record| &*record[1]).collect();
-    assert_eq!(causes, ["not-started", "deadline", "lost", "unreaped"]);
+    assert_eq!(causes, ["not-started", "deadline", "lost", "unreaped", "skipped", "implied"]);
     let lines: Vec<_> = records.iter().map(|record| &*record[11]).collect();
-    assert_eq!(lines, ["cannot execute ./x: No such file", "too late", "'=its actor panicked", ""]);
+    assert_eq!(lines[..4], ["cannot execute ./x: No such file", "too late", "'=its actor panicked", ""]);
+    assert_eq!(lines[4..], ["needs `a` to be true", "implied by `a`: true"]);
+    assert_eq!((&*records[5][2], &*records[5][15]), ("true", ""), "nobody looked for what it left behind");
     assert!(records.iter().all(|record| record[4].is_empty() && record[5].is_empty()));
     assert!(records.iter().all(|record| record[7].is_empty() && record[8].is_empty()));
     let back: Vec<_> = store.standing().unwrap().into_iter().map(|row| row.outcome).collect();

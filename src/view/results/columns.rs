@@ -120,7 +120,7 @@ pub(crate) fn decided(outcome: &Outcome) -> String {
     if let Some(evidence) = evidence {
         return clean(evidence).into_owned();
     }
-    if let End::NotStarted(why) | End::Lost(why) = end {
+    if let End::NotStarted(why) | End::Lost(why) | End::Skipped(why) = end {
         return clean(why).into_owned();
     }
     if judgement.results <= 1 {
