@@ -4,6 +4,7 @@
 //! CPU time, because the last rows of a run wait for others that could share their commit, and waiting costs nothing. A
 //! run's own beginning and end, with its three threads, are in it: that is what the run of one query shows.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +70,7 @@ fn job(plan: &Arc<Plan>) -> Job {
     Job {
         plan: Arc::clone(plan),
         todo,
+        rungs: HashMap::new(),
         reused: Vec::new(),
         token: "bench".into(),
         memory: Default::default(),

@@ -71,7 +71,7 @@ pub(crate) fn conclude(store: &mut Store, ending: &Ending, complete: bool, is_re
             Ok(()) => (store.end(complete).err()?.to_string(), &[][..]),
         },
     };
-    let found = if unwritten.iter().any(|row| row.last) || store.is_gone() {
+    let found = if unwritten.iter().any(|row| row.is_last()) || store.is_gone() {
         save(store, unwritten, is_read)
     } else {
         Found::None
@@ -113,6 +113,7 @@ mod tests {
     use provisor_actors::store::{Fate, Opening};
     use provisor_core::Outcome;
     use provisor_core::reuse::Fingerprint;
+    use provisor_core::roster::Then;
 
     use super::*;
 
@@ -146,7 +147,8 @@ mod tests {
         let row = Row {
             query: 0,
             attempt: 1,
-            last: true,
+            pass: 0,
+            then: Then::Nothing,
             outcome: Outcome::lost("made up".into()),
             started_us: None,
             log: None,

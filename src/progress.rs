@@ -99,7 +99,7 @@ impl Progress {
     }
 
     fn learn(&mut self, row: &Row) {
-        if row.last {
+        if row.is_last() {
             self.done += 1;
             let longest = eta::longest(self.query(row.query));
             self.forecast.settle(longest);

@@ -1,6 +1,6 @@
 //! `provisor run`, from what was typed to the exit code.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +13,10 @@ use provisor_actors::rundir::{self, RunDir};
 use provisor_actors::runtime::{Job, KnownMemory, LauncherFactory, Ports};
 use provisor_actors::store::{Opening, Store};
 use provisor_config::Lowered;
+use provisor_core::answer::Answer;
 use provisor_core::plan::Logs;
 use provisor_core::roster::Place;
-use provisor_core::tally::{Class, Counts};
+use provisor_core::tally::Counts;
 use provisor_core::{Cause, Plan, Query};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -66,7 +67,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let Prepared { todo, reused, memory, .. } = prepared;
     let asked =
         outlook.todo().chain(outlook.reused()).filter_map(|place| Place::try_from(place).ok()).collect();
-    let job = Job { plan: Arc::clone(&plan), todo, reused, token: dir.token().into(), memory };
+    let rungs = HashMap::new();
+    let job = Job { plan: Arc::clone(&plan), todo, rungs, reused, token: dir.token().into(), memory };
     let (events, inbox) = mpsc::channel(EVENTS);
     let printer = printer(args.print, dir.path())?;
     let tee = printer.as_ref().and_then(Tagged::for_lines);
@@ -144,7 +146,7 @@ fn run_directory(args: &RunArgs) -> PathBuf {
 
 struct Prepared {
     todo: Vec<(Place, u32)>,
-    reused: Vec<Class>,
+    reused: Vec<(Place, Answer)>,
     run: u64,
     memory: KnownMemory,
 }
@@ -171,8 +173,8 @@ fn prepare(
     let stands: HashSet<usize> = outlook.reused().collect();
     let standing = store.standing()?;
     let reused = standing.iter().filter(|row| stands.contains(&(row.place as usize)));
-    let memory = known_memory(plan, store)?;
-    Ok(Prepared { todo, reused: reused.map(summary::class).collect(), run, memory })
+    let reused = reused.map(|row| (row.place, Answer::of(&row.outcome))).collect();
+    Ok(Prepared { todo, reused, run, memory: known_memory(plan, store)? })
 }
 
 /// What matters to a budget of memory, and to one that is killed for want of it.

@@ -8,6 +8,7 @@ pub mod counter;
 pub mod disk;
 pub mod fingerprint;
 pub mod folder;
+pub mod judges;
 pub mod logs;
 pub mod messages;
 pub mod monitor;

@@ -8,17 +8,18 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use actix::{Addr, AsyncContext, Context};
+use provisor_core::answer::Answer;
 use provisor_core::desk::{Desk, LogName, Papers};
-use provisor_core::plan::Judging;
-use provisor_core::roster::{Bounds, Entry, Memory, Place, Roster};
-use provisor_core::rules::{Judge, RuleError};
-use provisor_core::tally::{Class, Counts};
-use provisor_core::{Cause, Plan, Query, Tick};
+use provisor_core::roster::{Bounds, Entry, Place, Roster, Rung};
+use provisor_core::rules::RuleError;
+use provisor_core::tally::Counts;
+use provisor_core::{Cause, Plan, Tick};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Span;
 
 use crate::clock::RunClock;
 use crate::counter::Counter;
+use crate::judges::Judges;
 use crate::logs::{Logs, OpenLog, Tee};
 use crate::messages::{Down, Drain, Ending, Event, GuardianDied, Interrupt, Open, Reason, Subject};
 use crate::monitor::{run_monitored, start_monitored};
@@ -36,8 +37,10 @@ pub struct Job {
     pub plan: Arc<Plan>,
     /// Which of it is run, in this order, with the number of attempts that earlier runs have made.
     pub todo: Vec<(Place, u32)>,
+    /// Those of them that do not begin with their first pass.
+    pub rungs: HashMap<Place, Rung>,
     /// What others that were asked for came to in earlier runs.
-    pub reused: Vec<Class>,
+    pub reused: Vec<(Place, Answer)>,
     /// Names this run in the cookies of its children; unique on this machine.
     pub token: Arc<str>,
     /// What is known of memory.
@@ -160,7 +163,7 @@ impl<S: Commit + 'static> Runtime<S> {
     /// # Errors
     /// If a rule does not compile or the system refuses a thread; then nothing was started.
     pub async fn start(job: Job, ports: Ports<S>) -> Result<Self, StartError> {
-        let judges = compile(&job.plan)?;
+        let judges = Judges::compile(&job.plan)?;
         let (hand_out, handle) = oneshot::channel();
         let (over, ending) = oneshot::channel();
         let thread = std::thread::Builder::new()
@@ -189,27 +192,12 @@ impl<S: Commit + 'static> Runtime<S> {
     }
 }
 
-/// Each distinct reading once, however many queries share it.
-fn compile(plan: &Plan) -> Result<Vec<Arc<Judge>>, StartError> {
-    let mut compiled: HashMap<*const Judging, Arc<Judge>> = HashMap::new();
-    let judge = |query: &Query| {
-        if let Some(judge) = compiled.get(&Arc::as_ptr(&query.judging)) {
-            return Ok(Arc::clone(judge));
-        }
-        let rule = |source| StartError::Rule { query: Arc::clone(&query.id), source };
-        let judge = Arc::new(Judge::compile(&query.judging).map_err(rule)?);
-        compiled.insert(Arc::as_ptr(&query.judging), Arc::clone(&judge));
-        Ok(judge)
-    };
-    plan.queries.iter().map(judge).collect()
-}
-
 type HandOut = oneshot::Sender<Result<RuntimeHandle, StartError>>;
 
 /// The life of the runtime's thread.
 fn live<S: Commit + 'static>(
     job: Job,
-    judges: Vec<Arc<Judge>>,
+    judges: Judges,
     ports: Ports<S>,
     hand_out: HandOut,
     over: oneshot::Sender<Ending>,
@@ -253,7 +241,7 @@ impl<S> Threads<S> {
 /// From the first actor to the last.
 async fn run<S: Commit + 'static>(
     job: Job,
-    judges: Vec<Arc<Judge>>,
+    judges: Judges,
     ports: Ports<S>,
     hand_out: HandOut,
 ) -> Option<(Ending, Threads<S>)> {
@@ -284,20 +272,17 @@ struct Opened<S> {
     threads: Threads<S>,
 }
 
-fn open<S: Commit + 'static>(
-    job: Job,
-    judges: Vec<Arc<Judge>>,
-    ports: Ports<S>,
-) -> Result<Opened<S>, StartError> {
+fn open<S: Commit + 'static>(job: Job, judges: Judges, ports: Ports<S>) -> Result<Opened<S>, StartError> {
     let Ports { launcher, store, open_log, log_name, tee, events } = ports;
-    let Job { plan, todo, reused, token, memory } = job;
+    let Job { plan, todo, rungs, reused, token, memory } = job;
     let Launcher { launch, containment, gone, close } = launcher()?;
     let (logs, log_thread) = Logs::start(open_log, tee)?;
     let clock = RunClock::start();
-    let total = todo.len() + reused.len();
-    let roster = roster(&plan, todo, &memory);
+    let counts = counts(&plan, todo.len(), &reused);
+    let bounds = bounds(&plan, &memory);
+    let roster = Roster::new(bounds, Arc::clone(&plan), entries(todo, rungs, &memory), reused);
     let desk = Desk::new(Papers { plan: Arc::clone(&plan), containment, log_name }, roster);
-    let (counter, counts) = Counter::new(Counts::new(total, reused));
+    let (counter, counts) = Counter::new(counts);
     // The monitors report to the supervisor, and the supervisor sends to the counter: the address comes first.
     let context = Context::<Supervisor>::new();
     let supervisor = context.address();
@@ -336,18 +321,34 @@ fn down(supervisor: &Addr<Supervisor>, subject: Subject) -> impl FnOnce(Reason) 
     move |reason| supervisor.do_send(Down { subject, reason })
 }
 
-fn roster(plan: &Plan, todo: Vec<(Place, u32)>, known: &KnownMemory) -> Roster {
-    let bounds = Bounds {
+fn bounds(plan: &Plan, known: &KnownMemory) -> Bounds {
+    Bounds {
         slots: plan.slots,
         deadline: plan.total.map(|total| Tick::ZERO + total),
         unwritten: UNWRITTEN.max(plan.slots),
         memory_budget: plan.memory_budget,
         machine_memory: known.machine,
+    }
+}
+
+fn entries(
+    todo: Vec<(Place, u32)>,
+    mut rungs: HashMap<Place, Rung>,
+    known: &KnownMemory,
+) -> impl Iterator<Item = Entry> {
+    todo.into_iter().map(move |(query, attempts_before)| Entry {
+        query,
+        attempts_before,
+        rung: rungs.remove(&query).unwrap_or_default(),
+        peak: known.peaks.get(&query).copied(),
+    })
+}
+
+/// The count at the beginning, with so many to be done.
+fn counts(plan: &Plan, todo: usize, reused: &[(Place, Answer)]) -> Counts {
+    let class = |(place, answer): &(Place, Answer)| {
+        let query = plan.queries.get(*place as usize);
+        answer.class(query.and_then(|query| query.expect.as_deref()))
     };
-    let entry = |(query, attempts_before): (Place, u32)| {
-        let asked = &plan.queries[query as usize];
-        let memory = Memory { limit: asked.limits.memory, peak: known.peaks.get(&query).copied() };
-        Entry { query, attempts_before, retry: Arc::clone(&asked.retry), memory }
-    };
-    Roster::new(bounds, todo.into_iter().map(entry))
+    Counts::new(todo + reused.len(), reused.iter().map(class))
 }

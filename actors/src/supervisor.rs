@@ -12,13 +12,13 @@ use provisor_core::lines::Reader;
 use provisor_core::plan::Limits;
 use provisor_core::process::{Patience, Process};
 use provisor_core::roster::Place;
-use provisor_core::rules::Judge;
 use provisor_core::{Plan, Query, Tick};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::alarm::Alarm;
 use crate::clock::RunClock;
 use crate::counter::Counter;
+use crate::judges::Judges;
 use crate::logs::{LogSpec, Logs};
 use crate::messages;
 use crate::messages::{
@@ -34,8 +34,8 @@ use crate::result_writer::ResultWriter;
 pub struct Office {
     /// What is asked.
     pub plan: Arc<Plan>,
-    /// How each query's output is read, by its place in the plan.
-    pub judges: Vec<Arc<Judge>>,
+    /// How its output is read.
+    pub judges: Judges,
     /// Names the run in the cookies of its children.
     pub token: Arc<str>,
     /// Starts processes.
@@ -101,7 +101,9 @@ impl Supervisor {
     /// The one way out.
     fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) {
         match effect {
-            Effect::Start { query, attempt, log, memory } => self.start((query, attempt), log, memory, ctx),
+            Effect::Start { query, attempt, pass, log, memory } => {
+                self.start((query, attempt), pass, log, memory, ctx)
+            }
             Effect::Abort { query, cause, forced } => {
                 if let Some(actor) = self.attempts.get(&query) {
                     actor.do_send(Abort { cause, forced });
@@ -121,20 +123,18 @@ impl Supervisor {
     fn start(
         &mut self,
         (query, attempt): (Place, u32),
+        pass: usize,
         log: Arc<str>,
         memory: Option<u64>,
         ctx: &mut Context<Self>,
     ) {
         let office = &self.office;
         let Some(asked) = office.plan.queries.get(query as usize) else { return };
-        let limits = Limits { memory, ..asked.limits };
-        let machine = Process::new(
-            Reader::new(Arc::clone(&office.judges[query as usize])),
-            limits,
-            Patience::default(),
-        );
+        let (Some(asking), Some(judge)) = (asked.asking(pass), office.judges.of(query, pass)) else { return };
+        let limits = Limits { memory, ..*asking.limits };
+        let machine = Process::new(Reader::new(judge), limits, Patience::default());
         let cookie = format!("{}/{query}/{attempt}", office.token).into();
-        let request = LaunchRequest { cookie, command: asked.command.clone(), limits: (&limits).into() };
+        let request = LaunchRequest { cookie, command: asking.command.clone(), limits: (&limits).into() };
         let actor = ProcessActor::new(
             (query, attempt),
             request,

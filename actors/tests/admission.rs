@@ -76,9 +76,9 @@ async fn a_query_that_exceeds_its_memory_is_tried_again_alone_with_twice_its_lim
     assert_eq!(*given.lock().expect("unpoisoned"), [30, 60, 100]);
     let rows = rows(&ledger);
     let of_it: Vec<_> = rows.iter().filter(|row| row.query == 0).collect();
-    let ends: Vec<_> = of_it.iter().map(|row| (row.outcome.cause_word(), row.last)).collect();
+    let ends: Vec<_> = of_it.iter().map(|row| (row.outcome.cause_word(), row.is_last())).collect();
     assert_eq!(ends, [("memory-limit", false), ("memory-limit", false), ("exited", true)]);
-    assert_eq!(rows.iter().filter(|row| row.last).count(), 6);
+    assert_eq!(rows.iter().filter(|row| row.is_last()).count(), 6);
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
+use std::collections::HashMap;
+
 use provisor_config::Surroundings;
 use provisor_core::Outcome;
 use provisor_core::cause::Exit;
+use provisor_core::roster::Then;
 use provisor_core::row::Printed;
 
 use super::*;
@@ -13,7 +16,15 @@ fn progress(queries: u32) -> Progress {
     let around = Surroundings::of("job.ron".as_ref()).expect("a folder");
     let plan = Arc::new(provisor_config::parse(&spec, "job.ron".as_ref(), &around).expect("valid").plan);
     let todo = (0..queries).map(|place| (place, 0)).collect();
-    Progress::new(&Job { plan, todo, reused: Vec::new(), token: "test".into(), memory: Default::default() })
+    let rungs = HashMap::new();
+    Progress::new(&Job {
+        plan,
+        todo,
+        rungs,
+        reused: Vec::new(),
+        token: "test".into(),
+        memory: Default::default(),
+    })
 }
 
 fn at(seconds: u64) -> Tick {
@@ -27,7 +38,8 @@ fn done(query: Place, wall: u64) -> Event {
     let row = Row {
         query,
         attempt: 1,
-        last: true,
+        pass: 0,
+        then: Then::Nothing,
         outcome,
         started_us: None,
         log,

@@ -35,6 +35,7 @@ impl<S: Commit> Commit for Groups<S> {
 #[cfg(test)]
 mod tests {
     use provisor_core::Outcome;
+    use provisor_core::roster::Then;
     use provisor_core::row::Printed;
 
     use super::*;
@@ -50,7 +51,8 @@ mod tests {
         Arc::new(Row {
             query: 0,
             attempt: 1,
-            last: true,
+            pass: 0,
+            then: Then::Nothing,
             outcome: Outcome::lost("".into()),
             started_us: None,
             log: None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use provisor_actors::row::Row;
 use provisor_core::Query;
 use provisor_core::cause::End;
+use provisor_core::roster::Then;
 use provisor_core::tally::Counts;
 use provisor_core::text::clean;
 
@@ -50,8 +51,10 @@ fn remark(row: &Row, query: &Query) -> String {
     if let Some(count @ 1..) = outcome.leftovers {
         parts.push(format!("{count} left behind and killed"));
     }
-    if !row.last {
-        parts.push("to be tried again".into());
+    match row.then {
+        Then::Nothing => {}
+        Then::Retry => parts.push("to be tried again".into()),
+        Then::NextPass => parts.push("the next pass follows".into()),
     }
     parts.join(", ")
 }

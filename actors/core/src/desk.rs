@@ -5,6 +5,7 @@
 //! happened and pushes what is to be done; it knows no actor and no file, and reads no clock. The Supervisor is its
 //! shell, and the simulation in `tests/simulation` drives the very same desk.
 
+mod failing;
 mod words;
 
 use std::collections::hash_map::Entry;
@@ -16,7 +17,7 @@ use crate::cause::{Cause, Outcome};
 use crate::containment::Level;
 use crate::plan::{Logs, Plan, Query};
 use crate::process::Fact;
-use crate::roster::{Order, Place, Roster};
+use crate::roster::{Order, Place, Roster, Then};
 use crate::row::{Printed, Row};
 use crate::tally::{Change, Class};
 use crate::tick::Tick;
@@ -246,14 +247,14 @@ impl Desk {
 
     fn obey(&mut self, order: Order, out: &mut Vec<Effect>) {
         match order {
-            Order::Start { query, attempt, memory } => self.start(query, attempt, memory, out),
+            Order::Start { query, attempt, pass, memory } => self.start((query, attempt), pass, memory, out),
             Order::Abort { query, cause, forced } => {
                 if self.live.contains_key(&query) {
                     out.push(Effect::Abort { query, cause, forced });
                 }
             }
-            Order::Record { query, attempt, last, outcome } => {
-                self.record(query, attempt, last, *outcome, out)
+            Order::Record { query, attempt, pass, then, outcome } => {
+                self.record((query, attempt), pass, then, *outcome, out)
             }
             Order::Requeued { query } => {
                 if self.live.remove(&query).is_some() {
@@ -264,7 +265,13 @@ impl Desk {
         }
     }
 
-    fn start(&mut self, query: Place, attempt: u32, memory: Option<u64>, out: &mut Vec<Effect>) {
+    fn start(
+        &mut self,
+        (query, attempt): (Place, u32),
+        pass: usize,
+        memory: Option<u64>,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(asked) = self.papers.query(query) else { return };
         let log: Arc<str> = (self.papers.log_name)(&asked.id, attempt).into();
         let live = Live {
@@ -277,16 +284,16 @@ impl Desk {
             has_left: false,
         };
         self.live.insert(query, live);
-        out.push(Effect::Start { query, attempt, log, memory });
+        out.push(Effect::Start { query, attempt, pass, log, memory });
         out.push(Effect::Count(Change::Started));
     }
 
     /// Sends a row to the disk. The query is counted when the row is durable, not before.
     fn record(
         &mut self,
-        query: Place,
-        attempt: u32,
-        last: bool,
+        (query, attempt): (Place, u32),
+        pass: usize,
+        then: Then,
         mut outcome: Outcome,
         out: &mut Vec<Effect>,
     ) {
@@ -303,7 +310,8 @@ impl Desk {
         let row = Arc::new(Row {
             query,
             attempt,
-            last,
+            pass,
+            then,
             outcome,
             started_us,
             log_is_whole: logged.as_ref().is_some_and(|live| live.log_is_whole),
@@ -329,56 +337,12 @@ impl Desk {
     /// Rows are durable: now they count.
     fn count(&mut self, rows: usize, out: &mut Vec<Effect>) {
         for row in self.unwritten.drain(..rows.min(self.unwritten.len())) {
-            if row.last {
-                out.push(Effect::Count(Change::Done(self.papers.class_of(&row))));
+            if row.is_last() {
+                let done = if row.outcome.is_derived() { Change::Foregone } else { Change::Done };
+                out.push(Effect::Count(done(self.papers.class_of(&row))));
             }
             out.push(Effect::Tell(News::Done(row)));
         }
-    }
-
-    fn stalled(&mut self, text: Arc<str>, out: &mut Vec<Effect>) {
-        self.roster.hold();
-        if let Some(stall) = &mut self.stall {
-            stall.text = text;
-            return;
-        }
-        self.stall = Some(Stall { text: Arc::clone(&text), idle_since: None });
-        out.push(Effect::Tell(News::Stalled { text }));
-    }
-
-    fn resumed(&mut self, now: Tick, out: &mut Vec<Effect>) {
-        if self.stall.take().is_some() {
-            out.push(Effect::Tell(News::Resumed));
-            self.consult(out, |roster, orders| roster.go_on(now, orders));
-        }
-    }
-
-    /// While something runs, time is not lost by waiting for the disk; afterwards it is, and somebody who has
-    /// interrupted the run does not want to wait at all.
-    fn lose_patience(&mut self, now: Tick, out: &mut Vec<Effect>) {
-        let Some(stall) = &mut self.stall else { return };
-        if self.roster.running() > 0 {
-            stall.idle_since = None;
-            return;
-        }
-        let since = *stall.idle_since.get_or_insert(now);
-        if now >= since + PATIENCE || self.is_hurried {
-            let text = Arc::clone(&stall.text);
-            self.stall = None;
-            self.give_up_writing(Failure::Results(text), out);
-        }
-    }
-
-    fn give_up_writing(&mut self, failure: Failure, out: &mut Vec<Effect>) {
-        self.cannot_write = true;
-        self.fail(failure, out);
-    }
-
-    /// The run cannot be trusted any more: end it.
-    fn fail(&mut self, failure: Failure, out: &mut Vec<Effect>) {
-        self.failure.get_or_insert(failure);
-        self.is_hurried = true;
-        self.consult(out, |roster, orders| roster.abort(Cause::Cancelled, false, orders));
     }
 }
 

@@ -49,15 +49,21 @@ pub struct Eta {
     pub at_most: Option<Duration>,
 }
 
-/// How long a query may be at work: all its attempts to their limit and the grace, and the pauses between them. `None`
-/// without a wall limit.
+/// How long a query may be at work: all its attempts in all its passes to their limit and the grace, and the pauses between
+/// them. `None` where a pass has no wall limit.
 #[must_use]
 pub fn longest(query: &Query) -> Option<Duration> {
-    let (Limits { wall, grace, .. }, retry) = (query.limits, &*query.retry);
-    let attempt = wall?.saturating_add(grace);
+    let retry = &*query.retry;
     let retries = if retry.on.is_empty() { 0 } else { retry.times };
     let pauses = longest_pause(retry).saturating_mul(retries);
-    Some(attempt.saturating_mul(retries.saturating_add(1)).saturating_add(pauses))
+    let of_pass = |limits: &Limits| {
+        let attempt = limits.wall?.saturating_add(limits.grace);
+        Some(attempt.saturating_mul(retries.saturating_add(1)).saturating_add(pauses))
+    };
+    let passes = (0..query.passes()).filter_map(|pass| query.asking(pass));
+    passes
+        .map(|asking| of_pass(asking.limits))
+        .try_fold(Duration::ZERO, |sum, pass| Some(sum.saturating_add(pass?)))
 }
 
 impl Forecast {

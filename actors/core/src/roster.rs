@@ -1,102 +1,46 @@
-//! Who waits, who runs, who is done: slots, order, memory, retries with backoff, the job's own deadline, and how many
-//! rows may wait for the disk.
+//! Who waits, who runs, who is done: slots, order, passes, needs, answers that follow from others, memory, retries with
+//! backoff, the job's own deadline, and how many rows may wait for the disk.
 //!
 //! The roster gives orders and is told what became of them. It knows queries by their place in the plan and nothing
 //! of processes; it never waits and reads no clock.
 
+mod foregone;
+mod line;
 mod memory;
+mod needs;
 mod retry;
 mod shortage;
+mod words;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::answer::Answer;
 use crate::cause::{Cause, End, Outcome, StopMethod};
-use crate::plan::Retry;
+use crate::implied::Implications;
+use crate::plan::{Plan, Query};
 use crate::tick::Tick;
 
-pub use memory::Memory;
-use memory::{Budget, Patience};
+use foregone::Foregone;
+use line::Line;
+use memory::{Budget, Memory, Patience};
+use needs::Needs;
 pub(crate) use retry::longest_pause;
 use shortage::Shortage;
-
-/// A query's place in the plan.
-pub type Place = u32;
-
-/// Something the supervisor has to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Give this query a slot and begin its attempt of this number.
-    Start {
-        /// Which query.
-        query: Place,
-        /// Counted from 1, over all runs.
-        attempt: u32,
-        /// The limit of its memory, in bytes.
-        memory: Option<u64>,
-    },
-    /// End it.
-    Abort {
-        /// Which query.
-        query: Place,
-        /// Why.
-        cause: Cause,
-        /// By Kill at once.
-        forced: bool,
-    },
-    /// Write down what became of an attempt.
-    Record {
-        /// Which query.
-        query: Place,
-        /// Which attempt.
-        attempt: u32,
-        /// No further attempt of this query follows in this run: this is the query's row.
-        last: bool,
-        /// What became of it.
-        outcome: Box<Outcome>,
-    },
-    /// It has left its slot without an outcome and waits again.
-    Requeued {
-        /// Which query.
-        query: Place,
-    },
-}
-
-/// What the roster has to know of a query.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// Its place in the plan.
-    pub query: Place,
-    /// How many attempts earlier runs have made.
-    pub attempts_before: u32,
-    /// What is tried again.
-    pub retry: Arc<Retry>,
-    /// What is known of its memory.
-    pub memory: Memory,
-}
-
-/// The bounds within which the roster works.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    /// Queries that may run at a time, at least one.
-    pub slots: usize,
-    /// When what runs is ended.
-    pub deadline: Option<Tick>,
-    /// Rows that may wait for the disk before nothing new is started.
-    pub unwritten: usize,
-    /// What all that run together are expected to need at most, in bytes.
-    pub memory_budget: Option<u64>,
-    /// The machine's memory, in bytes, where it is known: what one query may be given at most.
-    pub machine_memory: Option<u64>,
-}
+pub use words::{Bounds, Entry, Order, Place, Rung, Said, Then};
 
 /// An attempt that waits or runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 struct Turn {
     query: Place,
+    /// Its place among the entries.
+    rank: u32,
     /// Counted from 1 in this run.
     attempt: u32,
+    /// Which of its passes, counted from 0.
+    pass: usize,
+    /// The same attempt, counted from 1 in its pass.
+    of_pass: u32,
     /// The limit of its memory.
     memory: Option<u64>,
     /// What it is expected to need of the budget.
@@ -105,15 +49,27 @@ struct Turn {
     is_alone: bool,
 }
 
+/// What is known of a query of this run, whatever it does.
+#[derive(Debug)]
+struct Asked {
+    attempts_before: u32,
+    peak: Option<u64>,
+    said: Option<Said>,
+}
+
 /// The roster.
 #[derive(Debug)]
 pub struct Roster {
+    plan: Arc<Plan>,
     bounds: Bounds,
     /// How many may be at work just now: `slots`, or fewer while the system is short of something.
     ceiling: usize,
-    entries: BTreeMap<Place, Entry>,
-    waiting: VecDeque<Turn>,
-    delayed: BinaryHeap<Reverse<(Tick, Turn)>>,
+    asked: HashMap<Place, Asked>,
+    line: Line,
+    needs: Needs,
+    implications: Option<Implications>,
+    /// Those that are known without an attempt, and not yet on their way to the disk.
+    foregone: VecDeque<(Turn, Foregone)>,
     running: BTreeMap<Place, Turn>,
     /// Those of the running whose process has left: they hold no slot any more.
     leaving: BTreeSet<Place>,
@@ -130,42 +86,53 @@ pub struct Roster {
     stopping: Option<Cause>,
 }
 
+/// What comes after an attempt.
+enum Following {
+    Nothing,
+    /// Not before this.
+    Retry(Tick, Turn),
+    Pass(Turn),
+}
+
 impl Roster {
-    /// A roster of these queries, in this order.
+    /// A roster of these queries of the plan, in this order. `known`: what others that were asked for came to in earlier
+    /// runs.
     #[must_use]
-    pub fn new(bounds: Bounds, entries: impl IntoIterator<Item = Entry>) -> Self {
-        let budget = Budget::new(bounds.memory_budget, bounds.machine_memory);
-        let mut waiting = VecDeque::new();
-        let mut map = BTreeMap::new();
-        for entry in entries {
-            let Entry { query, memory, .. } = entry;
-            let needs = budget.expected(memory, bounds.slots);
-            waiting.push_back(Turn { query, attempt: 1, memory: memory.limit, needs, is_alone: false });
-            map.insert(query, entry);
-        }
-        Self {
+    pub fn new(
+        bounds: Bounds,
+        plan: Arc<Plan>,
+        entries: impl IntoIterator<Item = Entry>,
+        known: impl IntoIterator<Item = (Place, Answer)>,
+    ) -> Self {
+        let mut roster = Self {
             bounds,
             ceiling: bounds.slots,
-            entries: map,
-            waiting,
-            delayed: BinaryHeap::new(),
+            asked: HashMap::new(),
+            line: Line::default(),
+            needs: Needs::default(),
+            implications: Implications::of(&plan),
+            foregone: VecDeque::new(),
             running: BTreeMap::new(),
             leaving: BTreeSet::new(),
             stuck: 0,
             unwritten: 0,
-            budget,
+            budget: Budget::new(bounds.memory_budget, bounds.machine_memory),
             patience: Patience::default(),
             shortage: Shortage::default(),
             exhausted: None,
             held: false,
             stopping: None,
-        }
+            plan,
+        };
+        let turns: Vec<_> = (0..).zip(entries).map(|(rank, entry)| roster.enter(rank, entry)).collect();
+        roster.admit(turns, known);
+        roster
     }
 
     /// How many have not been started yet or wait for another attempt.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting.len() + self.delayed.len()
+        self.line.len() + self.needs.len() + self.foregone.len()
     }
 
     /// How many run.
@@ -202,8 +169,8 @@ impl Roster {
         if self.stopping.is_some() || self.exhausted.is_some() {
             return None;
         }
-        let retry = self.delayed.peek().map(|Reverse((due, ..))| *due).filter(|_| !self.held);
-        let shortage = self.shortage.until.filter(|_| !self.waiting.is_empty() && !self.held);
+        let retry = self.line.due().filter(|_| !self.held);
+        let shortage = self.shortage.until.filter(|_| self.line.has_waiting() && !self.held);
         self.bounds.deadline.into_iter().chain(retry).chain(shortage).min()
     }
 
@@ -237,8 +204,8 @@ impl Roster {
     /// again, also for a later run where nothing can be started for minutes.
     pub fn returned(&mut self, now: Tick, query: Place, why: Arc<str>, orders: &mut Vec<Order>) {
         let Some(turn) = self.leave(query) else { return };
-        self.waiting.push_front(turn);
         orders.push(Order::Requeued { query });
+        self.await_turn(turn, Line::lead);
         if self.stopping.is_none() {
             self.ceiling = self.at_work().max(1);
             if self.shortage.deepen(now, self.running.is_empty()) {
@@ -258,13 +225,19 @@ impl Roster {
         if !gave_back {
             self.ceiling = (self.ceiling + 1).min(self.bounds.slots);
         }
-        match self.again(now, &turn, &outcome) {
-            Some(next) => {
-                self.record(&turn, false, outcome, orders);
-                self.delayed.push(Reverse(next));
+        match self.following(now, &turn, &outcome) {
+            Following::Nothing => self.conclude(&turn, outcome, orders),
+            Following::Retry(until, next) => {
+                self.record(&turn, Then::Retry, outcome, orders);
                 orders.push(Order::Requeued { query });
+                self.await_turn(next, |line, next| line.delay(until, next));
             }
-            None => self.record(&turn, true, outcome, orders),
+            Following::Pass(next) => {
+                self.remember(&turn, &outcome);
+                self.record(&turn, Then::NextPass, outcome, orders);
+                orders.push(Order::Requeued { query });
+                self.await_turn(next, Line::join);
+            }
         }
         self.fill(now, orders);
     }
@@ -296,18 +269,16 @@ impl Roster {
         if self.stopping.is_some() || self.exhausted.is_some() || self.held {
             return;
         }
-        while self.delayed.peek().is_some_and(|Reverse((due, _))| *due <= now) {
-            let Some(Reverse((_, turn))) = self.delayed.pop() else { break };
-            self.waiting.push_front(turn);
-        }
+        self.line.call(now);
+        self.settle_foregone(orders);
         if self.shortage.lasts(now) {
             return;
         }
         while let Some(turn) = self.next() {
             self.budget.take(&turn);
             self.running.insert(turn.query, turn);
-            let attempt = self.attempt(&turn);
-            orders.push(Order::Start { query: turn.query, attempt, memory: turn.memory });
+            let (attempt, Turn { query, pass, memory, .. }) = (self.number(&turn), turn);
+            orders.push(Order::Start { query, attempt, pass, memory });
         }
     }
 
@@ -318,9 +289,8 @@ impl Roster {
         if !has_slot || self.unwritten >= self.bounds.unwritten {
             return None;
         }
-        let Self { waiting, patience, budget, .. } = self;
-        let next = patience.next(waiting.iter(), |turn| budget.fits(turn, at_work))?;
-        waiting.remove(next)
+        let Self { line, patience, budget, .. } = self;
+        line.next(patience, |turn| budget.fits(turn, at_work))
     }
 
     /// It runs no more, and holds nothing.
@@ -338,28 +308,49 @@ impl Roster {
     }
 
     /// The number of an attempt over all runs.
-    fn attempt(&self, turn: &Turn) -> u32 {
-        self.entries.get(&turn.query).map_or(0, |entry| entry.attempts_before) + turn.attempt
+    fn number(&self, turn: &Turn) -> u32 {
+        self.asked.get(&turn.query).map_or(0, |asked| asked.attempts_before) + turn.attempt
     }
 
-    fn record(&mut self, turn: &Turn, last: bool, outcome: Outcome, orders: &mut Vec<Order>) {
+    fn query(&self, query: Place) -> Option<&Query> {
+        self.plan.queries.get(query as usize)
+    }
+
+    fn record(&mut self, turn: &Turn, then: Then, outcome: Outcome, orders: &mut Vec<Order>) {
         self.unwritten += 1;
-        let (query, attempt) = (turn.query, self.attempt(turn));
-        orders.push(Order::Record { query, attempt, last, outcome: Box::new(outcome) });
+        let &Turn { query, pass, .. } = turn;
+        let attempt = if outcome.is_derived() { 0 } else { self.number(turn) };
+        orders.push(Order::Record { query, attempt, pass, then, outcome: Box::new(outcome) });
     }
 
-    /// The next attempt, and when, where there is to be one.
-    fn again(&self, now: Tick, turn: &Turn, outcome: &Outcome) -> Option<(Tick, Turn)> {
-        let retry = &self.entries.get(&turn.query)?.retry;
-        if self.stopping.is_some() {
-            return None;
-        }
-        let pause = retry::pause(retry, turn.attempt, outcome)?;
-        let next = match outcome.cause {
-            Cause::MemoryLimit => self.budget.relieved(turn, outcome.of_machine)?,
-            _ => *turn,
+    fn following(&self, now: Tick, turn: &Turn, outcome: &Outcome) -> Following {
+        let Some(query) = self.query(turn.query).filter(|_| self.stopping.is_none()) else {
+            return Following::Nothing;
         };
-        Some((now + pause, Turn { attempt: turn.attempt + 1, ..next }))
+        let next = Turn { attempt: turn.attempt + 1, ..*turn };
+        if let Some(pause) = retry::pause(&query.retry, turn.of_pass, outcome) {
+            let retry = match outcome.cause {
+                Cause::MemoryLimit => self.budget.relieved(&next, outcome.of_machine),
+                _ => Some(next),
+            };
+            if let Some(retry) = retry {
+                return Following::Retry(now + pause, Turn { of_pass: turn.of_pass + 1, ..retry });
+            }
+        }
+        let Some(pass) = query.further.get(turn.pass) else { return Following::Nothing };
+        match Answer::of(outcome).is_followed(pass.only, query.expect.as_deref()) {
+            true => Following::Pass(self.turn_in(turn.pass + 1, next)),
+            false => Following::Nothing,
+        }
+    }
+
+    /// The first attempt of a pass.
+    fn turn_in(&self, pass: usize, turn: Turn) -> Turn {
+        let limits = self.query(turn.query).and_then(|query| query.asking(pass)).map(|asking| asking.limits);
+        let limit = limits.and_then(|limits| limits.memory);
+        let peak = self.asked.get(&turn.query).and_then(|asked| asked.peak);
+        let needs = self.budget.expected(Memory { limit, peak }, self.bounds.slots);
+        Turn { pass, of_pass: 1, memory: limit, needs, is_alone: false, ..turn }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cause::Outcome;
-use crate::roster::Place;
+use crate::roster::{Place, Then};
 use crate::rules::Stream;
 
 /// How many bytes of each of its streams were read of an attempt: what its log holds, where it is whole.
@@ -32,15 +32,17 @@ impl Printed {
     }
 }
 
-/// What the store is told of an attempt; the plan has the rest.
+/// What the store is told of an attempt, or of a query that is known without one; the plan has the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The query's place in the plan.
     pub query: Place,
-    /// Which attempt, counted from 1 over all runs.
+    /// Which attempt, counted from 1 over all runs; 0 where it is known without one.
     pub attempt: u32,
-    /// The query's row: no further attempt follows in this run.
-    pub last: bool,
+    /// Which of its passes, counted from 0.
+    pub pass: usize,
+    /// What comes next in this run; where nothing does it is the query's row.
+    pub then: Then,
     /// What became of it.
     pub outcome: Outcome,
     /// When its process was there, in microseconds since 1970.
@@ -61,6 +63,12 @@ pub struct Row {
 const LOG_IS_INCOMPLETE: &str = "its log could not be written and is incomplete";
 
 impl Row {
+    /// Whether it is the query's row: nothing of it follows in this run.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        matches!(self.then, Then::Nothing)
+    }
+
     /// Nobody can say that its log is whole. That stands beside what is said of it anyway, which would not be seen
     /// otherwise; said again, it changes nothing.
     pub fn doubt_log(&mut self) {

@@ -36,6 +36,8 @@ pub enum Change {
     Requeued,
     /// A query is done, and its row is durable.
     Done(Class),
+    /// The same of one that waited until then, for it is known without an attempt.
+    Foregone(Class),
 }
 
 /// The count at a moment.
@@ -65,7 +67,8 @@ impl Counts {
         for class in reused {
             counts.waiting = counts.waiting.saturating_sub(1);
             counts.reused += 1;
-            counts.add(class);
+            counts.done += 1;
+            counts.classify(class);
         }
         counts
     }
@@ -91,25 +94,21 @@ impl Counts {
 
     /// Takes in one change. A change that cannot be, such as a start with nothing waiting, changes nothing.
     pub fn apply(&mut self, change: Change) {
-        let (from, to) = match change {
+        let (from, to) = match &change {
             Change::Started => (&mut self.waiting, &mut self.running),
             Change::Requeued => (&mut self.running, &mut self.waiting),
-            Change::Done(class) => {
-                if let Some(running) = self.running.checked_sub(1) {
-                    self.running = running;
-                    self.add(class);
-                }
-                return;
-            }
+            Change::Done(_) => (&mut self.running, &mut self.done),
+            Change::Foregone(_) => (&mut self.waiting, &mut self.done),
         };
-        if let Some(rest) = from.checked_sub(1) {
-            *from = rest;
-            *to += 1;
+        let Some(rest) = from.checked_sub(1) else { return };
+        *from = rest;
+        *to += 1;
+        if let Change::Done(class) | Change::Foregone(class) = change {
+            self.classify(class);
         }
     }
 
-    fn add(&mut self, class: Class) {
-        self.done += 1;
+    fn classify(&mut self, class: Class) {
         self.well += usize::from(class.well);
         *self.classes.entry(class).or_default() += 1;
     }
@@ -125,13 +124,18 @@ mod tests {
 
     #[test]
     fn the_sum_is_always_the_total() {
-        let changes =
-            [Change::Started, Change::Requeued, Change::Done(class(true)), Change::Done(class(false))];
-        // Every sequence of eight changes, the impossible ones too.
-        for code in 0..4_usize.pow(8) {
+        let changes = [
+            Change::Started,
+            Change::Requeued,
+            Change::Done(class(true)),
+            Change::Done(class(false)),
+            Change::Foregone(class(true)),
+        ];
+        // Every sequence of seven changes, the impossible ones too.
+        for code in 0..5_usize.pow(7) {
             let mut counts = Counts::new(3, [class(true)]);
-            for digit in 0..8 {
-                counts.apply(changes[(code >> (2 * digit)) & 3].clone());
+            for digit in 0..7 {
+                counts.apply(changes[code / 5_usize.pow(digit) % 5].clone());
                 assert!(counts.is_consistent(), "{counts:?}");
                 assert_eq!(counts.classes.values().sum::<usize>(), counts.done);
                 assert!(counts.well <= counts.done && counts.reused == 1);
@@ -152,5 +156,9 @@ mod tests {
             (counts.waiting, counts.running, counts.done, counts.well, counts.left()),
             (1, 0, 1, 1, 1)
         );
+        counts.apply(Change::Foregone(class(false)));
+        assert_eq!((counts.waiting, counts.running, counts.done, counts.well), (0, 0, 2, 1));
+        counts.apply(Change::Foregone(class(false)));
+        assert_eq!(counts.done, 2, "nobody waits any more");
     }
 }

@@ -1,80 +1,33 @@
 //! The desk, told by hand: what is written before what is counted, and what happens when the disk takes nothing.
 //! Whatever order the world may find is in `simulation/`.
 
-use std::path::Path;
+mod plans;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use provisor_core::cause::{Cause, Outcome};
 use provisor_core::containment::Level;
 use provisor_core::desk::{Desk, Effect, Event, Failure, News, PATIENCE, Papers};
-use provisor_core::plan::{
-    Command, Containment, Judging, Lattice, Limits, Logs, Plan, Prune, Query, Reuse, Stdin,
-};
+use provisor_core::plan::{Limits, Query};
 use provisor_core::process::Fact;
-use provisor_core::roster::{Bounds, Entry, Memory, Place, Roster};
+use provisor_core::roster::{Place, Roster};
 use provisor_core::row::Printed;
 use provisor_core::tally::Change;
 use provisor_core::tick::Tick;
-use provisor_core::verdict::Preset;
 
-fn query(place: Place) -> Query {
-    Query {
-        id: format!("q{place}").into(),
-        command: Command {
-            argv: ["x".into()].into(),
-            env: Arc::default(),
-            cwd: Path::new("/").into(),
-            stdin: Stdin::Null,
-        },
-        limits: Limits::default(),
-        judging: Arc::new(Judging { rules: Vec::new(), preset: Some(Preset::ExitCode) }),
-        retry: Arc::default(),
-        expect: None,
-        inputs: Arc::default(),
-        axes: Box::default(),
-        logs: Logs::Keep,
-        record: false,
-        pass: None,
-        further: Box::default(),
-        needs: Box::default(),
-        cell: None,
-        pages: None,
-    }
-}
+use plans::{bounds, entries, plan, query};
 
 /// A desk with so many queries and slots that has begun.
 fn desk(queries: Place, slots: usize) -> Desk {
-    let memory = |_| Memory::default();
-    desk_of(queries, slots, Level::Sweep, memory)
+    desk_of((0..queries).map(query).collect(), slots, Level::Sweep)
 }
 
-fn desk_of(queries: Place, slots: usize, level: Level, memory: fn(Place) -> Memory) -> Desk {
-    let queries: Vec<_> = (0..queries).map(query).collect();
-    let entries = (0_u32..).zip(&queries).map(|(query, asked)| Entry {
-        query,
-        attempts_before: 0,
-        retry: Arc::clone(&asked.retry),
-        memory: memory(query),
-    });
-    let roster = Roster::new(
-        Bounds { slots, deadline: None, unwritten: 100, memory_budget: None, machine_memory: None },
-        entries,
-    );
-    let plan = Plan {
-        job: "test".into(),
-        slots,
-        total: None,
-        memory_budget: None,
-        reuse: Reuse::Never,
-        containment: Containment::default(),
-        axes: Vec::new(),
-        lattice: Lattice::default(),
-        prune: Prune::default(),
-        queries,
-    };
+fn desk_of(queries: Vec<Query>, slots: usize, level: Level) -> Desk {
+    let plan = Arc::new(plan(queries));
+    let roster = Roster::new(bounds(slots), Arc::clone(&plan), entries(&plan), []);
     let papers = Papers {
-        plan: Arc::new(plan),
+        plan,
         containment: level.word().into(),
         log_name: Box::new(|id, attempt| format!("{id}.{attempt}")),
     };
@@ -132,7 +85,7 @@ fn a_row_is_sent_to_the_disk_and_counted_only_when_it_is_there() {
     else {
         panic!("{effects:?}")
     };
-    assert_eq!((row.log.as_deref(), row.started_us, row.last), (Some("q0.1"), Some(7), true));
+    assert_eq!((row.log.as_deref(), row.started_us, row.is_last()), (Some("q0.1"), Some(7), true));
     assert_eq!(row.printed, PRINTED);
     assert!(!desk.is_over());
     let effects = tell(&mut desk, Tick::ZERO, Event::Durable { rows: 1 });
@@ -163,7 +116,8 @@ fn a_log_that_is_broken_is_told_of_in_the_row_wherever_it_goes() {
 #[test]
 fn a_row_tells_what_was_looked_for_and_the_limit_that_this_attempt_had() {
     for (level, leftovers) in [(Level::Sweep, Some(3)), (Level::Group, None)] {
-        let mut desk = desk_of(1, 1, level, |_| Memory { limit: Some(7), peak: None });
+        let limits = Limits { memory: Some(7), ..Limits::default() };
+        let mut desk = desk_of(vec![Query { limits, ..query(0) }], 1, level);
         let outcome = Outcome { leftovers: Some(3), ..Outcome::lost("made up".into()) };
         tell(&mut desk, Tick::ZERO, report(0, Fact::Finished(Box::new(outcome))));
         let row = desk.unwritten().next().expect("a row");

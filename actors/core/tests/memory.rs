@@ -1,35 +1,41 @@
 //! Memory and the roster: who fits beside whom, who is overtaken how often, and what becomes of one that was killed for
 //! its memory.
 
+mod plans;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use provisor_core::cause::{Cause, End, Exit, Outcome};
-use provisor_core::plan::{Retry, RetryOn};
-use provisor_core::roster::{Bounds, Entry, Memory, Order, Place, Roster};
+use provisor_core::plan::{Limits, Query, Retry, RetryOn};
+use provisor_core::roster::{Bounds, Entry, Order, Place, Roster, Then};
 use provisor_core::tick::Tick;
+
+use plans::{bounds, entries, plan, query};
 
 const GIB: u64 = 1 << 30;
 
 fn roster(slots: usize, budget: Option<u64>, memories: &[Memory], retries: u32) -> Roster {
     let retry = Retry { times: retries, on: vec![RetryOn::MemoryLimit], backoff: Duration::ZERO };
     let retry = Arc::new(retry);
-    let entries = (0..).zip(memories).map(|(query, memory)| Entry {
-        query,
-        attempts_before: 0,
+    let asked = (0..).zip(memories).map(|(place, Memory { limit, .. })| Query {
+        limits: Limits { memory: *limit, ..Limits::default() },
         retry: Arc::clone(&retry),
-        memory: *memory,
+        ..query(place)
     });
-    let bounds = Bounds {
-        slots,
-        deadline: None,
-        unwritten: 1000,
-        memory_budget: budget,
-        machine_memory: Some(64 * GIB),
-    };
-    Roster::new(bounds, entries)
+    let plan = plan(asked.collect());
+    let entries = entries(&plan).zip(memories).map(|(entry, memory)| Entry { peak: memory.peak, ..entry });
+    let bounds = Bounds { memory_budget: budget, machine_memory: Some(64 * GIB), ..bounds(slots) };
+    Roster::new(bounds, Arc::new(plan), entries, [])
+}
+
+/// What is known of a query's memory, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Memory {
+    limit: Option<u64>,
+    peak: Option<u64>,
 }
 
 fn limit(gib: u64) -> Memory {
@@ -43,7 +49,9 @@ fn ended(cause: Cause) -> Outcome {
 /// Who was started, and with which limit in GiB.
 fn starts(orders: &[Order]) -> Vec<(Place, u32, Option<u64>)> {
     let start = |order: &Order| match order {
-        Order::Start { query, attempt, memory } => Some((*query, *attempt, memory.map(|limit| limit / GIB))),
+        Order::Start { query, attempt, memory, .. } => {
+            Some((*query, *attempt, memory.map(|limit| limit / GIB)))
+        }
         _ => None,
     };
     orders.iter().filter_map(start).collect()
@@ -155,7 +163,7 @@ fn a_query_that_was_killed_for_memory_is_tried_again_alone_with_twice_its_limit(
     );
     let orders = finish(&mut roster, 0, Cause::MemoryLimit);
     assert!(
-        matches!(orders[..], [Order::Record { last: true, attempt: 3, .. }]),
+        matches!(orders[..], [Order::Record { then: Then::Nothing, attempt: 3, .. }]),
         "more there is not: {orders:?}"
     );
 }
@@ -217,8 +225,8 @@ impl World {
                     let needs = memory.filter(|_| alone).unwrap_or(needs[*query as usize]);
                     self.running.insert(*query, (needs, alone));
                 }
-                Order::Record { query, last, .. } => {
-                    *self.rows.entry(*query).or_default() += usize::from(*last)
+                Order::Record { query, then, .. } => {
+                    *self.rows.entry(*query).or_default() += usize::from(*then == Then::Nothing)
                 }
                 Order::Requeued { .. } | Order::Abort { .. } => {}
             }

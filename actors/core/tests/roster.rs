@@ -1,26 +1,28 @@
 //! The roster against a made-up world: any order of answers, and its promises hold.
 
+mod plans;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use provisor_core::cause::{Cause, End, Exit, Outcome};
-use provisor_core::plan::{Retry, RetryOn};
-use provisor_core::roster::{Bounds, Entry, Memory, Order, Place, Roster};
+use provisor_core::plan::{Query, Retry, RetryOn};
+use provisor_core::roster::{Bounds, Order, Place, Roster, Then};
 use provisor_core::tick::Tick;
+
+use plans::{bounds, entries, plan, query};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn entries(n: u32, retry: Retry) -> Vec<Entry> {
+/// A roster of so many queries with these retries.
+fn roster(bounds: Bounds, n: u32, retry: Retry) -> Roster {
     let retry = Arc::new(retry);
-    let entry =
-        |query| Entry { query, attempts_before: 0, retry: Arc::clone(&retry), memory: Memory::default() };
-    (0..n).map(entry).collect()
-}
-
-fn bounds(slots: usize) -> Bounds {
-    Bounds { slots, deadline: None, unwritten: 100, memory_budget: None, machine_memory: None }
+    let asked = (0..n).map(|place| Query { retry: Arc::clone(&retry), ..query(place) });
+    let plan = plan(asked.collect());
+    let entries = entries(&plan);
+    Roster::new(bounds, Arc::new(plan), entries, [])
 }
 
 fn exited(code: i32) -> Outcome {
@@ -49,16 +51,16 @@ fn finish(roster: &mut Roster, now: Tick, query: Place, outcome: Outcome) -> Vec
 
 #[test]
 fn slots_are_filled_in_order_and_refilled_at_the_end_of_a_child() {
-    let mut roster = Roster::new(bounds(2), entries(4, Retry::default()));
+    let mut roster = roster(bounds(2), 4, Retry::default());
     assert_eq!(starts(&wake(&mut roster, Tick::ZERO)), [(0, 1), (1, 1)]);
     let orders = finish(&mut roster, Tick::ZERO, 1, exited(0));
-    assert!(matches!(orders[0], Order::Record { query: 1, attempt: 1, last: true, .. }));
+    assert!(matches!(orders[0], Order::Record { query: 1, attempt: 1, then: Then::Nothing, .. }));
     assert_eq!(starts(&orders), [(2, 1)]);
 }
 
 #[test]
 fn a_slot_is_free_when_the_process_has_left_and_is_given_back_once() {
-    let mut roster = Roster::new(bounds(1), entries(4, Retry::default()));
+    let mut roster = roster(bounds(1), 4, Retry::default());
     wake(&mut roster, Tick::ZERO);
     let mut orders = Vec::new();
     roster.left(Tick::ZERO, 0, &mut orders);
@@ -75,13 +77,13 @@ fn a_slot_is_free_when_the_process_has_left_and_is_given_back_once() {
 #[test]
 fn a_retry_waits_longer_each_time_and_only_the_last_attempt_is_the_row() {
     let retry = Retry { times: 2, on: vec![RetryOn::ExitCode(75)], backoff: SECOND };
-    let mut roster = Roster::new(bounds(1), entries(1, retry));
+    let mut roster = roster(bounds(1), 1, retry);
     let mut now = Tick::ZERO;
     assert_eq!(starts(&wake(&mut roster, now)), [(0, 1)]);
     for (attempt, pause) in [(2, SECOND), (3, 2 * SECOND)] {
         let orders = finish(&mut roster, now, 0, exited(75));
         assert!(
-            matches!(orders[..], [Order::Record { last: false, .. }, Order::Requeued { query: 0 }]),
+            matches!(orders[..], [Order::Record { then: Then::Retry, .. }, Order::Requeued { query: 0 }]),
             "{orders:?}"
         );
         assert_eq!(roster.wake_at(), Some(now + pause));
@@ -90,7 +92,7 @@ fn a_retry_waits_longer_each_time_and_only_the_last_attempt_is_the_row() {
         assert_eq!(starts(&wake(&mut roster, now)), [(0, attempt)]);
     }
     let orders = finish(&mut roster, now, 0, exited(75));
-    assert!(matches!(orders[..], [Order::Record { last: true, attempt: 3, .. }]));
+    assert!(matches!(orders[..], [Order::Record { then: Then::Nothing, attempt: 3, .. }]));
 }
 
 #[test]
@@ -112,7 +114,7 @@ fn each_ending_is_retried_by_its_own_name_only() {
     for (on, _) in &endings {
         for (other, outcome) in &endings {
             let retry = Retry { times: 1, on: vec![*on], backoff: Duration::ZERO };
-            let mut roster = Roster::new(bounds(1), entries(1, retry));
+            let mut roster = roster(bounds(1), 1, retry);
             wake(&mut roster, Tick::ZERO);
             let again = starts(&finish(&mut roster, Tick::ZERO, 0, outcome.clone())) == [(0, 2)];
             assert_eq!(again, on == other, "retry on {on:?} after {other:?}");
@@ -122,7 +124,7 @@ fn each_ending_is_retried_by_its_own_name_only() {
 
 #[test]
 fn a_shortage_starts_fewer_at_once_and_gives_up_only_when_nothing_runs() {
-    let mut roster = Roster::new(bounds(4), entries(8, Retry::default()));
+    let mut roster = roster(bounds(4), 8, Retry::default());
     assert_eq!(starts(&wake(&mut roster, Tick::ZERO)).len(), 4);
     let mut orders = Vec::new();
     roster.returned(Tick::ZERO, 3, "no processes left".into(), &mut orders);
@@ -139,7 +141,7 @@ fn a_shortage_starts_fewer_at_once_and_gives_up_only_when_nothing_runs() {
 #[test]
 fn all_that_are_refused_at_once_are_one_shortage() {
     let pause = Duration::from_millis(20);
-    let mut roster = Roster::new(bounds(8), entries(8, Retry::default()));
+    let mut roster = roster(bounds(8), 8, Retry::default());
     let mut now = Tick::ZERO;
     wake(&mut roster, now);
     let mut refused: Vec<_> = (0..8).collect();
@@ -159,7 +161,7 @@ fn all_that_are_refused_at_once_are_one_shortage() {
 
 #[test]
 fn a_shortage_without_end_ends_the_run_after_minutes_and_makes_no_row() {
-    let mut roster = Roster::new(bounds(2), entries(3, Retry::default()));
+    let mut roster = roster(bounds(2), 3, Retry::default());
     let mut now = Tick::ZERO;
     let mut running: Vec<_> = starts(&wake(&mut roster, now)).iter().map(|(query, _)| *query).collect();
     let mut tries = 0;
@@ -185,7 +187,7 @@ fn a_shortage_without_end_ends_the_run_after_minutes_and_makes_no_row() {
 
 #[test]
 fn a_shortage_is_not_hopeless_while_something_runs_or_could_be_started() {
-    let mut roster = Roster::new(bounds(2), entries(3, Retry::default()));
+    let mut roster = roster(bounds(2), 3, Retry::default());
     let hour = Tick::ZERO + Duration::from_secs(3600);
     wake(&mut roster, Tick::ZERO);
     let mut orders = Vec::new();
@@ -200,7 +202,7 @@ fn a_shortage_is_not_hopeless_while_something_runs_or_could_be_started() {
 
 #[test]
 fn what_could_not_start_in_a_run_that_ends_has_no_row() {
-    let mut roster = Roster::new(bounds(1), entries(1, Retry::default()));
+    let mut roster = roster(bounds(1), 1, Retry::default());
     let mut orders = wake(&mut roster, Tick::ZERO);
     roster.abort(Cause::Cancelled, false, &mut orders);
     orders.clear();
@@ -211,7 +213,7 @@ fn what_could_not_start_in_a_run_that_ends_has_no_row() {
 
 #[test]
 fn nothing_starts_while_too_many_rows_wait_for_the_disk() {
-    let mut roster = Roster::new(Bounds { unwritten: 1, ..bounds(1) }, entries(2, Retry::default()));
+    let mut roster = roster(Bounds { unwritten: 1, ..bounds(1) }, 2, Retry::default());
     wake(&mut roster, Tick::ZERO);
     assert!(starts(&finish(&mut roster, Tick::ZERO, 0, exited(0))).is_empty());
     let mut orders = Vec::new();
@@ -222,8 +224,7 @@ fn nothing_starts_while_too_many_rows_wait_for_the_disk() {
 #[test]
 fn the_deadline_ends_what_runs_and_starts_nothing() {
     let deadline = Tick::ZERO + SECOND;
-    let mut roster =
-        Roster::new(Bounds { deadline: Some(deadline), ..bounds(1) }, entries(2, Retry::default()));
+    let mut roster = roster(Bounds { deadline: Some(deadline), ..bounds(1) }, 2, Retry::default());
     wake(&mut roster, Tick::ZERO);
     assert_eq!(roster.wake_at(), Some(deadline));
     assert_eq!(
@@ -238,7 +239,7 @@ fn the_deadline_ends_what_runs_and_starts_nothing() {
 
 #[test]
 fn a_slot_of_a_process_that_does_not_die_stays_booked_and_ends_the_run_when_it_was_the_last() {
-    let mut roster = Roster::new(bounds(1), entries(2, Retry::default()));
+    let mut roster = roster(bounds(1), 2, Retry::default());
     wake(&mut roster, Tick::ZERO);
     assert!(starts(&finish(&mut roster, Tick::ZERO, 0, Outcome::unreaped(Cause::WallLimit))).is_empty());
     roster.written(Tick::ZERO, 1, &mut Vec::new());
@@ -248,7 +249,7 @@ fn a_slot_of_a_process_that_does_not_die_stays_booked_and_ends_the_run_when_it_w
 /// Found by the simulation: the run stood still for ever.
 #[test]
 fn a_shortage_beside_a_process_that_does_not_die_leaves_a_slot_to_go_on_with() {
-    let mut roster = Roster::new(bounds(3), entries(2, Retry::default()));
+    let mut roster = roster(bounds(3), 2, Retry::default());
     wake(&mut roster, Tick::ZERO);
     finish(&mut roster, Tick::ZERO, 0, Outcome::unreaped(Cause::WallLimit));
     let mut orders = Vec::new();
@@ -260,7 +261,7 @@ fn a_shortage_beside_a_process_that_does_not_die_leaves_a_slot_to_go_on_with() {
 /// Found by the simulation, as the one before: this one had given back its slot when it got stuck.
 #[test]
 fn a_tree_that_does_not_die_after_its_leader_leaves_a_slot_to_go_on_with() {
-    let mut roster = Roster::new(bounds(3), entries(2, Retry::default()));
+    let mut roster = roster(bounds(3), 2, Retry::default());
     wake(&mut roster, Tick::ZERO);
     let mut orders = Vec::new();
     roster.left(Tick::ZERO, 0, &mut orders);
@@ -304,9 +305,9 @@ impl World {
                 Order::Start { query, .. } => assert!(self.running.insert(*query), "{query} runs twice"),
                 Order::Abort { query, .. } => assert!(self.running.contains(query)),
                 Order::Requeued { query } => assert!(!self.running.contains(query)),
-                Order::Record { query, last, .. } => {
+                Order::Record { query, then, .. } => {
                     self.unwritten += 1;
-                    *self.rows.entry(*query).or_default() += usize::from(*last);
+                    *self.rows.entry(*query).or_default() += usize::from(*then == Then::Nothing);
                 }
             }
         }
@@ -327,7 +328,7 @@ proptest! {
         const SLOTS: usize = 3;
         const QUERIES: u32 = 12;
         let retry = Retry { times: 1, on: vec![RetryOn::ExitCode(1)], backoff: SECOND };
-        let mut roster = Roster::new(Bounds { unwritten: 4, ..bounds(SLOTS) }, entries(QUERIES, retry));
+        let mut roster = roster(Bounds { unwritten: 4, ..bounds(SLOTS) }, QUERIES, retry);
         let (mut world, mut now, mut aborted) = (World::default(), Tick::ZERO, false);
         let endless = std::iter::repeat_with(|| [Answer::Finish(0, 0), Answer::Written, Answer::Wake]).flatten();
         let mut orders = wake(&mut roster, now);

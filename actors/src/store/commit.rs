@@ -10,12 +10,21 @@ use super::read::columns;
 use super::words::{self, EndWords};
 use crate::row::Row;
 
-const INSERT_ATTEMPT: &str = concat!(
-    "INSERT INTO attempts (",
-    columns!(),
-    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ",
-    "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39)"
-);
+macro_rules! insert_attempt {
+    ($insert:literal) => {
+        concat!(
+            $insert,
+            " INTO attempts (",
+            columns!(),
+            ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ",
+            "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39)"
+        )
+    };
+}
+
+const INSERT_ATTEMPT: &str = insert_attempt!("INSERT");
+/// What is known without an attempt has no number of its own: it takes the place of what was known so before.
+const INSERT_DERIVED: &str = insert_attempt!("INSERT OR REPLACE");
 
 /// What the plan knows of a row.
 pub(super) struct Planned<'a> {
@@ -34,7 +43,7 @@ pub(super) fn commit<'a>(
     for (row, planned) in rows {
         let attempt = insert_attempt(&tx, run, row, &planned)?;
         insert_findings(&tx, attempt, &row.outcome.judgement)?;
-        if row.last {
+        if row.is_last() {
             tx.prepare_cached("UPDATE queries SET stands = ?2 WHERE id = ?1")?
                 .execute([planned.query_row, attempt])?;
         }
@@ -43,13 +52,15 @@ pub(super) fn commit<'a>(
 }
 
 fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'_>) -> rusqlite::Result<i64> {
-    let (outcome, limits) = (&row.outcome, &planned.query.limits);
+    let outcome = &row.outcome;
+    let limits = planned.query.asking(row.pass).map_or(&planned.query.limits, |asking| asking.limits);
+    let insert = if outcome.is_derived() { INSERT_DERIVED } else { INSERT_ATTEMPT };
     let (end, judgement) = (EndWords::of(&outcome.end), &outcome.judgement);
-    tx.prepare_cached(INSERT_ATTEMPT)?.execute(params![
+    tx.prepare_cached(insert)?.execute(params![
         run,
         planned.query.id,
         row.attempt,
-        row.last,
+        row.is_last(),
         planned.prints.0.0,
         planned.prints.1.0,
         limits.wall.map(words::limit_micros),

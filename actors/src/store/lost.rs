@@ -99,7 +99,7 @@ impl Store {
         standing.iter().try_for_each(|row| visit(&Line::of(row)))?;
         // One may have been written after all, and nobody heard of it.
         let written_already: HashSet<_> = standing.iter().map(|row| (row.place, row.attempt)).collect();
-        let is_lost = |row: &&Arc<Row>| row.last && !written_already.contains(&(row.query, row.attempt));
+        let is_lost = |row: &&Arc<Row>| row.is_last() && !written_already.contains(&(row.query, row.attempt));
         rows.iter().filter(is_lost).try_for_each(|row| visit(&line(&current.plan, row)))
     }
 

@@ -20,7 +20,7 @@ mod tables;
 mod words;
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -151,11 +151,15 @@ impl Store {
     /// The same for those of these rows that are not there yet: of some nobody may have heard that they are.
     pub fn commit_missing(&mut self, rows: &[Arc<Row>]) -> Result<(), StoreError> {
         let (Some(current), false) = (&self.current, rows.is_empty()) else { return Ok(()) };
-        // The rows of a query come in the order of its attempts.
-        let there = self.reader.attempts_before()?;
+        // The rows of a query come in the order of its attempts, and one without an attempt is the last of them.
+        let (there, waiting) = (self.reader.attempts_before()?, self.reader.waiting()?);
+        let waits: HashSet<&str> = waiting.iter().map(|query| &**query).collect();
         let is_there = |row: &Row| {
-            let query = current.plan.queries.get(row.query as usize);
-            query.and_then(|query| there.get(&*query.id)).is_some_and(|last| *last >= row.attempt)
+            let Some(query) = current.plan.queries.get(row.query as usize) else { return false };
+            match row.outcome.is_derived() {
+                true => !waits.contains(&*query.id),
+                false => there.get(&*query.id).is_some_and(|last| *last >= row.attempt),
+            }
         };
         let missing: Vec<_> = rows.iter().filter(|row| !is_there(row)).cloned().collect();
         if missing.is_empty() { Ok(()) } else { self.commit_all(&missing) }
@@ -277,7 +281,7 @@ impl Current {
             return Ok(());
         }
         let plan = &self.plan;
-        let lines = rows.iter().map(Borrow::borrow).filter(|row| row.last).map(|row| line(plan, row));
+        let lines = rows.iter().map(Borrow::borrow).filter(|row| row.is_last()).map(|row| line(plan, row));
         self.tables.append(dir, lines)
     }
 }

@@ -1,5 +1,6 @@
 //! Plans of scripted queries, and how they are run.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,14 @@ pub(crate) fn plan(queries: usize, slots: usize) -> Plan {
 
 pub(crate) fn job(plan: Plan) -> Job {
     let todo = (0..plan.queries.len()).map(|place| (place as Place, 0)).collect();
-    Job { plan: Arc::new(plan), todo, reused: Vec::new(), token: "test".into(), memory: Default::default() }
+    Job {
+        plan: Arc::new(plan),
+        todo,
+        rungs: HashMap::new(),
+        reused: Vec::new(),
+        token: "test".into(),
+        memory: Default::default(),
+    }
 }
 
 pub(crate) fn ports(theatre: &Theatre, ledger: &Ledger) -> Ports<Ledger> {

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use provisor_actors::store::{Fate, Row, Store, columns};
 use provisor_core::cause::{Cause, End, Exit, Outcome, StopMethod, Usage};
 use provisor_core::plan::Limits;
+use provisor_core::roster::Then;
 use provisor_core::text;
 use provisor_core::verdict::{Counts, Finding, Judgement};
 
@@ -210,7 +211,7 @@ fn a_limit_never_comes_back_lower() {
 fn only_the_last_attempt_is_the_row() {
     let temp = TestDir::new();
     let mut store = begin_anew(temp.path(), plan(&["a"]));
-    store.commit(&[Row { last: false, ..row(0, 1, outcome("false")) }]).unwrap();
+    store.commit(&[Row { then: Then::Retry, ..row(0, 1, outcome("false")) }]).unwrap();
     assert!(store.standing().unwrap().is_empty() && verdicts(temp.path()).is_empty());
     assert!(csv(temp.path(), "verdicts.csv").1.is_empty());
     store.commit(&[row(0, 2, outcome("true"))]).unwrap();

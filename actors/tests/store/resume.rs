@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use provisor_actors::store::{Fate, Opening, RunRow, Store, StoreError};
+use provisor_actors::store::{Fate, Opening, Row, RunRow, Store, StoreError};
+use provisor_core::Outcome;
 use provisor_core::plan::Reuse;
 use provisor_core::reuse::Decision;
-use provisor_core::verdict::Judgement;
+use provisor_core::roster::Then;
+use provisor_core::verdict::{Counts, Judgement};
 
 use crate::support::*;
 
@@ -202,4 +204,38 @@ fn the_cores_decisions_are_done() {
         .collect();
     begin(temp.path(), plan, &rows, &fates);
     assert_eq!(ids(&temp), ["a"]);
+}
+
+#[test]
+fn what_is_known_without_an_attempt_takes_no_number_and_the_place_of_what_was_known_so_before() {
+    let temp = TestDir::new();
+    let implied = || row(0, 0, Outcome::implied("b".into(), "true".into(), Counts::Ok));
+    let read = || std::fs::read(temp.path().join("results.csv")).unwrap();
+    begin_anew(temp.path(), plan(&["a", "b"])).commit(&[row(1, 1, outcome("true")), implied()]).unwrap();
+    let first = read();
+    for _ in 0..2 {
+        let past = past(temp.path());
+        let mut store = begin(temp.path(), plan(&["a", "b"]), &past, &[Fate::Run, Fate::Keep(1)]);
+        assert_eq!(store.attempts_before().unwrap().get("a").copied().unwrap_or_default(), 0);
+        assert_eq!(ids(&temp), ["b"], "it is decided anew");
+        store.commit(&[implied()]).unwrap();
+        assert_eq!(read().len(), first.len());
+    }
+    let mut store = begin(temp.path(), plan(&["a", "b"]), &past(temp.path()), &[Fate::Run, Fate::Keep(1)]);
+    store.commit(&[row(0, 1, outcome("false"))]).unwrap();
+    let told: Vec<_> = store.standing().unwrap().iter().map(|row| (row.attempt, row.run)).collect();
+    assert_eq!(told, [(1, 4), (1, 1)], "now it was measured");
+}
+
+#[test]
+fn of_rows_that_may_be_there_only_the_missing_ones_are_written() {
+    let temp = TestDir::new();
+    let mut store = begin_anew(temp.path(), plan(&["a", "b", "c"]));
+    let skipped = |place| row(place, 0, Outcome::skipped("needs `a`".into()));
+    let step = Row { then: Then::NextPass, ..row(2, 1, outcome("maybe")) };
+    store.commit(&[row(0, 1, outcome("true")), skipped(1), step.clone()]).unwrap();
+    let rows = [row(0, 1, outcome("true")), skipped(1), step, skipped(2)];
+    store.commit_missing(&rows.map(Arc::new)).unwrap();
+    assert_eq!(csv(temp.path(), "results.csv").1.len(), 3, "each once");
+    assert_eq!(store.standing().unwrap()[2].outcome.cause_word(), "skipped");
 }

@@ -12,7 +12,7 @@ use provisor_core::plan::{
     Reuse, Stdin,
 };
 use provisor_core::reuse::Fingerprint;
-use provisor_core::roster::Place;
+use provisor_core::roster::{Place, Then};
 use provisor_core::row::Printed;
 use provisor_core::verdict::{Counts, Finding, Judgement};
 
@@ -145,7 +145,8 @@ pub(crate) fn row(query: Place, attempt: u32, outcome: Outcome) -> Row {
     Row {
         query,
         attempt,
-        last: true,
+        pass: 0,
+        then: Then::Nothing,
         outcome,
         started_us: Some(1_700_000_000_123_456),
         log: Some(format!("logs/{query}.{attempt}.log").into()),

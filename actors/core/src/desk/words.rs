@@ -88,6 +88,8 @@ pub enum Effect {
         query: Place,
         /// Which attempt.
         attempt: u32,
+        /// Which of its passes, counted from 0.
+        pass: usize,
         /// The name of its log.
         log: Arc<str>,
         /// The limit of its memory, in bytes: the plan's, or more after it was killed for that.
@@ -150,7 +152,7 @@ pub enum News {
         /// By what.
         method: StopMethod,
     },
-    /// An attempt is over and its row is durable.
+    /// An attempt is over and its row is durable, or a query is known without one and its row is.
     Done(Arc<Row>),
     /// The system was short of something, and the query waits again.
     Returned {

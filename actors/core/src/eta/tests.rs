@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::{Command, Inputs, Judging, Logs, Retry, RetryOn, Stdin};
+use crate::plan::{Command, Inputs, Judging, Logs, Only, Pass, Retry, RetryOn, Stdin};
 use std::sync::Arc;
 
 fn s(seconds: f64) -> Duration {
@@ -113,6 +113,21 @@ fn a_query_may_take_all_its_attempts() {
     assert_eq!(longest(&query(Some(10.0), 3, Vec::new())), Some(s(15.0)));
     assert_eq!(longest(&query(Some(10.0), 2, vec![RetryOn::Signal])), Some(s(45.0 + 4.0)));
     assert!(longest(&query(Some(10.0), u32::MAX, vec![RetryOn::Signal])).is_some());
+    // And all of those in each of its passes.
+    let mut ladder = query(Some(10.0), 2, vec![RetryOn::Signal]);
+    let pass = |wall: Option<f64>| Pass {
+        name: "full".into(),
+        only: Only::Limited,
+        command: ladder.command.clone(),
+        limits: Limits { wall: wall.map(s), ..ladder.limits },
+        judging: Arc::clone(&ladder.judging),
+        pages: None,
+    };
+    let (limited, endless) = ([pass(Some(10.0)), pass(Some(100.0))], [pass(None)]);
+    ladder.further = limited.into();
+    assert_eq!(longest(&ladder), Some(s(49.0 + 49.0 + 3.0 * 105.0 + 4.0)));
+    ladder.further = endless.into();
+    assert_eq!(longest(&ladder), None);
 }
 
 /// When these are all done, started in this order on so many slots, some of which are busy for a while.

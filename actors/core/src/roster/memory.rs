@@ -4,11 +4,11 @@ use super::{Place, Turn};
 
 /// What is known of a query's memory, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
+pub(super) struct Memory {
     /// The limit of its whole tree, where it has one.
-    pub limit: Option<u64>,
+    pub(super) limit: Option<u64>,
     /// The most that it was seen to use in earlier runs, where it ran.
-    pub peak: Option<u64>,
+    pub(super) peak: Option<u64>,
 }
 
 /// What all together may use, and how it is shared out.

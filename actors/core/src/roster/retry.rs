@@ -8,7 +8,7 @@ use crate::plan::{Retry, RetryOn};
 /// The longest pause before a retry.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// The pause before another attempt after this one of so many in this run, if there is to be one.
+/// The pause before another attempt after this one, counted from 1 in its pass and this run, if there is to be one.
 pub(super) fn pause(retry: &Retry, attempt: u32, outcome: &Outcome) -> Option<Duration> {
     let worth_it = outcome.end != End::Unreaped
         && attempt <= retry.times

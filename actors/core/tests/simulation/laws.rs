@@ -110,7 +110,7 @@ impl Witness {
         if row.outcome.cause == Cause::MemoryLimit {
             self.was_too_small.insert(row.query, self.memory.get(&row.query).copied().flatten());
         }
-        let first = !row.last || self.last_now.insert(row.query);
+        let first = !row.is_last() || self.last_now.insert(row.query);
         self.sent.insert(key, Arc::clone(row));
         holds(first, Law::NoRowIsDoubled, || format!("query {} has two rows", row.query))
     }
@@ -123,7 +123,7 @@ impl Witness {
 
     fn acknowledge(&mut self, row: &Row) {
         self.acknowledged.insert((row.query, row.attempt));
-        if row.last && is_settled(row) {
+        if row.is_last() && is_settled(row) {
             self.settled.insert(row.query);
         }
     }
@@ -169,7 +169,7 @@ impl Witness {
     fn is_done_now(&self, query: Place) -> bool {
         self.acknowledged_now
             .range((query, 0)..=(query, u32::MAX))
-            .any(|key| self.sent.get(key).is_some_and(|row| row.last))
+            .any(|key| self.sent.get(key).is_some_and(|row| row.is_last()))
     }
 }
 

@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use provisor_core::answer::Answer;
 use provisor_core::cause::Exit;
 use provisor_core::reuse::{Asked, Decision, Fingerprint, Past, Wanted, decide};
 use provisor_core::roster::Place;
 use provisor_core::row::Row;
-use provisor_core::tally::Class;
 
 use crate::faults::Fault;
 use crate::laws::{self, Broken, Law, Verdict, holds};
@@ -42,7 +42,7 @@ impl World {
         }
         let (todo, kept) = self.decide(&found);
         self.witness.run_begins(&kept);
-        let reused: Vec<_> = kept.iter().map(|row| Class::of(&row.outcome, None)).collect();
+        let reused = kept.iter().map(|row| (row.query, Answer::of(&row.outcome))).collect();
         self.office = Some(Office::new(self, todo, reused));
         self.befall();
         laws::no_process_is_without_owner(self)?;
@@ -59,7 +59,7 @@ impl World {
         for row in found {
             let before = attempts.entry(row.query).or_default();
             *before = row.attempt.max(*before);
-            if row.last && !self.is(Fault::DoneForgottenAtResume) {
+            if row.is_last() && !self.is(Fault::DoneForgottenAtResume) {
                 standing.insert(row.query, Arc::clone(row));
             }
         }

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use provisor_core::answer::Answer;
 use provisor_core::cause::Cause;
 use provisor_core::desk::{Desk, Effect, Event, Failure, News, Papers};
 use provisor_core::plan::Limits;
 use provisor_core::process::Fact;
-use provisor_core::roster::{Bounds, Entry, Memory, Place, Roster};
+use provisor_core::roster::{Bounds, Entry, Place, Roster, Rung};
 use provisor_core::row::Printed;
-use provisor_core::tally::{Change, Class, Counts};
+use provisor_core::tally::{Change, Counts};
 use provisor_core::tick::Tick;
 
 use crate::actors::{Actor, Told};
@@ -56,7 +57,7 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    pub(crate) fn new(world: &World, todo: Vec<(Place, u32)>, reused: Vec<Class>) -> Self {
+    pub(crate) fn new(world: &World, todo: Vec<(Place, u32)>, reused: Vec<(Place, Answer)>) -> Self {
         let plan = &world.scenario.plan;
         let bounds = Bounds {
             slots: world.scenario.slots,
@@ -65,13 +66,19 @@ impl Office {
             memory_budget: plan.memory_budget,
             machine_memory: None,
         };
-        let entry = |&(query, attempts_before): &(Place, u32)| {
-            let asked = &plan.queries[query as usize];
-            let limit = asked.limits.memory.filter(|_| !world.is(Fault::MemoryForgotten));
-            let memory = Memory { limit, peak: None };
-            Entry { query, attempts_before, retry: Arc::clone(&asked.retry), memory }
+        let entry = |&(query, attempts_before): &(Place, u32)| Entry {
+            query,
+            attempts_before,
+            rung: Rung::default(),
+            peak: None,
         };
-        let roster = Roster::new(bounds, todo.iter().map(entry));
+        let mut asked = Arc::clone(plan);
+        if world.is(Fault::MemoryForgotten) {
+            let queries = &mut Arc::make_mut(&mut asked).queries;
+            queries.iter_mut().for_each(|query| query.limits.memory = None);
+        }
+        let classes: Vec<_> = reused.iter().map(|(_, answer)| answer.class(None)).collect();
+        let roster = Roster::new(bounds, asked, todo.iter().map(entry), reused);
         let papers = Papers {
             plan: Arc::clone(plan),
             containment: "simulated".into(),
@@ -79,7 +86,7 @@ impl Office {
         };
         Self {
             desk: Desk::new(papers, roster),
-            counts: Counts::new(todo.len() + reused.len(), reused),
+            counts: Counts::new(todo.len() + classes.len(), classes),
             todo: todo.into_iter().map(|(query, _)| query).collect(),
             live: BTreeMap::new(),
             actors: BTreeMap::new(),

@@ -1,0 +1,130 @@
+//! What is known of a query without an attempt: that it must not be asked, or that its answer follows from another's. It gets
+//! its row as others do, one after the other, so that no more of them wait for the disk than of others.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::answer::{Answer, Truth};
+use crate::cause::Outcome;
+
+use super::line::Line;
+use super::needs::{Freed, Known};
+use super::{Asked, Entry, Order, Place, Roster, Said, Then, Turn};
+
+/// How it is known.
+#[derive(Debug)]
+pub(super) enum Foregone {
+    /// What it needs is not as it has to be: that, as a sentence.
+    Skipped(Arc<str>),
+    /// The answer of this one was measured.
+    Implied(Place, Truth),
+}
+
+impl Roster {
+    /// Takes in a query, and says what its first attempt would be.
+    pub(super) fn enter(&mut self, rank: u32, entry: Entry) -> Turn {
+        let Entry { query, attempts_before, rung, peak } = entry;
+        self.asked.insert(query, Asked { attempts_before, peak, said: rung.said });
+        let last = self.query(query).map_or(0, |query| query.further.len());
+        let turn =
+            Turn { query, rank, attempt: 1, pass: 0, of_pass: 1, memory: None, needs: 0, is_alone: false };
+        self.turn_in(rung.pass.min(last), turn)
+    }
+
+    /// Lets those wait that are to run, for a slot or for what they need.
+    pub(super) fn admit(&mut self, turns: Vec<Turn>, known: impl IntoIterator<Item = (Place, Answer)>) {
+        let known: HashMap<_, _> =
+            known.into_iter().filter(|(place, _)| !self.asked.contains_key(place)).collect();
+        if let Some(implications) = &mut self.implications {
+            for (place, answer) in &known {
+                answer.truth().map(|truth| implications.learn(*place, truth));
+            }
+        }
+        for turn in turns {
+            if let Some(foregone) = self.follows(turn.query) {
+                self.foregone.push_back((turn, foregone));
+                continue;
+            }
+            let Self { plan, needs, asked, .. } = self;
+            let freed = needs.admit(plan, turn, |place| match known.get(&place) {
+                Some(answer) => Known::Decided(answer),
+                None if asked.contains_key(&place) => Known::Open,
+                None => Known::Unasked,
+            });
+            freed.into_iter().for_each(|freed| self.free(freed));
+        }
+    }
+
+    /// Lets it wait again, unless its answer is known by now.
+    pub(super) fn await_turn(&mut self, turn: Turn, join: impl FnOnce(&mut Line, Turn)) {
+        match self.follows(turn.query) {
+            Some(foregone) => self.foregone.push_back((turn, foregone)),
+            None => join(&mut self.line, turn),
+        }
+    }
+
+    fn follows(&self, query: Place) -> Option<Foregone> {
+        let (by, truth) = self.implications.as_ref()?.by(query)?;
+        Some(Foregone::Implied(by, truth))
+    }
+
+    fn free(&mut self, freed: Freed) {
+        match freed {
+            Freed::May(turn) => self.line.join(turn),
+            Freed::Never(turn, why) => self.foregone.push_back((turn, Foregone::Skipped(why))),
+        }
+    }
+
+    /// Keeps what a pass has said that is followed by another.
+    pub(super) fn remember(&mut self, turn: &Turn, outcome: &Outcome) {
+        let name = self.query(turn.query).and_then(|query| query.asking(turn.pass)?.name.cloned());
+        if let (Some(verdict), Some(asked)) = (&outcome.judgement.verdict, self.asked.get_mut(&turn.query)) {
+            asked.said = Some(Said { pass: name, verdict: Arc::clone(verdict) });
+        }
+    }
+
+    /// The row of a query is there. What an earlier pass has said stands in it where this one has said nothing.
+    pub(super) fn conclude(&mut self, turn: &Turn, mut outcome: Outcome, orders: &mut Vec<Order>) {
+        let said = self.asked.get(&turn.query).and_then(|asked| asked.said.as_ref());
+        if let Some(said) = said.filter(|_| outcome.judgement.verdict.is_none() && !outcome.is_derived()) {
+            outcome.remark(&said.sentence());
+        }
+        let matters = self.implications.is_some() || self.needs.len() > 0;
+        let answer = matters.then(|| Answer::of(&outcome));
+        self.record(turn, Then::Nothing, outcome, orders);
+        if let Some(answer) = answer {
+            self.decide(turn.query, &answer);
+        }
+    }
+
+    /// What follows for others from what a query came to.
+    fn decide(&mut self, query: Place, answer: &Answer) {
+        let freed = self.needs.decide(&self.plan, query, answer);
+        freed.into_iter().for_each(|freed| self.free(freed));
+        let (Some(implications), Some(truth)) = (&mut self.implications, answer.truth()) else { return };
+        for place in implications.learn(query, truth) {
+            if let Some(turn) = self.line.strike(place).or_else(|| self.needs.strike(place)) {
+                self.foregone.push_back((turn, Foregone::Implied(query, truth)));
+            }
+        }
+    }
+
+    /// Gives rows to those that are known, as long as there is room for them. From each may follow others.
+    pub(super) fn settle_foregone(&mut self, orders: &mut Vec<Order>) {
+        while self.unwritten < self.bounds.unwritten {
+            if self.foregone.is_empty() && self.line.len() == 0 && self.running.is_empty() {
+                let freed = self.needs.break_circle(&self.plan);
+                freed.into_iter().for_each(|freed| self.free(freed));
+            }
+            let Some((turn, foregone)) = self.foregone.pop_front() else { break };
+            let outcome = match foregone {
+                Foregone::Skipped(why) => Outcome::skipped(why),
+                Foregone::Implied(by, truth) => {
+                    let id = self.query(by).map(|by| Arc::clone(&by.id)).unwrap_or_default();
+                    Outcome::implied(id, truth.word().into(), truth.counts)
+                }
+            };
+            self.conclude(&turn, outcome, orders);
+        }
+    }
+}

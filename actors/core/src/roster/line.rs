@@ -1,0 +1,91 @@
+//! Those that wait, for a slot or for their time: an earlier pass before a later one, and within a pass the order of the
+//! entries. Who is started, and whether it fits, is not decided here.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::tick::Tick;
+
+use super::memory::Patience;
+use super::{Place, Turn};
+
+/// Where somebody stands in the line: the pass, and there by rank. Who is let in front has a rank below 0.
+type Spot = (usize, i64);
+
+#[derive(Clone, Copy, Debug)]
+enum At {
+    Waiting(Spot),
+    Delayed(Tick),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    waiting: BTreeMap<Spot, Turn>,
+    delayed: BTreeMap<(Tick, Place), Turn>,
+    at: HashMap<Place, At>,
+    /// The rank of who was let in front last.
+    front: i64,
+}
+
+impl Line {
+    /// Lets it wait at its place among those of its pass.
+    pub(super) fn join(&mut self, turn: Turn) {
+        self.insert((turn.pass, turn.rank.into()), turn);
+    }
+
+    /// Lets it wait before all of its pass.
+    pub(super) fn lead(&mut self, turn: Turn) {
+        self.front -= 1;
+        self.insert((turn.pass, self.front), turn);
+    }
+
+    /// Lets it wait for its time.
+    pub(super) fn delay(&mut self, until: Tick, turn: Turn) {
+        self.at.insert(turn.query, At::Delayed(until));
+        self.delayed.insert((until, turn.query), turn);
+    }
+
+    fn insert(&mut self, spot: Spot, turn: Turn) {
+        self.at.insert(turn.query, At::Waiting(spot));
+        self.waiting.insert(spot, turn);
+    }
+
+    /// Whose time has come waits for a slot, before all others of its pass.
+    pub(super) fn call(&mut self, now: Tick) {
+        while let Some(first) = self.delayed.first_entry().filter(|first| first.key().0 <= now) {
+            let turn = first.remove();
+            self.lead(turn);
+        }
+    }
+
+    /// Takes out the one that is next, where one fits.
+    pub(super) fn next(&mut self, patience: &mut Patience, fits: impl Fn(&Turn) -> bool) -> Option<Turn> {
+        let at = patience.next(self.waiting.values(), fits)?;
+        let spot = *self.waiting.keys().nth(at)?;
+        let turn = self.waiting.remove(&spot)?;
+        self.at.remove(&turn.query);
+        Some(turn)
+    }
+
+    /// Takes this one out, wherever it waits.
+    pub(super) fn strike(&mut self, query: Place) -> Option<Turn> {
+        match self.at.remove(&query)? {
+            At::Waiting(spot) => self.waiting.remove(&spot),
+            At::Delayed(until) => self.delayed.remove(&(until, query)),
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len() + self.delayed.len()
+    }
+
+    /// Whether any waits for a slot.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// When the time of the next one comes.
+    pub(super) fn due(&self) -> Option<Tick> {
+        self.delayed.first_key_value().map(|((due, _), _)| *due)
+    }
+}

@@ -1,0 +1,56 @@
+//! How the output of each pass of each query is read: each distinct reading is compiled once, however many share it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use provisor_core::Plan;
+use provisor_core::plan::Judging;
+use provisor_core::roster::Place;
+use provisor_core::rules::Judge;
+
+use crate::runtime::StartError;
+
+/// The compiled readings of a plan.
+#[derive(Debug, Default)]
+pub struct Judges {
+    /// Of the first pass of each query.
+    first: Vec<Arc<Judge>>,
+    /// Of the others, by their number, counted from 0.
+    further: HashMap<(Place, usize), Arc<Judge>>,
+}
+
+impl Judges {
+    /// Compiles them.
+    ///
+    /// # Errors
+    /// If a rule of the plan does not compile.
+    pub fn compile(plan: &Plan) -> Result<Self, StartError> {
+        let mut compiled: HashMap<*const Judging, Arc<Judge>> = HashMap::new();
+        let mut judge = |query: &Arc<str>, judging: &Arc<Judging>| {
+            if let Some(judge) = compiled.get(&Arc::as_ptr(judging)) {
+                return Ok(Arc::clone(judge));
+            }
+            let rule = |source| StartError::Rule { query: Arc::clone(query), source };
+            let judge = Arc::new(Judge::compile(judging).map_err(rule)?);
+            compiled.insert(Arc::as_ptr(judging), Arc::clone(&judge));
+            Ok::<_, StartError>(judge)
+        };
+        let mut judges = Self::default();
+        for (place, query) in (0..).zip(&plan.queries) {
+            judges.first.push(judge(&query.id, &query.judging)?);
+            for (pass, further) in (1..).zip(&query.further) {
+                judges.further.insert((place, pass), judge(&query.id, &further.judging)?);
+            }
+        }
+        Ok(judges)
+    }
+
+    /// The reading of a query of the plan in this pass.
+    #[must_use]
+    pub fn of(&self, query: Place, pass: usize) -> Option<Arc<Judge>> {
+        match pass {
+            0 => self.first.get(query as usize).cloned(),
+            _ => self.further.get(&(query, pass)).cloned(),
+        }
+    }
+}
