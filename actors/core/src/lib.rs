@@ -13,6 +13,7 @@ pub mod desk;
 pub mod eta;
 pub mod implied;
 pub mod lines;
+pub mod order;
 pub mod plan;
 pub mod process;
 pub mod proverif;
