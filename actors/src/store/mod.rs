@@ -23,7 +23,7 @@ use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use provisor_core::plan::Plan;
 use provisor_core::reuse::Fingerprint;
@@ -114,6 +114,11 @@ impl Store {
     /// See [`Reader::peaks`].
     pub fn peaks(&self) -> Result<HashMap<String, u64>, StoreError> {
         self.reader.peaks()
+    }
+
+    /// See [`Reader::times`].
+    pub fn times(&self) -> Result<HashMap<String, Duration>, StoreError> {
+        self.reader.times()
     }
 
     /// See [`Reader::last_run_complete`].

@@ -192,6 +192,21 @@ impl Reader {
         Ok(peaks.into_iter().map(|(query, kib)| (query, kib.unsigned_abs())).collect())
     }
 
+    /// How long each query took in earlier runs, by its id: its last attempt that ended by itself, was concluded or reached
+    /// a limit, which is the least that it takes. Whoever was ended because the run had to end, or never ran, says nothing.
+    pub fn times(&self) -> Result<HashMap<String, Duration>, StoreError> {
+        // The other columns are those of the row that has the maximum.
+        let sql = "SELECT query, max(attempt), wall_us FROM attempts
+                   WHERE cause IN ('exited', 'concluded', 'silent', 'wall-limit', 'cpu-limit', 'output-limit',
+                                   'process-limit', 'memory-limit')
+                   GROUP BY query";
+        let times = self.all(sql, |row| Ok((row.get(0)?, row.get::<_, i64>(2)?)))?;
+        Ok(times
+            .into_iter()
+            .map(|(query, micros)| (query, Duration::from_micros(micros.unsigned_abs())))
+            .collect())
+    }
+
     /// The rows of earlier runs: first those of queries that were in an older plan only, then in the plan's order.
     pub fn past(&self) -> Result<Vec<PastRow>, StoreError> {
         self.all(

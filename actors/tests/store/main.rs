@@ -10,3 +10,4 @@ mod killed;
 mod many;
 mod resume;
 mod support;
+mod times;
