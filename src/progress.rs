@@ -42,7 +42,7 @@ impl Progress {
         let grace = plan.queries.iter().map(|query| query.limits.grace).max().unwrap_or_default();
         let mut forecast = Forecast::new(plan.slots, plan.total.map(|total| total.saturating_add(grace)));
         for (place, _) in &job.todo {
-            forecast.expect(plan.queries.get(*place as usize).and_then(eta::longest));
+            forecast.expect(plan.queries.get(*place as usize).and_then(eta::longest), None);
         }
         Self {
             plan,
@@ -102,7 +102,7 @@ impl Progress {
         if row.is_last() {
             self.done += 1;
             let longest = eta::longest(self.query(row.query));
-            self.forecast.settle(longest);
+            self.forecast.settle(longest, None);
         }
         let outcome = &row.outcome;
         if matches!(outcome.end, End::Reaped(_)) && outcome.cause < Cause::Deadline {
@@ -172,6 +172,7 @@ impl Progress {
         let at_work = self.by_age.iter().map(|(since, query)| eta::AtWork {
             age: now - *since,
             longest: eta::longest(self.query(*query)),
+            time: None,
         });
         let eta = self.forecast.eta(now - Tick::ZERO, waiting, at_work);
         self.eta = Some((now, eta));

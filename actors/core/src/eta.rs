@@ -1,12 +1,16 @@
-//! When a run will be over: a likely time by what attempts took so far, and an upper bound by the limits.
+//! When a run will be over, and how much work it is: a likely time by what attempts took so far and queries took before,
+//! and an upper bound by the limits.
 //!
-//! - *What is left of a running query* of age `a`: the mean of `x - a` over all finished times `x > a`; where it has
-//!   outlived them all, `a` less the mean (whoever is long overdue will take about as long again).
-//! - *What a waiting query takes*: the mean of the finished times, among which each running query that is older than
-//!   that mean counts with its age and what is left of it. Without this the short ones, which finish first, would make
-//!   all look short.
-//! - *Likely*: all that together, shared by the slots; never less than what is left of the slowest, nor, while any
-//!   waits, than one mean.
+//! - *The times* are those of all attempts that are finished, and of the queries that are not those that they had before,
+//!   where they are known.
+//! - *What is left of a running query* of age `a`: what its own time leaves, where it is known; else the mean of `x - a`
+//!   over all times `x > a`. Where it has outlived its own time `x`, `a - x`, and where it has outlived them all, `a` less
+//!   the mean (whoever is long overdue will take about as long again).
+//! - *What a waiting query takes*: its own time; where that is not known, the mean of the times, among which each running
+//!   query of unknown time that is older than that mean counts with its age and what is left of it. Without this the short
+//!   ones, which finish first, would make all look short.
+//! - *Likely*: all that together, shared by the slots; never less than what is left of the slowest, nor than the longest
+//!   that waits.
 //! - *At most*: no slot is idle while a query waits, so (all that limits leave, by the slots) + (1 - 1/slots) x the
 //!   longest limit; and never more than what is left of the job's total time.
 //!
@@ -28,6 +32,8 @@ pub struct Forecast {
     slots: usize,
     total: Option<Duration>,
     walls: Walls,
+    /// The known times of those that wait.
+    line: Walls,
     owed: Owed,
 }
 
@@ -38,6 +44,8 @@ pub struct AtWork {
     pub age: Duration,
     /// How long it may be at work altogether, as [`longest`] says.
     pub longest: Option<Duration>,
+    /// How long it took before, where that is known.
+    pub time: Option<Duration>,
 }
 
 /// How long it will take from now.
@@ -70,22 +78,48 @@ impl Forecast {
     /// Nothing is known yet. `total`: when what runs is ended, counted from the start, with the grace it then has.
     #[must_use]
     pub fn new(slots: usize, total: Option<Duration>) -> Self {
-        Self { slots: slots.max(1), total, walls: Walls::default(), owed: Owed::default() }
+        Self {
+            slots: slots.max(1),
+            total,
+            walls: Walls::default(),
+            line: Walls::default(),
+            owed: Owed::default(),
+        }
     }
 
-    /// A query is to be done.
-    pub fn expect(&mut self, longest: Option<Duration>) {
+    /// A query is to be done, and waits. `time`: how long it took before, here and below always the same.
+    pub fn expect(&mut self, longest: Option<Duration>, time: Option<Duration>) {
         self.owed.add(longest);
+        time.into_iter().for_each(|time| self.walls.add(time));
+        self.wait(time);
     }
 
-    /// A query is done.
-    pub fn settle(&mut self, longest: Option<Duration>) {
+    /// A query waits no more.
+    pub fn start(&mut self, time: Option<Duration>) {
+        time.into_iter().for_each(|time| self.line.remove(time));
+    }
+
+    /// A query waits again.
+    pub fn wait(&mut self, time: Option<Duration>) {
+        time.into_iter().for_each(|time| self.line.add(time));
+    }
+
+    /// A query is done, and waits no more.
+    pub fn settle(&mut self, longest: Option<Duration>, time: Option<Duration>) {
         self.owed.remove(longest);
+        time.into_iter().for_each(|time| self.walls.remove(time));
     }
 
     /// An attempt that ended by itself or by its limits took this long.
     pub fn learn(&mut self, wall: Duration) {
         self.walls.add(wall);
+    }
+
+    /// How long so many that wait would take, one after the other; `None` before any time is known.
+    #[must_use]
+    pub fn work(&self, waiting: usize) -> Option<Duration> {
+        let mean = self.walls.known().mean()?;
+        Some(seconds(Line::of(&self.line, waiting).sum(mean)))
     }
 
     /// The time from now, which is `elapsed` after the start, with so many waiting and these at work.
@@ -99,7 +133,8 @@ impl Forecast {
         let at_most =
             [self.owed.at_most(self.slots, &now), self.total.map(|total| total.saturating_sub(elapsed))];
         let at_most = at_most.into_iter().flatten().min();
-        let likely = now.mean.map(|_| now.likely(&known, self.slots));
+        let line = Line::of(&self.line, waiting);
+        let likely = now.mean.map(|_| now.likely(&known, &line, self.slots));
         Eta { likely: likely.map(|likely| at_most.map_or(likely, |bound| likely.min(bound))), at_most }
     }
 }
@@ -129,21 +164,52 @@ impl Now {
         let allowed = query.longest.map(|longest| longest.saturating_sub(query.age));
         self.longest_rest = self.longest_rest.max(allowed.unwrap_or_default());
         let Some(mean) = self.mean else { return };
-        let rest = known.rest(age, mean).min(allowed.map_or(f64::INFINITY, |allowed| allowed.as_secs_f64()));
+        let rest = match query.time {
+            Some(time) => query.age.abs_diff(time).as_secs_f64(),
+            None => known.rest(age, mean),
+        };
+        let rest = rest.min(allowed.map_or(f64::INFINITY, |allowed| allowed.as_secs_f64()));
         self.rest += rest;
         self.slowest = self.slowest.max(rest);
-        if age > mean {
+        if age > mean && query.time.is_none() {
             self.overdue += 1;
             self.overdue_sum += age + rest;
         }
     }
 
-    fn likely(&self, known: &Known, slots: usize) -> Duration {
+    fn likely(&self, known: &Known, line: &Line, slots: usize) -> Duration {
         let mean = (known.sum + self.overdue_sum) / (known.count as usize + self.overdue).max(1) as f64;
-        let waiting = self.waiting as f64 * mean;
         let lanes = slots.min(self.waiting + self.running).max(1) as f64;
-        let at_least = if self.waiting > 0 { self.slowest.max(mean) } else { self.slowest };
-        seconds(((waiting + self.rest) / lanes).max(at_least))
+        let at_least = self.slowest.max(line.longest(mean));
+        seconds(((line.sum(mean) + self.rest) / lanes).max(at_least))
+    }
+}
+
+/// Those that wait: of some the time is known.
+struct Line {
+    known_sum: f64,
+    known_longest: f64,
+    unknown: usize,
+}
+
+impl Line {
+    /// So many wait. Where more were told of, some have started unheard, and each counts for less.
+    fn of(line: &Walls, waiting: usize) -> Self {
+        let Known { count, sum, above } = line.known();
+        let known = usize::try_from(count).unwrap_or(usize::MAX);
+        let heard = if known > waiting { waiting as f64 / known as f64 } else { 1.0 };
+        let known_longest = above.last().filter(|_| waiting > 0).map_or(0.0, |(of_step, _)| *of_step);
+        Self { known_sum: sum * heard, known_longest, unknown: waiting.saturating_sub(known) }
+    }
+
+    /// What they take together, where the unknown ones take so long each.
+    fn sum(&self, mean: f64) -> f64 {
+        self.known_sum + self.unknown as f64 * mean
+    }
+
+    /// What the longest of them takes.
+    const fn longest(&self, mean: f64) -> f64 {
+        if self.unknown > 0 { self.known_longest.max(mean) } else { self.known_longest }
     }
 }
 
@@ -217,6 +283,13 @@ impl Walls {
         step.sum += wall.as_secs_f64();
     }
 
+    /// Takes out one that was added.
+    fn remove(&mut self, wall: Duration) {
+        let step = &mut self.0[step_of(wall)];
+        step.count = step.count.saturating_sub(1);
+        step.sum = if step.count == 0 { 0.0 } else { step.sum - wall.as_secs_f64() };
+    }
+
     /// The steps that hold something, each with all that are longer.
     fn known(&self) -> Known {
         let (mut count, mut sum) = (0, 0.0);
@@ -238,7 +311,7 @@ fn step_of(wall: Duration) -> usize {
     octave as usize * STEPS as usize + within as usize
 }
 
-/// The finished times, ready to be asked.
+/// Times, ready to be asked.
 struct Known {
     count: u64,
     sum: f64,
