@@ -1,4 +1,6 @@
-//! What stands and what runs, said before it runs.
+//! What stands and what runs, and how long that may take, said before it runs.
+
+use std::time::Duration;
 
 use provisor_actors::disk;
 use provisor_actors::rundir::RunDir;
@@ -6,6 +8,7 @@ use provisor_core::Plan;
 use provisor_core::reuse::Why;
 
 use crate::past::Outlook;
+use crate::progress::{Ahead, Progress};
 use crate::session::Show;
 use crate::view::{tell, words};
 
@@ -39,6 +42,27 @@ pub(crate) fn greet(show: Show, plan: &Plan, outlook: &Outlook, dir: &RunDir) {
     }
 }
 
+/// Less work than this is done before it is read of.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+
+/// Says how much work there is and when it may be done, where earlier runs tell how long queries take.
+pub(crate) fn foretell(show: Show, progress: &Progress) {
+    let ahead = progress.ahead().filter(|ahead| show != Show::Nothing && ahead.work >= WORTH_TELLING);
+    if let Some(ahead) = ahead {
+        tell(&foretold(&ahead));
+    }
+}
+
+fn foretold(ahead: &Ahead) -> String {
+    let Ahead { queries, known, work, likely } = *ahead;
+    let of = if known < queries { format!(" of {known} of these {queries}") } else { String::new() };
+    format!(
+        "  by earlier runs{of} about {} of work, done in about {}",
+        words::rough(work),
+        words::rough(likely)
+    )
+}
+
 const fn reason(why: Why) -> &'static str {
     match why {
         Why::New => "new",
@@ -48,5 +72,21 @@ const fn reason(why: Why) -> &'static str {
         Why::RulesChanged => "the rules have changed and its log cannot be judged again",
         Why::Complete => "the last run was complete",
         Why::Asked => "asked for",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_ahead_is_told_with_how_much_of_it_is_known() {
+        let [work, likely] = [3 * 3600 + 120, 40 * 60 + 12].map(Duration::from_secs);
+        let told = |known| foretold(&Ahead { queries: 378, known, work, likely });
+        assert_eq!(told(378), "  by earlier runs about 3h 02m of work, done in about 40m 12s");
+        assert_eq!(
+            told(9),
+            "  by earlier runs of 9 of these 378 about 3h 02m of work, done in about 40m 12s"
+        );
     }
 }

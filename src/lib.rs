@@ -23,6 +23,7 @@ mod session;
 mod settings;
 mod slots;
 mod status;
+mod times;
 mod view;
 
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! How far a run is: who is at work since when, how many are done, when it may be over. Fed with the run's events, asked
 //! for lines and frames; it shows nothing and never waits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +16,23 @@ use provisor_core::tally::Counts;
 use provisor_core::{Cause, End, Plan, Query, Tick};
 
 use crate::status;
+use crate::times::Times;
 use crate::view::frame::{AtWork, Frame, MOST_SHOWN, SHOWN_FROM};
 
 /// How often the time to go is worked out anew.
 const FORETELL_EVERY: Duration = Duration::from_secs(1);
+
+/// What is to be done, and how long it may take, as far as earlier runs tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ahead {
+    /// How many queries wait, and of how many the time is known.
+    pub(crate) queries: usize,
+    pub(crate) known: usize,
+    /// All of it, one after the other.
+    pub(crate) work: Duration,
+    /// Until it is done.
+    pub(crate) likely: Duration,
+}
 
 /// The state of a run, as far as the screen has come.
 pub(crate) struct Progress {
@@ -30,6 +43,9 @@ pub(crate) struct Progress {
     /// How many queries are done, of how many.
     pub(crate) done: usize,
     pub(crate) total: usize,
+    times: Times,
+    /// Those of known times that wait.
+    waiting: HashSet<Place>,
     forecast: Forecast,
     eta: Option<(Tick, Eta)>,
     is_ending: bool,
@@ -37,12 +53,15 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Nothing has happened yet.
-    pub(crate) fn new(job: &Job) -> Self {
+    pub(crate) fn new(job: &Job, times: Times) -> Self {
         let plan = Arc::clone(&job.plan);
         let grace = plan.queries.iter().map(|query| query.limits.grace).max().unwrap_or_default();
         let mut forecast = Forecast::new(plan.slots, plan.total.map(|total| total.saturating_add(grace)));
+        let mut waiting = HashSet::new();
         for (place, _) in &job.todo {
-            forecast.expect(plan.queries.get(*place as usize).and_then(eta::longest), None);
+            let time = times.get(*place);
+            forecast.expect(plan.queries.get(*place as usize).and_then(eta::longest), time);
+            waiting.extend(time.map(|_| *place));
         }
         Self {
             plan,
@@ -50,6 +69,8 @@ impl Progress {
             by_age: BTreeSet::new(),
             done: job.reused.len(),
             total: job.reused.len() + job.todo.len(),
+            times,
+            waiting,
             forecast,
             eta: None,
             is_ending: false,
@@ -59,6 +80,13 @@ impl Progress {
     /// The query of this place.
     pub(crate) fn query(&self, place: Place) -> &Query {
         &self.plan.queries[place as usize]
+    }
+
+    /// What lies ahead, where that can be told: at the start of the run.
+    pub(crate) fn ahead(&self) -> Option<Ahead> {
+        let queries = self.total - self.done;
+        let (work, eta) = (self.forecast.work(queries)?, self.forecast.eta(Duration::ZERO, queries, []));
+        Some(Ahead { queries, known: self.waiting.len(), work, likely: eta.likely? })
     }
 
     /// Takes in what happened.
@@ -82,6 +110,7 @@ impl Progress {
 
     fn begin(&mut self, query: Place, attempt: u32, now: Tick) {
         self.end(query);
+        self.wait_no_more(query);
         self.running.insert(query, (attempt, now));
         self.by_age.insert((now, query));
     }
@@ -98,11 +127,28 @@ impl Progress {
         }
     }
 
+    fn wait_no_more(&mut self, query: Place) {
+        if self.waiting.remove(&query) {
+            self.forecast.start(self.times.get(query));
+        }
+    }
+
+    /// It is to be tried again, unless it is at work again already.
+    fn wait_again(&mut self, query: Place) {
+        let time = self.times.get(query).filter(|_| !self.running.contains_key(&query));
+        if time.is_some() && self.waiting.insert(query) {
+            self.forecast.wait(time);
+        }
+    }
+
     fn learn(&mut self, row: &Row) {
         if row.is_last() {
             self.done += 1;
+            self.wait_no_more(row.query);
             let longest = eta::longest(self.query(row.query));
-            self.forecast.settle(longest, None);
+            self.forecast.settle(longest, self.times.get(row.query));
+        } else {
+            self.wait_again(row.query);
         }
         let outcome = &row.outcome;
         if matches!(outcome.end, End::Reaped(_)) && outcome.cause < Cause::Deadline {
@@ -172,7 +218,7 @@ impl Progress {
         let at_work = self.by_age.iter().map(|(since, query)| eta::AtWork {
             age: now - *since,
             longest: eta::longest(self.query(*query)),
-            time: None,
+            time: self.times.get(*query),
         });
         let eta = self.forecast.eta(now - Tick::ZERO, waiting, at_work);
         self.eta = Some((now, eta));

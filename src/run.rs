@@ -24,14 +24,16 @@ use tokio::sync::mpsc;
 use crate::cli::{Print, Progress, RunArgs};
 use crate::diagnosis;
 use crate::failure::{Failure, code};
-use crate::greeting::greet;
+use crate::greeting::{foretell, greet};
 use crate::guard;
 use crate::lost::{self, Lost};
 use crate::past::{self, Outlook};
+use crate::progress;
 use crate::provenance;
 use crate::session::{self, EVENTS, Parting, Show, Stage};
 use crate::settings;
 use crate::slots;
+use crate::times::Times;
 use crate::view::groups::Groups;
 use crate::view::printer::Printer;
 use crate::view::whole_lines::Tagged;
@@ -64,18 +66,21 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     write(&run_dir, "run.json", &provenance::pretty(&record))?;
     let show = show(args);
     greet(show, &plan, &outlook, &dir);
-    let Prepared { todo, reused, memory, .. } = prepared;
+    let Prepared { todo, reused, memory, times, .. } = prepared;
+    let todo = times.in_order(&plan, todo, args.order);
     let asked =
         outlook.todo().chain(outlook.reused()).filter_map(|place| Place::try_from(place).ok()).collect();
     let rungs = HashMap::new();
     let job = Job { plan: Arc::clone(&plan), todo, rungs, reused, token: dir.token().into(), memory };
+    let progress = progress::Progress::new(&job, times);
+    foretell(show, &progress);
     let (events, inbox) = mpsc::channel(EVENTS);
     let printer = printer(args.print, dir.path())?;
     let tee = printer.as_ref().and_then(Tagged::for_lines);
     let store = Groups { store, printer: printer.clone(), plan };
     let (launcher, is_clean) = guard::launcher(guardian, contained);
     let ports = Ports { tee, ..ports(launcher, store, &dir, events) };
-    let stage = Stage { show, printer, dir: dir.path().to_owned(), run_dir: Arc::clone(&run_dir) };
+    let stage = Stage { show, printer, dir: dir.path().to_owned(), run_dir: Arc::clone(&run_dir), progress };
     match session::run(job, ports, inbox, stage)? {
         Parting::Left => Ok(code::INTERRUPTED),
         Parting::Ended { ending, mut store, counts, elapsed, interrupted_by, is_printed } => {
@@ -149,6 +154,7 @@ struct Prepared {
     reused: Vec<(Place, Answer)>,
     run: u64,
     memory: KnownMemory,
+    times: Times,
 }
 
 fn prepare(
@@ -174,7 +180,8 @@ fn prepare(
     let standing = store.standing()?;
     let reused = standing.iter().filter(|row| stands.contains(&(row.place as usize)));
     let reused = reused.map(|row| (row.place, Answer::of(&row.outcome))).collect();
-    Ok(Prepared { todo, reused, run, memory: known_memory(plan, store)? })
+    let (memory, times) = (known_memory(plan, store)?, Times::of(plan, store)?);
+    Ok(Prepared { todo, reused, run, memory, times })
 }
 
 /// What matters to a budget of memory, and to one that is killed for want of it.

@@ -84,6 +84,8 @@ pub(crate) struct Stage {
     pub(crate) dir: PathBuf,
     /// The run's own directory in it, for the state for `status`.
     pub(crate) run_dir: Arc<Folder>,
+    /// How far it is: not begun.
+    pub(crate) progress: Progress,
 }
 
 /// Runs the job to its end.
@@ -98,10 +100,9 @@ pub(crate) fn run(
     let runtime = runtime.map_err(system("the system's event queue"))?;
     runtime.block_on(async {
         let signals = Signals::listen().map_err(system("the system's signals"))?;
-        let Stage { show, printer, dir, run_dir } = stage;
+        let Stage { show, printer, dir, run_dir, progress } = stage;
         let scribe = Scribe::start(run_dir).map_err(system("the system's threads"))?;
         screen::open((show == Show::Bar).then_some(dir)).map_err(system("the system's threads"))?;
-        let progress = Progress::new(&job);
         let runtime = Runtime::start(job, ports).await.inspect_err(|_| {
             screen::close();
         })?;

@@ -59,6 +59,9 @@ pub(crate) struct RunArgs {
     /// Run those that did not end well, or those that match, whatever is known from before
     #[arg(long, value_name = "failed|GLOB")]
     pub(crate) rerun: Option<String>,
+    /// Which queries are started first
+    #[arg(long, value_enum, default_value_t = Order::Longest)]
+    pub(crate) order: Order,
     /// How progress is shown on stderr
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
@@ -77,6 +80,15 @@ pub(crate) struct RunArgs {
     /// After a clean-up on SIGINT die by SIGINT, as a shell's loop expects [default: exit 3]
     #[arg(long)]
     pub(crate) exit_signal: bool,
+}
+
+/// Which queries are started first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// Those that took longest in earlier runs; one that has not run before as if it took as long as they do on average
+    Longest,
+    /// Those that come first in the spec
+    Spec,
 }
 
 /// How progress is shown.

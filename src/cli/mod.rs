@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 use provisor_core::text::is_clean;
 
 pub(crate) use self::dir::{ResultsArgs, ResultsFormat, StatusArgs};
-pub(crate) use self::job::{PlanArgs, PlanFormat, Print, Progress, RunArgs, SpecArgs};
+pub(crate) use self::job::{Order, PlanArgs, PlanFormat, Print, Progress, RunArgs, SpecArgs};
 pub(crate) use self::log::{PlayLogArgs, ReplayArgs, Speed};
 pub(crate) use self::presets::PresetsArgs;
 pub(crate) use self::shell::{CompletionsArgs, ManArgs};

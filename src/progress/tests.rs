@@ -7,24 +7,26 @@ use provisor_core::roster::Then;
 use provisor_core::row::Printed;
 
 use super::*;
+use crate::times::Times;
 
 /// Queries q0, q1, ... of 100 s (and the grace of 5 s) at most, two at a time.
 fn progress(queries: u32) -> Progress {
+    with_times(queries, &[])
+}
+
+/// The same, where of the first ones the times are known, in seconds.
+fn with_times(queries: u32, times: &[u64]) -> Progress {
     let ids: Vec<_> = (0..queries).map(|n| format!("(id: \"q{n}\", run: [\"true\"])")).collect();
     let ids = ids.join(",");
     let spec = format!("Job(name: \"job\", slots: 2, limits: (wall: \"100s\"), commands: [{ids}])");
     let around = Surroundings::of("job.ron".as_ref()).expect("a folder");
     let plan = Arc::new(provisor_config::parse(&spec, "job.ron".as_ref(), &around).expect("valid").plan);
     let todo = (0..queries).map(|place| (place, 0)).collect();
+    let times = Times::new(times.iter().map(|seconds| Some(Duration::from_secs(*seconds))));
     let rungs = HashMap::new();
-    Progress::new(&Job {
-        plan,
-        todo,
-        rungs,
-        reused: Vec::new(),
-        token: "test".into(),
-        memory: Default::default(),
-    })
+    let job =
+        Job { plan, todo, rungs, reused: Vec::new(), token: "test".into(), memory: Default::default() };
+    Progress::new(&job, times)
 }
 
 fn at(seconds: u64) -> Tick {
@@ -96,6 +98,46 @@ fn what_is_done_bounds_what_is_left() {
 fn progress_eta(progress: &mut Progress, waiting: usize, now: u64) -> (Option<u64>, Option<u64>) {
     let eta = progress.frame(Counts { waiting, ..Counts::default() }, at(now)).eta;
     (eta.likely.map(|likely| likely.as_secs()), eta.at_most.map(|most| most.as_secs()))
+}
+
+#[test]
+fn what_took_long_before_is_expected_to_again() {
+    assert_eq!(progress(4).ahead(), None, "nothing is known");
+    let mut progress = with_times(4, &[60, 6]);
+    let seconds = Duration::from_secs;
+    // Two unknown ones take 33 s each; two at a time.
+    let ahead = Ahead { queries: 4, known: 2, work: seconds(132), likely: seconds(66) };
+    assert_eq!(progress.ahead(), Some(ahead));
+    progress.take(&started(0), at(0));
+    progress.take(&started(1), at(0));
+    assert_eq!(progress_eta(&mut progress, 2, 3).0, Some((57 + 3 + 66) / 2));
+    progress.take(&ended(1, 1), at(30));
+    progress.take(&done(1, 30), at(30));
+    progress.take(&started(2), at(30));
+    // What it took now is what is known of it: the others are expected to take 45 s.
+    assert_eq!(progress_eta(&mut progress, 1, 30).0, Some((30 + 45 + 45) / 2));
+    progress.take(&ended(2, 1), at(31));
+    progress.take(&done(2, 1), at(31));
+    assert_eq!(progress_eta(&mut progress, 0, 40).0, Some(20), "what is left of the first one");
+}
+
+#[test]
+fn what_is_tried_again_waits_again_and_what_started_unheard_does_not() {
+    let mut progress = with_times(3, &[90, 60, 10]);
+    let retried = |query| {
+        let Event::Done(row) = done(query, 90) else { unreachable!() };
+        Event::Done(Arc::new(Row { then: Then::Retry, ..Row::clone(&row) }))
+    };
+    progress.take(&started(0), at(0));
+    assert_eq!(progress_eta(&mut progress, 2, 0).0, Some(90), "160 s by two, and no less than the longest");
+    progress.take(&ended(0, 1), at(80));
+    progress.take(&retried(0), at(80));
+    assert_eq!(progress_eta(&mut progress, 3, 81).0, Some(90));
+    // Its row was slow, and it is at work again.
+    progress.take(&Event::Started { query: 0, attempt: 2 }, at(82));
+    progress.take(&retried(0), at(82));
+    progress.take(&done(1, 60), at(160));
+    assert_eq!(progress_eta(&mut progress, 1, 162).0, Some(10), "10 s of the first, and the third beside it");
 }
 
 #[test]
