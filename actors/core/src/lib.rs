@@ -24,6 +24,7 @@ pub mod roster;
 pub mod row;
 pub mod rules;
 pub mod tally;
+pub mod tamarin;
 pub mod text;
 pub mod tick;
 pub mod tool;
