@@ -1,8 +1,15 @@
-//! ProVerif: what it prints (`output`) and what its models say about themselves (`model`).
+//! ProVerif: what it prints (`output`), what its models say about themselves (`model`, `source`), and how one is
+//! divided into parts that each ask one thing (`split`).
 
+pub mod ask;
+pub mod expect;
 pub(crate) mod grammar;
+mod lexer;
 pub mod model;
 pub(crate) mod output;
+pub mod source;
+pub mod split;
+mod statement;
 
 use serde::{Deserialize, Serialize};
 

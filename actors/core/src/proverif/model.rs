@@ -3,11 +3,11 @@
 //! A real lexer and no parser: enough to tell a query from the word in a comment. It never judges whether the model
 //! is correct, and whatever the bytes are, it comes to an end.
 
-mod lexer;
-
 use std::collections::BTreeMap;
 
-use self::lexer::{Lexer, Token};
+use super::lexer::{Lexeme, Lexer, Token};
+use super::source::Kind;
+use super::statement::Body;
 
 /// What a model or a library says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct Setting {
 pub fn scan(text: &[u8]) -> Facts {
     let mut scan =
         Scan { tokens: Lexer::new(text), facts: Facts::default(), open: None, macros: BTreeMap::new() };
-    while let Some((token, line)) = scan.tokens.next() {
+    while let Some(Lexeme { token, line, .. }) = scan.tokens.next() {
         scan.declaration(token, line);
     }
     scan.facts
@@ -80,7 +80,7 @@ impl<'t> Scan<'t> {
         };
         match keyword {
             b"query" => {
-                let queries = statements(&self.body());
+                let queries = self.statements(Kind::Query);
                 self.add(Load { queries, query_declarations: 1, lemmas: 0 });
             }
             b"weaksecret" | b"noninterf" => {
@@ -88,39 +88,46 @@ impl<'t> Scan<'t> {
                 self.add(Load { queries: 1, query_declarations: 1, lemmas: 0 });
             }
             b"lemma" => {
-                let lemmas = statements(&self.body());
+                let lemmas = self.statements(Kind::Lemma);
                 self.add(Load { lemmas, ..Load::default() });
             }
             b"set" => self.set(line),
-            b"let" | b"letfun" => self.process(Token::Symbol(b'.')),
-            b"process" => self.process(Token::Unknown),
+            b"process" => self.process(None),
             b"equivalence" => {
                 self.facts.equivalence.get_or_insert(line);
-                self.process(Token::Unknown);
+                self.process(None);
             }
             b"def" => self.define(),
             b"expand" => self.expand(),
             b"proof" => self.skip_to(Token::Symbol(b'}')),
-            _ => self.skip_to(Token::Symbol(b'.')),
+            b"axiom" | b"restriction" | b"not" | b"nounif" | b"noselect" | b"select" => {
+                self.skip_to(Token::Symbol(b'.'));
+            }
+            _ => self.process(Some(Token::Symbol(b'.'))),
         }
     }
 
     /// The tokens up to the dot that ends the declaration.
-    fn body(&mut self) -> Vec<Token<'t>> {
-        self.tokens
-            .by_ref()
-            .map(|(token, _)| token)
-            .take_while(|token| *token != Token::Symbol(b'.'))
-            .collect()
+    fn body(&mut self) -> Vec<Lexeme<'t>> {
+        self.tokens.by_ref().take_while(|lexeme| lexeme.token != Token::Symbol(b'.')).collect()
+    }
+
+    /// How many statements a declaration makes.
+    fn statements(&mut self, kind: Kind) -> u32 {
+        let tokens = self.body();
+        Body::of(kind, tokens).count()
     }
 
     fn skip_to(&mut self, end: Token<'_>) {
-        self.tokens.by_ref().find(|(token, _)| *token == end);
+        self.tokens.by_ref().find(|lexeme| lexeme.token == end);
     }
 
-    /// Looks for two processes in one.
-    fn process(&mut self, end: Token<'_>) {
-        for (token, line) in self.tokens.by_ref().take_while(|(token, _)| *token != end) {
+    /// Looks for two processes in one, also where a function or an equation makes them.
+    fn process(&mut self, end: Option<Token<'_>>) {
+        for Lexeme { token, line, .. } in self.tokens.by_ref() {
+            if end == Some(token) {
+                break;
+            }
             if matches!(token, Token::Word(b"choice" | b"diff")) {
                 self.facts.equivalence.get_or_insert(line);
             }
@@ -128,7 +135,8 @@ impl<'t> Scan<'t> {
     }
 
     fn set(&mut self, line: u32) {
-        if let [Token::Word(name), Token::Symbol(b'='), value] = self.body()[..] {
+        let tokens: Vec<_> = self.body().iter().map(|lexeme| lexeme.token).collect();
+        if let [Token::Word(name), Token::Symbol(b'='), value] = tokens[..] {
             let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
             let (Token::Word(value) | Token::Number(value) | Token::Text(value)) = value else { return };
             self.facts.sets.push(Setting { name: text(name), value: text(value), line });
@@ -136,7 +144,7 @@ impl<'t> Scan<'t> {
     }
 
     fn define(&mut self) {
-        if let Some((Token::Word(name), _)) = self.tokens.next() {
+        if let Some(Lexeme { token: Token::Word(name), .. }) = self.tokens.next() {
             self.macros.insert(name, Macro::default());
             self.open = Some(name);
         }
@@ -145,7 +153,7 @@ impl<'t> Scan<'t> {
 
     /// What a macro declares is counted where it stands; from its second expansion on, once more each time.
     fn expand(&mut self) {
-        if let Some(Token::Word(name)) = self.body().first()
+        if let Some(Lexeme { token: Token::Word(name), .. }) = self.body().first()
             && let Some(known) = self.macros.get_mut(name)
             && std::mem::replace(&mut known.is_expanded, true)
         {
@@ -165,26 +173,6 @@ impl<'t> Scan<'t> {
             add(&mut known.load.lemmas, load.lemmas);
         }
     }
-}
-
-/// How many statements a declaration makes: `[x: t, y: t;] a; b`, where `x <- m; a` is one.
-fn statements(body: &[Token<'_>]) -> u32 {
-    let mut depth = 0_usize;
-    let parts: Vec<_> = body
-        .split(|token| {
-            match token {
-                Token::Symbol(b'(' | b'[' | b'{') => depth += 1,
-                Token::Symbol(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            depth == 0 && *token == Token::Symbol(b';')
-        })
-        .collect();
-    let counted = parts.iter().enumerate().filter(|(index, part)| match part {
-        [] | [Token::Word(b"putbegin"), ..] | [Token::Word(_), Token::Arrow, ..] => false,
-        part => *index > 0 || !part.contains(&Token::Symbol(b':')),
-    });
-    u32::try_from(counted.count()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

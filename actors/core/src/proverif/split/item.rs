@@ -1,0 +1,236 @@
+//! The declarations of a model that ask or assume something, and the form that each has in a part.
+
+use std::collections::BTreeSet;
+use std::ops::{Deref, Range};
+
+use super::edit::{self, Edit, Put};
+use super::lemma::{self, Induction};
+use super::{Asked, Kept, Lemmas, Origin, Whole};
+use crate::proverif::lexer::{Lexer, Token};
+use crate::proverif::source::{Declaration, Kind, Source};
+use crate::proverif::statement::{Body, Subject};
+
+/// A declaration that asks or assumes something.
+#[derive(Debug)]
+pub(super) struct Item<'s, 't> {
+    pub(super) source: &'s Source<'t>,
+    pub(super) declaration: &'s Declaration<'t>,
+    pub(super) origin: Origin,
+    pub(super) body: Body<'t>,
+}
+
+/// How a declaration stands in a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Absent,
+    AsItIs,
+    /// A lemma as what is asked.
+    Query,
+    /// A lemma, an axiom or a restriction, and which of its statements stay.
+    Some(Box<[bool]>),
+    /// A lemma that is taken for granted, and which of its statements stay.
+    Axiom(Box<[bool]>),
+}
+
+/// All of them, those of the model first.
+#[derive(Debug)]
+pub(super) struct Items<'s, 't> {
+    pub(super) model: &'s Source<'t>,
+    items: Vec<Item<'s, 't>>,
+    /// The model's own queries, where others are asked.
+    unasked: Vec<Range<usize>>,
+    induction: Induction,
+}
+
+impl<'s, 't> Deref for Items<'s, 't> {
+    type Target = [Item<'s, 't>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.items
+    }
+}
+
+impl<'s, 't> Items<'s, 't> {
+    pub(super) fn of(model: &'s Source<'t>, libraries: &[Source<'t>], asked: Asked<'s, 't>) -> Self {
+        let (mut items, mut unasked) = (Vec::new(), Vec::new());
+        let mut take = |source: &'s Source<'t>, origin| {
+            for (_, declaration) in source.outer() {
+                let kind = declaration.kind;
+                if kind.is_query() && origin == Origin::Model && matches!(asked, Asked::Here(_)) {
+                    unasked.push(declaration.at.clone());
+                } else if kind.is_asked() || kind.is_assumed() {
+                    let body = Body::read(kind, source.tokens(declaration));
+                    items.push(Item { source, declaration, origin, body });
+                }
+            }
+        };
+        take(model, Origin::Model);
+        if let Asked::Here(source) = asked {
+            take(source, Origin::Asked);
+        }
+        Self { model, items, unasked, induction: Induction::of(libraries.iter().chain([model])) }
+    }
+
+    /// How all of them stand in the part that asks the one at this place.
+    pub(super) fn forms(&self, place: usize, lemmas: Lemmas) -> Vec<Form> {
+        let asked = &self[place];
+        let of = |(other, item): (usize, &Item<'_, '_>)| match item.declaration.kind {
+            _ if other == place => {
+                if asked.is_lemma() {
+                    Form::Query
+                } else {
+                    Form::AsItIs
+                }
+            }
+            // It may rest on the one that is asked.
+            Kind::Lemma if asked.is_lemma() && other > place => Form::Absent,
+            kind if kind.is_query() => Form::Absent,
+            _ => match item.stay(asked) {
+                None => Form::Absent,
+                Some(stay) if lemmas == Lemmas::AsAxioms && item.may_be_axiom() => Form::Axiom(stay),
+                Some(stay) => Form::Some(stay),
+            },
+        };
+        self.iter().enumerate().map(of).collect()
+    }
+
+    /// The first that counts for nothing that is asked.
+    pub(super) fn for_none(&self) -> Option<Whole> {
+        let asked: BTreeSet<_> =
+            self.iter().filter(|item| item.is_part()).flat_map(|item| item.body.subjects()).collect();
+        let is_for_none = |item: &&Item<'_, '_>| {
+            let mut subjects = item.body.subjects();
+            item.declaration.kind.is_assumed() && subjects.any(|subject| !asked.contains(subject))
+        };
+        self.iter().find(is_for_none).map(|item| Whole::ForNone {
+            line: item.declaration.line,
+            origin: item.origin,
+            keyword: item.declaration.kind.keyword(),
+        })
+    }
+
+    /// The lemmas that are no parts.
+    pub(super) fn kept(&self) -> impl Iterator<Item = Kept> {
+        let kept = self.iter().filter(|item| item.is_lemma() && !item.is_part());
+        kept.map(|item| Kept::ForRandom { line: item.declaration.line, origin: item.origin })
+    }
+
+    /// What is changed in the model where each of them has this form.
+    pub(super) fn edits(&self, form: impl Fn(usize) -> Form) -> Vec<Edit> {
+        let mut edits: Vec<_> = self.unasked.iter().cloned().map(Edit::blank).collect();
+        let mut line = Vec::new();
+        for (place, item) in self.iter().enumerate() {
+            let form = form(place);
+            let Change { edits: own, instead, setting } = item.change(&form, self.induction);
+            let put_in = match (item.origin, instead) {
+                (_, Some(text)) => Some(text),
+                (Origin::Asked, None) if form != Form::Absent => {
+                    let text = edit::changed(item.source.text, item.declaration.at.clone(), &own);
+                    Some(lemma::joined(Lexer::new(&text), &text))
+                }
+                _ => None,
+            };
+            if item.origin == Origin::Model {
+                edits.extend(own);
+            }
+            for text in put_in.into_iter().chain(setting.map(|setting| setting.as_bytes().to_vec())) {
+                line.push(b' ');
+                line.extend(text);
+            }
+        }
+        edits.sort_by_key(|edit| edit.at.start);
+        if !line.is_empty() {
+            let main = self.model.main.map_or(self.model.text.len(), |main| main.start);
+            edits.push(Edit { at: main..main, put: Put::Line(line.into()) });
+        }
+        edits
+    }
+}
+
+/// What a form changes.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    /// In the text where the declaration stands.
+    pub(super) edits: Vec<Edit>,
+    /// Put in before the main part instead of it.
+    pub(super) instead: Option<Vec<u8>>,
+    /// Put in before the main part with it.
+    pub(super) setting: Option<&'static str>,
+}
+
+impl<'t> Item<'_, 't> {
+    pub(super) fn is_lemma(&self) -> bool {
+        self.declaration.kind == Kind::Lemma
+    }
+
+    /// Whether it can be asked alone. A lemma about the process of a query for indistinguishability from random cannot:
+    /// no other query makes that process.
+    pub(super) fn is_part(&self) -> bool {
+        let kind = self.declaration.kind;
+        let is_plain = || self.body.subjects().all(|subject| subject.random.is_none());
+        kind.is_asked() && self.body.count() > 0 && (kind.is_query() || is_plain())
+    }
+
+    /// Whether it may be taken for granted when it was proved: where `maxSubset` lets some of its statements fail,
+    /// nobody knows which.
+    pub(super) fn may_be_axiom(&self) -> bool {
+        self.is_lemma() && self.is_part() && !self.body.has_option("maxSubset")
+    }
+
+    /// Which of its statements count for what another one asks.
+    fn stay(&self, asked: &Self) -> Option<Box<[bool]>> {
+        let counts = |subject: &Subject<'t>| asked.body.subjects().any(|asked| asked == subject);
+        let stay: Box<[bool]> = self
+            .body
+            .statements
+            .iter()
+            .map(|statement| statement.subject.as_ref().is_some_and(counts))
+            .collect();
+        stay.contains(&true).then_some(stay)
+    }
+
+    /// How many results of lemmas come with it.
+    pub(super) fn proved(&self, form: &Form) -> u32 {
+        match form {
+            Form::Some(stay) if self.is_lemma() => {
+                u32::try_from(stay.iter().filter(|stays| **stays).count()).unwrap_or(u32::MAX)
+            }
+            _ => 0,
+        }
+    }
+
+    fn change(&self, form: &Form, induction: Induction) -> Change {
+        let edits = match form {
+            Form::AsItIs => Vec::new(),
+            Form::Absent => vec![Edit::blank(self.declaration.at.clone())],
+            Form::Query => return lemma::as_query(self, induction),
+            Form::Some(stay) => self.without(stay),
+            Form::Axiom(stay) => lemma::as_axiom(self, self.without(stay)),
+        };
+        Change { edits, ..Change::default() }
+    }
+
+    /// Blanks the statements that do not stay, each with the `;` that is too much then.
+    fn without(&self, stay: &[bool]) -> Vec<Edit> {
+        let tokens = &self.body.tokens;
+        let mut edits = Vec::new();
+        // Before the first statement stands nothing, or what declares the variables.
+        let mut follows = self.body.statements.first().is_some_and(|first| first.tokens.start > 0);
+        for (statement, stays) in self.body.statements.iter().zip(stay) {
+            let Range { start, end } = statement.tokens;
+            let divider =
+                start.checked_sub(1).filter(|_| !*stays || !follows).map(|divider| &tokens[divider]);
+            edits.extend(
+                divider
+                    .filter(|lexeme| lexeme.token == Token::Symbol(b';'))
+                    .map(|lexeme| Edit::blank(lexeme.at.clone())),
+            );
+            if *stays {
+                follows = true;
+            } else if let [first, ..] = &tokens[start..end] {
+                edits.push(Edit::blank(first.at.start..tokens[end - 1].at.end));
+            }
+        }
+        edits
+    }
+}
