@@ -56,7 +56,11 @@ impl<'t> Body<'t> {
     pub(super) fn of(kind: Kind, tokens: Vec<Lexeme<'t>>) -> Self {
         let mut body = Self { tokens, statements: Vec::new(), options: None };
         if matches!(kind, Kind::WeakSecret | Kind::NonInterf) {
-            let tokens = 0..body.tokens.len();
+            // One verdict for all names; before them may stand the types of variables.
+            let is = |symbol| move |lexeme: &Lexeme<'_>| lexeme.token == Token::Symbol(symbol);
+            let has_types = body.tokens.iter().any(is(b':'));
+            let types = body.tokens.iter().position(is(b';')).filter(|_| has_types);
+            let tokens = types.map_or(0, |types| types + 1)..body.tokens.len();
             body.statements.push(Statement { tokens, subject: Some(Subject::default()) });
             return body;
         }

@@ -142,15 +142,20 @@ pub(super) fn assumptions(libraries: &[Source<'_>], items: &Items<'_, '_>, lemma
         }
         text.push(b'\n');
     };
-    for source in libraries.iter().chain([items.model]) {
+    let sources = || libraries.iter().chain([items.model]);
+    let in_macro =
+        |declaration: &Declaration<'_>| declaration.within.is_some() && declaration.kind.is_assumed();
+    let do_macros_assume = sources().any(|source| source.declarations.iter().any(in_macro));
+    for source in sources() {
         let assumes = |place: usize| {
             let inner = source.declarations.iter().skip(place + 1);
-            inner.take_while(|inner| inner.within == Some(place)).any(|inner| inner.kind.is_assumed())
+            inner.take_while(|inner| inner.within == Some(place)).any(in_macro)
         };
         for (place, declaration) in source.outer() {
             match declaration.kind {
-                Kind::Axiom | Kind::Restriction | Kind::Expand => add(source, declaration),
+                Kind::Axiom | Kind::Restriction => add(source, declaration),
                 Kind::Def if assumes(place) => add(source, declaration),
+                Kind::Expand if do_macros_assume => add(source, declaration),
                 _ => {}
             }
         }
