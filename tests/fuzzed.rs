@@ -55,6 +55,7 @@ targets! {
     recordings_are_read_and_played: "record",
     rules_read_what_is_printed: "rules",
     specs_are_read: "spec",
+    models_are_divided: "split",
     texts_are_made_fit_to_be_shown: "text",
     the_guardian_is_told: "wire",
 }

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 option=${1:?"-runs=NUMBER or -max_total_time=SECONDS"}
 shift
-all=(model proverif record rules spec text wire)
+all=(model proverif record rules spec split text wire)
 [ "$#" -gt 0 ] || set -- "${all[@]}"
 
 # With nightly under the address sanitizer; without it as it is, which stable can do and finds all that panics.
@@ -23,7 +23,7 @@ for target in "$@"; do
     folders=("$learnt" "corpus/$target")
     case $target in
         spec) folders+=(../../config/examples ../../config/presets) ;;
-        model) folders+=(../../config/examples/models) ;;
+        model | split) folders+=(../../config/examples/models) ;;
         proverif) folders+=(../../actors/core/tests/logs) ;;
         record) folders+=(../../benches/data) ;;
     esac

@@ -9,6 +9,7 @@ pub mod proverif;
 pub mod record;
 pub mod rules;
 pub mod spec;
+pub mod split;
 pub mod text;
 pub mod wire;
 
@@ -16,12 +17,13 @@ pub mod wire;
 pub type Target = fn(&[u8]);
 
 /// All targets, each by its name, which is that of its folders in `corpus/` and `regressions/` too.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("model", model::take),
     ("proverif", proverif::take),
     ("record", record::take),
     ("rules", rules::take),
     ("spec", spec::take),
+    ("split", split::take),
     ("text", text::take),
     ("wire", wire::take),
 ];

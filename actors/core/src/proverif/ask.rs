@@ -111,3 +111,6 @@ fn tag(prefix: &str, name: &[u8], text: &mut Vec<u8>) {
     text.extend(name.iter().map(fit));
     text.extend_from_slice(b" *) ");
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,7 +100,7 @@ fn anew(item: &Item<'_, '_>, induction: bool) -> Vec<u8> {
     let tokens = body.tokens.iter().zip(&left_out).take(end).filter(|(_, left_out)| !**left_out);
     for (lexeme, _) in tokens {
         text.push(b' ');
-        text.extend_from_slice(&item.source.text[lexeme.at.clone()]);
+        text.extend(in_line(&item.source.text[lexeme.at.clone()]));
     }
     let words: Vec<&[u8]> = if induction {
         let of_lemma = |word: &&[u8]| {
@@ -163,6 +163,11 @@ fn without_options(item: &Item<'_, '_>, dropped: &[&str]) -> Vec<Edit> {
 
 /// Tokens in one line.
 pub(super) fn joined(tokens: Lexer<'_>, text: &[u8]) -> Vec<u8> {
-    let tokens: Vec<&[u8]> = tokens.map(|lexeme| &text[lexeme.at]).collect();
+    let tokens: Vec<Vec<u8>> = tokens.map(|lexeme| in_line(&text[lexeme.at]).collect()).collect();
     tokens.join(&b' ')
+}
+
+/// A token without the ends of lines that a string may have, where none should be.
+fn in_line(token: &[u8]) -> impl Iterator<Item = u8> {
+    token.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte })
 }

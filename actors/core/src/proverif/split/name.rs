@@ -17,9 +17,6 @@ pub(super) fn derived(kind: Kind, body: &Body<'_>) -> Box<str> {
     }
     if let Some(first) = statements.next() {
         of_statement(&body.tokens[first.tokens.clone()], &mut pieces);
-        if first.subject.as_ref().is_some_and(|subject| subject.random.is_some()) {
-            pieces.push(b"real_or_random");
-        }
     }
     let mut name = joined(&pieces);
     match statements.count() {
@@ -36,6 +33,7 @@ fn of_statement<'t>(tokens: &[Lexeme<'t>], pieces: &mut Vec<&'t [u8]>) {
         _ if has(Token::Word(b"inj-event")) => pieces.push(b"inj"),
         _ => {}
     }
+    let is_secret = tokens.first().is_some_and(|first| first.token.is("secret"));
     let mut rest = tokens;
     while let [first, after @ ..] = rest {
         rest = after;
@@ -47,10 +45,15 @@ fn of_statement<'t>(tokens: &[Lexeme<'t>], pieces: &mut Vec<&'t [u8]>) {
             }
             // Which step it is.
             Token::Symbol(b'@') => rest = after.get(1..).unwrap_or_default(),
-            // Bindings and options.
+            // The bindings of a name say nothing to a reader, what is meant by a secret does.
             Token::Symbol(b'[') => {
                 let end = after.iter().position(|lexeme| lexeme.token == Token::Symbol(b']'));
-                rest = &after[end.map_or(after.len(), |end| end + 1)..];
+                let (inside, outside) = after.split_at(end.unwrap_or(after.len()));
+                if is_secret {
+                    let is_usual = |word: &&[u8]| matches!(*word, b"reachability" | b"pv_reachability");
+                    pieces.extend(inside.iter().filter_map(word).filter(|word| !is_usual(word)));
+                }
+                rest = outside;
             }
             Token::Word(b"new" | b"not" | b"let" | b"in" | b"for") => {}
             _ => pieces.extend(word(first)),

@@ -171,6 +171,7 @@ fn names_tell_what_is_asked() {
         ("query secret s.", "secret_s"),
         ("query secret s [reachability].", "secret_s"),
         ("query secret s [real_or_random].", "secret_s_real_or_random"),
+        ("query secret s [cv_onesession].", "secret_s_cv_onesession"),
         ("query secret s public_vars a, b.", "secret_s_public_vars_a_b"),
         ("query table(keys(a, b)).", "table_keys_a_b"),
         ("query attacker(s'); attacker(r); attacker(q).", "attacker_s_and_2_more"),
