@@ -192,7 +192,7 @@ impl Part {
 /// Everything at once.
 fn all(items: &Items<'_, '_>, facts: &Facts, reason: &Whole) -> Part {
     let mut part = Part::single("all", Role::All, reason.line().unwrap_or(1));
-    part.edits = items.edits(|_| Form::AsItIs);
+    part.edits = items.edits(|_| &Form::AsItIs);
     part.lemmas = facts.lemmas;
     part.results = facts.queries;
     part
@@ -246,7 +246,7 @@ fn part(
         role,
         origin: item.origin,
         line: item.declaration.line,
-        edits: items.edits(|place| forms[place].clone()),
+        edits: items.edits(|place| &forms[place]),
         needs: needs.filter_map(|(_, part)| *part).collect(),
         lemmas: proved.fold(fixed.lemmas(), u32::saturating_add),
         results: item.body.count(),

@@ -18,7 +18,7 @@ impl Place {
     /// The place of a byte of which the line is known.
     pub(super) fn of(text: &[u8], at: usize, line: u32) -> Self {
         let before = &text[..at.min(text.len())];
-        let start = before.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).map_or(0, |end| end + 1);
+        let start = memchr::memrchr2(b'\n', b'\r', before).map_or(0, |end| end + 1);
         Self {
             line,
             column: u32::try_from(before.len() - start).map_or(u32::MAX, |bytes| bytes.saturating_add(1)),

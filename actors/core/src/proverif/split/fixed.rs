@@ -13,6 +13,8 @@ use crate::proverif::statement::{Body, Subject};
 pub(super) struct Fixed<'t> {
     whole: Option<Whole>,
     assumed: Vec<Assumed<'t>>,
+    /// The macros of which that is known.
+    expanded: BTreeSet<&'t [u8]>,
 }
 
 /// A lemma, an axiom or a restriction.
@@ -65,7 +67,8 @@ impl<'t> Fixed<'t> {
         }
     }
 
-    /// Takes what a macro stands for, with the macros that are expanded in it.
+    /// Takes what a macro stands for, with the macros that are expanded in it: once, however often it is expanded, for
+    /// it counts for the same queries each time.
     fn expand(
         &mut self,
         source: &Source<'t>,
@@ -74,8 +77,11 @@ impl<'t> Fixed<'t> {
         macros: &Macros<'_, 't>,
     ) {
         let mut waiting: Vec<_> = name(source, declaration).into_iter().collect();
-        let mut known: BTreeSet<_> = waiting.iter().copied().collect();
-        while let Some((source, place)) = waiting.pop().and_then(|name| macros.get(name)) {
+        while let Some(macro_name) = waiting.pop() {
+            let Some((source, place)) = macros.get(macro_name) else { continue };
+            if !self.expanded.insert(macro_name) {
+                continue;
+            }
             let inner = source.declarations.iter().skip(place + 1);
             for inner in inner.take_while(|inner| inner.within == Some(*place)) {
                 let keyword = inner.kind.keyword();
@@ -83,7 +89,7 @@ impl<'t> Fixed<'t> {
                     let line = declaration.line;
                     self.whole.get_or_insert(Whole::AskedInMacro { line, origin, keyword });
                 } else if inner.kind == Kind::Expand {
-                    waiting.extend(name(source, inner).filter(|name| known.insert(name)));
+                    waiting.extend(name(source, inner));
                 } else {
                     self.take(source, inner, declaration.line, origin);
                 }

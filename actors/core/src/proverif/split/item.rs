@@ -8,7 +8,7 @@ use super::lemma::{self, Induction};
 use super::{Asked, Kept, Lemmas, Origin, Whole};
 use crate::proverif::lexer::{Lexer, Token};
 use crate::proverif::source::{Declaration, Kind, Source};
-use crate::proverif::statement::{Body, Subject};
+use crate::proverif::statement::{Body, Statement};
 
 /// A declaration that asks or assumes something.
 #[derive(Debug)]
@@ -26,10 +26,10 @@ pub(super) enum Form {
     AsItIs,
     /// A lemma as what is asked.
     Query,
-    /// A lemma, an axiom or a restriction, and which of its statements stay.
+    /// A lemma, an axiom or a restriction of which not all statements stay.
     Some(Box<[bool]>),
-    /// A lemma that is taken for granted, and which of its statements stay.
-    Axiom(Box<[bool]>),
+    /// A lemma that is taken for granted, and which of its statements stay where not all do.
+    Axiom(Option<Box<[bool]>>),
 }
 
 /// All of them, those of the model first.
@@ -75,21 +75,12 @@ impl<'s, 't> Items<'s, 't> {
     pub(super) fn forms(&self, place: usize, lemmas: Lemmas) -> Vec<Form> {
         let asked = &self[place];
         let of = |(other, item): (usize, &Item<'_, '_>)| match item.declaration.kind {
-            _ if other == place => {
-                if asked.is_lemma() {
-                    Form::Query
-                } else {
-                    Form::AsItIs
-                }
-            }
+            Kind::Lemma if other == place => Form::Query,
+            _ if other == place => Form::AsItIs,
             // It may rest on the one that is asked.
             Kind::Lemma if asked.is_lemma() && other > place => Form::Absent,
             kind if kind.is_query() => Form::Absent,
-            _ => match item.stay(asked) {
-                None => Form::Absent,
-                Some(stay) if lemmas == Lemmas::AsAxioms && item.may_be_axiom() => Form::Axiom(stay),
-                Some(stay) => Form::Some(stay),
-            },
+            _ => item.beside(asked, lemmas),
         };
         self.iter().enumerate().map(of).collect()
     }
@@ -116,27 +107,28 @@ impl<'s, 't> Items<'s, 't> {
     }
 
     /// What is changed in the model where each of them has this form.
-    pub(super) fn edits(&self, form: impl Fn(usize) -> Form) -> Vec<Edit> {
+    pub(super) fn edits<'f>(&self, form: impl Fn(usize) -> &'f Form) -> Vec<Edit> {
         let mut edits: Vec<_> = self.unasked.iter().cloned().map(Edit::blank).collect();
         let mut line = Vec::new();
+        let mut put_in = |text: &[u8]| {
+            line.push(b' ');
+            line.extend_from_slice(text);
+        };
         for (place, item) in self.iter().enumerate() {
-            let form = form(place);
-            let Change { edits: own, instead, setting } = item.change(&form, self.induction);
-            let put_in = match (item.origin, instead) {
-                (_, Some(text)) => Some(text),
-                (Origin::Asked, None) if form != Form::Absent => {
-                    let text = edit::changed(item.source.text, item.declaration.at.clone(), &own);
-                    Some(lemma::joined(Lexer::new(&text), &text))
-                }
-                _ => None,
+            let change = match form(place) {
+                Form::Absent if item.origin == Origin::Asked => continue,
+                Form::AsItIs if item.origin == Origin::Model => continue,
+                form => item.change(form, self.induction),
             };
+            match (item.origin, &change.instead) {
+                (_, Some(text)) => put_in(text),
+                (Origin::Model, None) => {}
+                (_, None) => put_in(&item.in_line(&change.edits)),
+            }
             if item.origin == Origin::Model {
-                edits.extend(own);
+                edits.extend(change.edits);
             }
-            for text in put_in.into_iter().chain(setting.map(|setting| setting.as_bytes().to_vec())) {
-                line.push(b' ');
-                line.extend(text);
-            }
+            change.setting.iter().for_each(|setting| put_in(setting.as_bytes()));
         }
         edits.sort_by_key(|edit| edit.at.start);
         if !line.is_empty() {
@@ -177,26 +169,41 @@ impl<'t> Item<'_, 't> {
         self.is_lemma() && self.is_part() && !self.body.has_option("maxSubset")
     }
 
-    /// Which of its statements count for what another one asks.
-    fn stay(&self, asked: &Self) -> Option<Box<[bool]>> {
-        let counts = |subject: &Subject<'t>| asked.body.subjects().any(|asked| asked == subject);
-        let stay: Box<[bool]> = self
-            .body
-            .statements
-            .iter()
-            .map(|statement| statement.subject.as_ref().is_some_and(counts))
-            .collect();
-        stay.contains(&true).then_some(stay)
+    /// How a lemma, an axiom or a restriction stands where another one is asked: with those of its statements that count
+    /// for that one.
+    fn beside(&self, asked: &Self, lemmas: Lemmas) -> Form {
+        let counts = |statement: &Statement<'t>| {
+            statement.subject.as_ref().is_some_and(|own| asked.body.subjects().any(|asked| asked == own))
+        };
+        let is_axiom = lemmas == Lemmas::AsAxioms && self.may_be_axiom();
+        let statements = &self.body.statements;
+        match statements.iter().filter(|statement| counts(statement)).count() {
+            0 => Form::Absent,
+            some if some < statements.len() => {
+                let stay = statements.iter().map(counts).collect();
+                if is_axiom { Form::Axiom(Some(stay)) } else { Form::Some(stay) }
+            }
+            _ if is_axiom => Form::Axiom(None),
+            _ => Form::AsItIs,
+        }
     }
 
     /// How many results of lemmas come with it.
     pub(super) fn proved(&self, form: &Form) -> u32 {
         match form {
-            Form::Some(stay) if self.is_lemma() => {
+            _ if !self.is_lemma() => 0,
+            Form::AsItIs => self.body.count(),
+            Form::Some(stay) => {
                 u32::try_from(stay.iter().filter(|stays| **stays).count()).unwrap_or(u32::MAX)
             }
-            _ => 0,
+            Form::Absent | Form::Query | Form::Axiom(_) => 0,
         }
+    }
+
+    /// It in one line, with these changes.
+    fn in_line(&self, edits: &[Edit]) -> Vec<u8> {
+        let text = edit::changed(self.source.text, self.declaration.at.clone(), edits);
+        lemma::joined(Lexer::new(&text), &text)
     }
 
     fn change(&self, form: &Form, induction: Induction) -> Change {
@@ -205,7 +212,9 @@ impl<'t> Item<'_, 't> {
             Form::Absent => vec![Edit::blank(self.declaration.at.clone())],
             Form::Query => return lemma::as_query(self, induction),
             Form::Some(stay) => self.without(stay),
-            Form::Axiom(stay) => lemma::as_axiom(self, self.without(stay)),
+            Form::Axiom(stay) => {
+                lemma::as_axiom(self, stay.as_ref().map_or_else(Vec::new, |stay| self.without(stay)))
+            }
         };
         Change { edits, ..Change::default() }
     }

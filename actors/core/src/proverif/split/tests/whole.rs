@@ -35,6 +35,13 @@ fn a_query_in_a_macro_cannot_be_blanked() {
         assert_eq!(origin, Origin::Library(0));
         whole(&format!("{expansion} query attacker(s). process 0"), &[macros]);
     }
+    // A macro that nobody knows hides none.
+    whole(
+        &format!(
+            "{macros} def K(a) {{ expand X(a). expand M(a). expand X(a). }} expand K(b). query attacker(s). process 0"
+        ),
+        &[],
+    );
     // What nobody expands asks nothing.
     let text = format!("{macros} query attacker(s). query attacker(r). process 0");
     assert_eq!(divided(&text, Lemmas::Own).parts.len(), 2);
