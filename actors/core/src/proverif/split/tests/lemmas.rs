@@ -149,6 +149,11 @@ fn what_counts_for_other_queries_is_blanked() {
         assert_eq!(part.len(), text.len());
         assert_eq!(tokens(part), tokens(&format!("{left} {asked} process 0")));
     }
+    // Nothing divides what is left from nothing.
+    let text = format!("axiom event(A); event(B) for {{ public_vars k }}; event(C).\n{a}\n{b}\nprocess 0");
+    let left = |place: usize| written(&text, Lemmas::Own)[place].lines().next().map(tokens);
+    assert_eq!(left(0), Some(tokens("axiom event(A); event(C).")));
+    assert_eq!(left(1), Some(tokens("axiom event(B) for { public_vars k }.")));
     // Where nothing of it counts, nothing is left.
     let text = format!("restriction event(A).\n{a}\n{b}\nprocess 0");
     assert_eq!(written(&text, Lemmas::Own)[1], without(&text, &["restriction event(A).", a]));

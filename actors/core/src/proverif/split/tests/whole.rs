@@ -42,6 +42,9 @@ fn a_query_in_a_macro_cannot_be_blanked() {
         ),
         &[],
     );
+    // Nor does one that stands for itself.
+    let text = "def M(a) { expand N(a). } def N(a) { expand M(a). expand N(a). axiom event(a). } expand M(b). query attacker(s). process 0";
+    assert_eq!(divided(text, Lemmas::Own).whole, None);
     // What nobody expands asks nothing.
     let text = format!("{macros} query attacker(s). query attacker(r). process 0");
     assert_eq!(divided(&text, Lemmas::Own).parts.len(), 2);
