@@ -96,6 +96,14 @@ pub enum Fault {
     TooMany { count: u128 },
     #[error("the job's name {why}")]
     JobName { why: &'static str },
+    #[error("the first pass has none before it")]
+    OnlyOfFirstPass,
+    #[error("`{name}` is no name of a pass")]
+    PassName { name: String },
+    #[error("two passes have the name `{name}`")]
+    PassTwice { name: String },
+    #[error("what a fast pass does is known for ProVerif only")]
+    FastIsUnknown,
     #[error("no query is left after `exclude`")]
     NothingLeft,
     #[error("no query is left after `--only`")]
@@ -281,6 +289,16 @@ impl Fault {
             Self::Unreadable { .. } => "relative paths start at the folder of the spec",
             Self::GlobWithoutMatch { .. } => "globs start at the folder of the spec",
             Self::PathNotUtf8 { .. } => "give the file or folder another name",
+            Self::OnlyOfFirstPass => {
+                "`only` says after which ends of the pass before this one follows: take it out"
+            }
+            Self::PassName { .. } => {
+                "it is made of letters, digits and `._-`, starting with a letter or digit"
+            }
+            Self::PassTwice { .. } => "give each a `name` of its own",
+            Self::FastIsUnknown => {
+                r#"give it `vars` that the command uses: Fast(vars: {"effort": 1}), and "{{ effort }}" in the command"#
+            }
             Self::ExcludesEverything => "name at least one axis",
             Self::BadId { .. } => {
                 "ids are letters, digits and `._-` in parts divided by `/`, each starting with a letter or digit"

@@ -8,6 +8,7 @@ mod axes;
 mod expand;
 mod glob;
 mod ids;
+mod ladder;
 mod limits;
 mod matching;
 pub(crate) mod preset;

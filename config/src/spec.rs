@@ -5,15 +5,15 @@
 
 mod values;
 
-use provisor_core::plan::{Containment, RetryOn, Reuse};
+use provisor_core::plan::{Containment, Only, RetryOn, Reuse};
 use provisor_core::tool::{AddsUp, Role};
 use provisor_core::verdict::Counts;
 use serde::Deserialize;
 
 use crate::spanned::Spanned;
 pub(crate) use values::{
-    Axis, AxisForm, Entries, Expect, InputList, Later, Listed, Logs, PresetChoice, PresetForm,
-    ProVerifOptions, Scalar, ScalarValue, Stop,
+    Axis, AxisForm, Entries, Expect, InputList, Later, Listed, Logs, Pass, PassKind, PresetChoice,
+    PresetForm, ProVerifOptions, Scalar, ScalarValue, Stop,
 };
 
 /// Fields that a whole job has as well as one of its commands or hosts, where the inner one goes before the outer.
@@ -98,7 +98,7 @@ with_settings! {
         pub(crate) inherit_env: Option<InheritEnv>,
         pub(crate) expect: Option<Expect>,
         pub(crate) reuse: Option<Reuse>,
-        passes: Option<Later>,
+        pub(crate) passes: Option<Listed<Pass>>,
         race: Option<Later>,
         every: Option<Later>,
         jitter: Option<Later>,
@@ -113,9 +113,8 @@ with_settings! {
 
 impl Job {
     /// The forms of a whole job that are promised and not there.
-    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 8] {
+    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 7] {
         [
-            ("passes", self.passes),
             ("race", self.race),
             ("every", self.every),
             ("jitter", self.jitter),
@@ -128,8 +127,7 @@ impl Job {
 }
 
 /// Field names that are known only to be refused: no error message should propose them.
-pub(crate) const LATER: [&str; 13] = [
-    "passes",
+pub(crate) const LATER: [&str; 12] = [
     "race",
     "every",
     "jitter",
@@ -169,6 +167,21 @@ pub(crate) struct Limits {
     pub(crate) silence: Option<Scalar>,
     pub(crate) grace: Option<Scalar>,
     pub(crate) total: Option<Scalar>,
+    pub(crate) cpu: Option<Scalar>,
+    pub(crate) memory: Option<Scalar>,
+    pub(crate) output: Option<Scalar>,
+    pub(crate) processes: Option<Scalar>,
+}
+
+/// What a pass may say; its limits go before all others.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PassFields {
+    pub(crate) name: Option<Spanned<String>>,
+    pub(crate) only: Option<Spanned<Only>>,
+    pub(crate) vars: Option<Entries<Scalar>>,
+    pub(crate) wall: Option<Scalar>,
+    pub(crate) silence: Option<Scalar>,
     pub(crate) cpu: Option<Scalar>,
     pub(crate) memory: Option<Scalar>,
     pub(crate) output: Option<Scalar>,

@@ -31,6 +31,11 @@ pub(super) fn check(id: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Whether a text may be one part of an id.
+pub(super) fn is_part(text: &str) -> bool {
+    !text.contains('/') && check(text).is_ok()
+}
+
 fn is_allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 }

@@ -60,6 +60,19 @@ impl<'e> Lowering<'e> {
         }
     }
 
+    /// The same for what a pass says of its own.
+    pub(super) fn refuse_pass_without_trees(&mut self, pass: &'e spec::Pass) {
+        if self.around.overrides.containment.or(self.job.containment) != Some(Containment::Group) {
+            return;
+        }
+        let spec::PassFields { cpu, memory, processes, .. } = &pass.fields;
+        for (limit, written) in [("cpu", cpu), ("memory", memory), ("processes", processes)] {
+            if let Some(written) = written {
+                self.problems.fault(written.place, Fault::LimitOfTree { limit });
+            }
+        }
+    }
+
     /// A limit of nothing would end everything at once, which nobody means.
     pub(super) fn limit(&mut self, limit: &'static str, written: &Scalar) -> Option<std::time::Duration> {
         let duration = self.duration(written)?;
@@ -67,13 +80,13 @@ impl<'e> Lowering<'e> {
         Some(duration)
     }
 
-    fn size_limit(&mut self, limit: &'static str, written: &Scalar) -> Option<u64> {
+    pub(super) fn size_limit(&mut self, limit: &'static str, written: &Scalar) -> Option<u64> {
         let size = self.human(written, human::size)?;
         self.refuse_nothing(limit, written, size == 0);
         Some(size)
     }
 
-    fn number_limit(&mut self, limit: &'static str, written: &Scalar) -> Option<u32> {
+    pub(super) fn number_limit(&mut self, limit: &'static str, written: &Scalar) -> Option<u32> {
         let number = match written.value {
             ScalarValue::Integer(number) => u32::try_from(number).ok(),
             ScalarValue::Text(_) | ScalarValue::Real(_) => None,

@@ -159,7 +159,9 @@ impl<'e> Lowering<'e> {
         let commands = job.commands.iter().flat_map(|commands| &commands.items).map(Command::settings);
         let each = job.each.iter().flat_map(|(_, entries)| &entries.0).map(|(_, entry)| entry.settings());
         let vars = std::iter::once(job.settings()).chain(commands).chain(each);
-        let names = vars.filter_map(|settings| settings.vars).flat_map(|vars| &vars.0);
+        let passes =
+            job.passes.iter().flat_map(|passes| &passes.items).filter_map(|pass| pass.fields.vars.as_ref());
+        let names = vars.filter_map(|settings| settings.vars).chain(passes).flat_map(|vars| &vars.0);
         names.map(|(name, _)| name.value.as_str()).collect()
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Models {
     scanned: HashMap<PathBuf, Result<Rc<Facts>, Arc<io::Error>>>,
     /// Why which queries are not stopped early: the first few ids, and how many.
     pub(super) not_stopped: BTreeMap<&'static str, (Vec<Arc<str>>, usize)>,
+    /// The last of them: its further passes are no further queries.
+    told: Option<Arc<str>>,
 }
 
 /// A parameter of ProVerif that the command line sets.
@@ -101,6 +103,10 @@ impl Models {
             Facts { queries: 2.., .. } => "the model has more than one thing to prove",
             _ => return wanted,
         };
+        if self.told.as_ref() == Some(id) {
+            return EarlyStop::Off;
+        }
+        self.told = Some(Arc::clone(id));
         let (ids, count) = self.not_stopped.entry(why).or_default();
         if ids.len() < NAMED {
             ids.push(id.clone());

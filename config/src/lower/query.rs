@@ -3,13 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use provisor_core::plan::{Command, Environment, Inputs, Query, Stdin};
+use provisor_core::plan::{Command, Environment, Inputs, Judging, Pass, Query, Stdin};
 use provisor_core::verdict::Preset;
 
-use super::recipe::{Reading, Recipe, StdinFrom, Text, from_folder};
+use super::recipe::{Reading, Recipe, Rung, StdinFrom, Text, from_folder};
 use super::{Lowering, ids};
 use crate::fault::Fault;
 use crate::template::{Point, Scope};
+
+/// What one pass of a query comes to.
+struct Asked {
+    command: Command,
+    judging: Arc<Judging>,
+    files: Vec<PathBuf>,
+}
 
 /// Linux takes no longer argument: MAX_ARG_STRLEN, with the NUL at its end.
 const LONGEST_ARGUMENT: usize = 131_071;
@@ -21,29 +28,47 @@ impl Lowering<'_> {
         let scope = Scope { axes: &axes, points, vars: &recipe.vars, absolute: recipe.cwd.is_some() };
         let id = self.id(recipe, scope)?;
         self.check_unique(&id, recipe, points);
-        let cwd = self.cwd(recipe, scope, &id)?;
-        let mut argv = self.argv(recipe, scope, &id)?;
-        let env = self.environment(recipe, scope, &id)?;
-        let stdin = self.standard_input(recipe, scope, &id)?;
-        let mut files = self.files(recipe, scope)?;
-        let preset = self.preset(recipe, &mut argv, &cwd, &mut files, &id)?;
-        self.is_valid(recipe, &argv, &id).then(|| Query {
-            command: Command { argv: argv.into(), env, cwd, stdin },
+        let first = self.asked(recipe, scope, &id);
+        // All of them, so that each fault is told.
+        let further: Vec<_> = recipe.further.iter().map(|rung| self.rung(rung, scope, &id)).collect();
+        let (first, further) = (first?, further.into_iter().collect::<Option<_>>()?);
+        Some(Query {
+            command: first.command,
             limits: recipe.limits,
-            judging: self.shared.judging(recipe.rules.clone(), preset),
+            judging: first.judging,
             retry: recipe.retry.clone(),
             expect: recipe.expect.clone(),
-            inputs: self.shared.inputs.share(Inputs { argv: !recipe.only_inputs, files }),
+            inputs: self.shared.inputs.share(Inputs { argv: !recipe.only_inputs, files: first.files }),
             axes: points.iter().map(|point| point.text.clone()).collect(),
             logs: recipe.logs,
             record: recipe.record,
-            pass: None,
-            further: Box::default(),
+            pass: recipe.pass.clone(),
+            further,
             needs: Box::default(),
             cell: None,
             pages: None,
             id,
         })
+    }
+
+    fn rung(&mut self, rung: &Rung<'_>, scope: Scope<'_>, id: &Arc<str>) -> Option<Pass> {
+        let scope = Scope { vars: &rung.recipe.vars, ..scope };
+        let Asked { command, judging, .. } = self.asked(&rung.recipe, scope, id)?;
+        let (name, limits) = (Arc::clone(&rung.name), rung.recipe.limits);
+        Some(Pass { name, only: rung.only, command, limits, judging, pages: None })
+    }
+
+    /// What is executed and how it is read.
+    fn asked(&mut self, recipe: &Recipe<'_>, scope: Scope<'_>, id: &Arc<str>) -> Option<Asked> {
+        let cwd = self.cwd(recipe, scope, id)?;
+        let mut argv = self.argv(recipe, scope, id)?;
+        let env = self.environment(recipe, scope, id)?;
+        let stdin = self.standard_input(recipe, scope, id)?;
+        let mut files = self.files(recipe, scope)?;
+        let preset = self.preset(recipe, &mut argv, &cwd, &mut files, id)?;
+        let judging = self.shared.judging(recipe.rules.clone(), preset);
+        let command = Command { argv: argv.into(), env, cwd, stdin };
+        self.is_valid(recipe, &command.argv, id).then_some(Asked { command, judging, files })
     }
 
     fn render(&mut self, text: &Text<'_>, scope: Scope<'_>) -> Option<Arc<str>> {

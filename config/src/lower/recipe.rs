@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use provisor_core::plan::{Environment, Inherit, Limits, Logs, Retry, RetryOn};
+use provisor_core::plan::{Environment, Inherit, Limits, Logs, Only, Retry, RetryOn};
 use provisor_core::rules::Rule;
 use provisor_core::tool::Tool;
 use provisor_core::verdict::Preset;
@@ -20,12 +20,14 @@ use crate::spec::{self, InheritEnv, ProVerifOptions, Scalar, ScalarValue, Settin
 use crate::template::{self, Template, Vars};
 
 /// A text of the spec, to be rendered for each query.
+#[derive(Clone)]
 pub(super) struct Text<'e> {
     pub(super) template: Rc<Template<'e>>,
     pub(super) place: Place,
 }
 
 /// Where the standard input of a query comes from.
+#[derive(Clone)]
 pub(super) enum StdinFrom<'e> {
     Null,
     File(Text<'e>),
@@ -42,6 +44,7 @@ pub(super) enum Reading {
 }
 
 /// See the head of this file.
+#[derive(Clone)]
 pub(super) struct Recipe<'e> {
     pub(super) place: Place,
     pub(super) id: Option<Text<'e>>,
@@ -65,6 +68,18 @@ pub(super) struct Recipe<'e> {
     pub(super) vars: Rc<Vars>,
     /// Made once where no text of it depends on the query.
     pub(super) fixed_env: Option<Arc<Environment>>,
+    /// What the pass is called, where there are several.
+    pub(super) pass: Option<Arc<str>>,
+    /// The passes after it.
+    pub(super) further: Vec<Rung<'e>>,
+}
+
+/// A pass after the first one.
+#[derive(Clone)]
+pub(super) struct Rung<'e> {
+    pub(super) name: Arc<str>,
+    pub(super) only: Only,
+    pub(super) recipe: Recipe<'e>,
 }
 
 /// What an origin has of its own besides its settings.
@@ -108,7 +123,7 @@ impl<'e> Lowering<'e> {
             Some(InheritEnv::Basic) | None => Inherit::Basic,
         };
         let (only_inputs, inputs) = self.inputs(layers);
-        Recipe {
+        let recipe = Recipe {
             place: origin.id.map_or(origin.place, |id| id.place),
             id: origin.id.and_then(|id| self.text(id)),
             number: origin.number,
@@ -131,7 +146,10 @@ impl<'e> Lowering<'e> {
             logs: self.logs(layers),
             record: self.around.overrides.record || layers.first(|settings| settings.record).unwrap_or(false),
             vars: self.vars(layers),
-        }
+            pass: None,
+            further: Vec::new(),
+        };
+        self.ladder(recipe)
     }
 
     fn check_origin(&mut self, origin: &Origin<'e>) {
@@ -288,13 +306,7 @@ impl<'e> Lowering<'e> {
         }
         let mut vars = Vars::new();
         for (name, value) in layers.all(|settings| settings.vars).flat_map(|entries| &entries.0) {
-            self.check_name(name);
-            if let Some(axis) = self.axes.iter().find(|axis| ***axis == *name.value) {
-                self.problems.fault(name.place, Fault::AxisAndVariable { name: axis.clone() });
-            }
-            if matches!(&value.value, ScalarValue::Text(text) if template::is_template(text)) {
-                self.problems.fault(value.place, Fault::TemplateInVars { name: name.value.clone() });
-            }
+            self.check_variable(name, value);
             vars.insert(name.value.as_str().into(), axes::value(value));
         }
         for (name, text) in &self.around.overrides.set {
@@ -307,6 +319,16 @@ impl<'e> Lowering<'e> {
             self.outer_vars = Some(vars.clone());
         }
         vars
+    }
+
+    pub(super) fn check_variable(&mut self, name: &Spanned<String>, value: &Scalar) {
+        self.check_name(name);
+        if let Some(axis) = self.axes.iter().find(|axis| ***axis == *name.value) {
+            self.problems.fault(name.place, Fault::AxisAndVariable { name: axis.clone() });
+        }
+        if matches!(&value.value, ScalarValue::Text(text) if template::is_template(text)) {
+            self.problems.fault(value.place, Fault::TemplateInVars { name: name.value.clone() });
+        }
     }
 
     /// Axes and variables have names that templates can say.

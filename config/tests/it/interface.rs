@@ -128,7 +128,6 @@ fn hosts_with_overrides() {
 #[test]
 fn forms_for_later_are_refused_by_name() {
     for (field, written) in [
-        ("passes", r#"passes: [Fast(wall: "10m"), Full(wall: "48h", only: NotTrue)],"#),
         ("after", r#"after: ["q1", "build/*"],"#),
         ("after_failure", "after_failure: Skip,"),
         ("race", r#"race: [["z3", "{{ f }}"], ["cvc5", "{{ f }}"]],"#),

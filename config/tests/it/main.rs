@@ -5,6 +5,7 @@ mod examples;
 mod features;
 mod interface;
 mod judged;
+mod ladder;
 mod many;
 mod overrides;
 mod presets;
