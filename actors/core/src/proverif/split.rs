@@ -81,7 +81,7 @@ pub struct Part {
     /// How many results of lemmas come with it, as [`super::ProVerif::lemmas`] counts them.
     pub lemmas: u32,
     /// How many results of its own it has.
-    pub(super) results: u32,
+    pub results: u32,
     /// Whether it is about the process as the model has it.
     pub(super) is_plain: bool,
     /// Whether its truth where an attacker can do more implies its truth where one can do less. Correspondences and

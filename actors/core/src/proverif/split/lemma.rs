@@ -161,10 +161,16 @@ fn without_options(item: &Item<'_, '_>, dropped: &[&str]) -> Vec<Edit> {
     edits
 }
 
-/// Tokens in one line.
+/// Tokens in one line, with a space where there was something between them.
 pub(super) fn joined(tokens: Lexer<'_>, text: &[u8]) -> Vec<u8> {
-    let tokens: Vec<Vec<u8>> = tokens.map(|lexeme| in_line(&text[lexeme.at]).collect()).collect();
-    tokens.join(&b' ')
+    let mut line = Vec::new();
+    for lexeme in tokens {
+        if lexeme.gap < lexeme.at.start && !line.is_empty() {
+            line.push(b' ');
+        }
+        line.extend(in_line(&text[lexeme.at]));
+    }
+    line
 }
 
 /// A token without the ends of lines that a string may have, where none should be.

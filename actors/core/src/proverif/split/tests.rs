@@ -106,14 +106,12 @@ fn queries_may_come_from_another_file() {
     assert_eq!(
         write(1),
         format!(
-            "{blank}lemma event(B) ==> event(A).  set x = y. query attacker ( r ) . lemma event ( C ) ==> event ( A ) . process\n 0"
+            "{blank}lemma event(B) ==> event(A).  set x = y. query attacker(r). lemma event(C) ==> event(A). process\n 0"
         )
     );
     assert_eq!(
         write(2),
-        format!(
-            "{blank}lemma event(B) ==> event(A).  set x = y. query event ( C ) ==> event ( A ) . process\n 0"
-        )
+        format!("{blank}lemma event(B) ==> event(A).  set x = y. query event(C) ==> event(A). process\n 0")
     );
     assert_eq!(division.parts[1].lemmas, 2);
     let model = read("process out(c, choice[a, b])", Expected::Model);

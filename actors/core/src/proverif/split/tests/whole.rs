@@ -108,6 +108,6 @@ fn queries_from_another_file_are_asked_together_where_they_cannot_be_divided() {
     let library = [read("query attacker(c).", Expected::Library)];
     let division = divide(&model, &library, Asked::Here(&asked), Lemmas::Own).expect("a division");
     let text = String::from_utf8(division.parts[0].write(&model, "")).expect("UTF-8");
-    assert_eq!(text, "                    query attacker ( a ) . query attacker ( b ) . process 0");
+    assert_eq!(text, "                    query attacker(a). query attacker(b). process 0");
     assert_eq!(division.parts[0].results, 3);
 }
