@@ -181,7 +181,7 @@ pub fn judging(judging: &Judging) -> Fingerprint {
             parts.bytes("preset", b"exit-code");
             parts.number("reading", EXIT_CODE_READING.into());
         }
-        Some(Preset::ProVerif(ProVerif { early_stop, lemmas })) => {
+        Some(Preset::ProVerif(ProVerif { early_stop, lemmas, sanity, weakened, worst })) => {
             parts.bytes("preset", b"proverif");
             parts.number("reading", PROVERIF_READING.into());
             let early_stop: &[u8] = match early_stop {
@@ -191,6 +191,15 @@ pub fn judging(judging: &Judging) -> Fingerprint {
             };
             parts.bytes("early stop", early_stop);
             parts.number("lemmas", (*lemmas).into());
+            // Only where they say something, so that what was judged without them stays as it is.
+            for (flag, is_set) in [("sanity", *sanity), ("worst", *worst)] {
+                if is_set {
+                    parts.number(flag, 1);
+                }
+            }
+            if let Some(weakened) = weakened {
+                parts.bytes("weakened", weakened.setting().as_bytes());
+            }
         }
         Some(Preset::Tool(tool)) => tool_parts(&mut parts, tool),
     }

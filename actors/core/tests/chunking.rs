@@ -255,7 +255,9 @@ fn logs() -> impl Strategy<Value = Vec<u8>> {
 
 fn presets() -> impl Strategy<Value = Option<Preset>> {
     let early = select(vec![EarlyStop::Off, EarlyStop::OnGoalReachable, EarlyStop::OnRefutingGoal]);
-    (early, 0_u32..3).prop_map(|(early_stop, lemmas)| Some(Preset::ProVerif(ProVerif { early_stop, lemmas })))
+    (early, 0_u32..3).prop_map(|(early_stop, lemmas)| {
+        Some(Preset::ProVerif(ProVerif { early_stop, lemmas, ..ProVerif::default() }))
+    })
 }
 
 proptest! {

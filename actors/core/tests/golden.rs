@@ -13,8 +13,9 @@ use provisor_core::verdict::{Counts, Judgement, Preset};
 
 const LEFT_WELL: (Cause, Exit) = (Cause::Exited, Exit::Code(0));
 const FAILED: (Cause, Exit) = (Cause::Exited, Exit::Code(2));
-const PLAIN: ProVerif = ProVerif { early_stop: EarlyStop::Off, lemmas: 0 };
-const ONE_LEMMA: ProVerif = ProVerif { early_stop: EarlyStop::Off, lemmas: 1 };
+const PLAIN: ProVerif =
+    ProVerif { early_stop: EarlyStop::Off, lemmas: 0, sanity: false, weakened: None, worst: false };
+const ONE_LEMMA: ProVerif = ProVerif { lemmas: 1, ..PLAIN };
 
 fn judge(judging: &Judging, log: &[u8], (cause, exit): (Cause, Exit)) -> Judgement {
     let judge = Judge::compile(judging).expect("sound rules");

@@ -70,7 +70,7 @@ fn told(replay: &Replay) -> (&str, Option<&str>, u128) {
 #[test]
 fn every_recorded_log_comes_to_what_it_was() {
     for (name, lemmas, end) in AS_THEY_WERE {
-        let proverif = ProVerif { early_stop: EarlyStop::Off, lemmas };
+        let proverif = ProVerif { lemmas, ..ProVerif::default() };
         for reaction in [Reaction::AsRecorded, Reaction::WhatIf] {
             let replay = replayed(name, proverif, Limits::default(), reaction);
             assert_eq!(told(&replay), end, "{name}, {reaction:?}");
@@ -85,7 +85,7 @@ fn every_recorded_log_comes_to_what_it_was() {
 fn limits_and_early_stops_make_of_it_what_they_would_have() {
     for (name, early_stop, wall, end) in AS_THEY_WOULD_BE {
         let limits = Limits { wall: wall.map(Duration::from_millis), ..Limits::default() };
-        let proverif = ProVerif { early_stop, lemmas: 0 };
+        let proverif = ProVerif { early_stop, ..ProVerif::default() };
         let replay = replayed(name, proverif, limits, Reaction::WhatIf);
         assert_eq!(told(&replay), end, "{name}, {early_stop:?}, {wall:?}");
     }

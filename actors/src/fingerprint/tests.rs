@@ -208,7 +208,8 @@ fn rule() -> Rule {
 
 #[test]
 fn every_part_of_the_judging_counts() {
-    let proverif = |early_stop, lemmas| Some(Preset::ProVerif(ProVerif { early_stop, lemmas }));
+    let proverif =
+        |early_stop, lemmas| Some(Preset::ProVerif(ProVerif { early_stop, lemmas, ..ProVerif::default() }));
     let of = |rules: &[Rule], preset| judging(&Judging { rules: rules.to_vec(), preset });
     let rules = [
         rule(),

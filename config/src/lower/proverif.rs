@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use provisor_core::proverif::model::{Facts, scan};
-use provisor_core::proverif::{EarlyStop, ProVerif};
+use provisor_core::proverif::{EarlyStop, ProVerif, Weakened};
 
 use crate::fault::Fault;
 use crate::spec::ProVerifOptions;
@@ -79,7 +79,9 @@ impl Models {
             }
         }
         let early_stop = self.early_stop(wanted.early_stop, &model, id);
-        prepared.reading = ProVerif { early_stop, lemmas: model.lemmas };
+        let own = model.sets.iter().map(|set| (&*set.name, &*set.value));
+        let weakened = weakened(own.chain(set.iter().map(|name| (*name, "false"))));
+        prepared.reading = ProVerif { early_stop, lemmas: model.lemmas, weakened, ..ProVerif::default() };
         prepared.options = options(&set).map(|options| (files.model, options));
         let libraries = files.paths.len() - 1;
         prepared.inputs = files.paths.into_iter().take(libraries).filter(|path| path.is_file()).collect();
@@ -95,7 +97,7 @@ impl Models {
         facts
     }
 
-    fn early_stop(&mut self, wanted: EarlyStop, model: &Facts, id: &Arc<str>) -> EarlyStop {
+    pub(super) fn early_stop(&mut self, wanted: EarlyStop, model: &Facts, id: &Arc<str>) -> EarlyStop {
         let why = match model {
             _ if wanted == EarlyStop::Off => return wanted,
             Facts { equivalence: Some(_), .. } => "the model proves an equivalence",
@@ -116,7 +118,13 @@ impl Models {
     }
 }
 
-fn parameters(wanted: ProVerifOptions) -> Vec<&'static str> {
+/// By which of these settings, the last of each name in force.
+pub(super) fn weakened<'s>(settings: impl Iterator<Item = (&'s str, &'s str)>) -> Option<Weakened> {
+    let last: BTreeMap<&str, &str> = settings.collect();
+    last.into_iter().find_map(|(name, value)| Weakened::by(name, value))
+}
+
+pub(super) fn parameters(wanted: ProVerifOptions) -> Vec<&'static str> {
     let mut set = Vec::new();
     if wanted.fast {
         set.push(FAST);
@@ -146,6 +154,7 @@ fn add(model: &mut Facts, facts: &Facts) {
     model.queries += facts.queries;
     model.lemmas += facts.lemmas;
     model.equivalence = model.equivalence.or(facts.equivalence);
+    model.sets.extend(facts.sets.iter().cloned());
 }
 
 fn files(argv: &[Arc<str>], cwd: &Path) -> Option<Files> {
@@ -165,7 +174,7 @@ fn files(argv: &[Arc<str>], cwd: &Path) -> Option<Files> {
 }
 
 /// ProVerif takes a library without its extension too.
-fn library(path: &Path) -> PathBuf {
+pub(super) fn library(path: &Path) -> PathBuf {
     if path.is_file() {
         return path.into();
     }

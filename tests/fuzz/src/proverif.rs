@@ -20,7 +20,13 @@ pub fn take(bytes: &[u8]) {
         1 => EarlyStop::OnGoalReachable,
         _ => EarlyStop::OnRefutingGoal,
     };
-    let preset = Preset::ProVerif(ProVerif { early_stop, lemmas: u32::from(how / 3 % 4) });
+    let preset = Preset::ProVerif(ProVerif {
+        early_stop,
+        lemmas: u32::from(how / 3 % 4),
+        sanity: how & 64 != 0,
+        worst: how & 128 != 0,
+        ..ProVerif::default()
+    });
     let judging = Judging { rules: Vec::new(), preset: Some(preset) };
     let judge = Arc::new(Judge::compile(&judging).expect("no rules, no faults"));
     hear_in_all_pieces(&judge, printed);

@@ -52,8 +52,8 @@ pub enum Unsaid {
 }
 
 impl Division {
-    /// What each part should come to: `true`, `false`, `cannot be proved`, or `mixed` where its statements differ. A
-    /// query that should be false is `false` here.
+    /// What each part should come to: `true`, `false` or `cannot be proved`; of a group of statements the worst, and
+    /// `mixed` where a model that stays whole asks for different things. A query that should be false is `false` here.
     ///
     /// # Errors
     /// Where that is not said, or not clearly.
@@ -93,16 +93,20 @@ impl Division {
         let mut words = vec![""; parts.len()];
         for (place, part) in in_order {
             let (own, after) = rest.split_at(part.results as usize);
-            words[place] = sum(own);
+            words[place] = sum(part.role, own);
             rest = after;
         }
         Ok(words)
     }
 }
 
-fn sum(results: &[(String, Word)]) -> &'static str {
-    match results {
-        [(_, first), rest @ ..] if rest.iter().all(|(_, word)| word == first) => first.text(),
+/// What the results of a part come to, as they do in a run: those of one declaration to the worst of them, and those of many
+/// to `mixed` where they differ.
+fn sum(role: Role, results: &[(String, Word)]) -> &'static str {
+    let words = || results.iter().map(|(_, word)| *word);
+    let is_one = words().all(|word| results.first().is_some_and(|(_, first)| *first == word));
+    match words().max_by_key(|word| word.badness()) {
+        Some(worst) if is_one || role != Role::All => worst.text(),
         _ => "mixed",
     }
 }

@@ -27,11 +27,13 @@ pub(crate) enum Word {
     Reachable,
     /// A goal that refutes the proof was found; there may be no attack.
     NotProved,
+    /// What should be reachable was proved not to be.
+    Unreachable,
 }
 
 impl Word {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::True, Self::False, Self::Reachable, Self::Unproved, Self::NotProved];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::True, Self::False, Self::Reachable, Self::Unproved, Self::NotProved, Self::Unreachable];
 
     pub(crate) const fn text(self) -> &'static str {
         match self {
@@ -40,6 +42,7 @@ impl Word {
             Self::Unproved => "cannot be proved",
             Self::Reachable => "reachable",
             Self::NotProved => "not proved",
+            Self::Unreachable => "unreachable",
         }
     }
 
@@ -47,6 +50,27 @@ impl Word {
         match self {
             Self::True | Self::False | Self::Reachable => Counts::Ok,
             Self::Unproved | Self::NotProved => Counts::Open,
+            Self::Unreachable => Counts::Bad,
+        }
+    }
+
+    /// How bad it is that a property has this answer: an attack is worse than no proof.
+    pub(crate) const fn badness(self) -> u8 {
+        match self {
+            Self::True => 0,
+            Self::Reachable => 1,
+            Self::Unproved | Self::NotProved => 2,
+            Self::False => 3,
+            Self::Unreachable => 4,
+        }
+    }
+
+    /// What it means to one who asks whether something can be reached, and hopes so.
+    pub(crate) const fn for_sanity(self) -> Self {
+        match self {
+            Self::True => Self::Unreachable,
+            Self::False => Self::Reachable,
+            other => other,
         }
     }
 

@@ -36,7 +36,7 @@ pub(crate) fn texts(proverif: ProVerif) -> &'static [&'static str] {
 /// What one run of ProVerif has said so far.
 #[derive(Debug)]
 pub(crate) struct Account {
-    early_stop: EarlyStop,
+    reading: ProVerif,
     /// How many results of lemmas are still to come.
     lemmas: u32,
     results: Results,
@@ -74,7 +74,7 @@ enum Place {
 impl Account {
     pub(crate) fn new(proverif: ProVerif) -> Self {
         Self {
-            early_stop: proverif.early_stop,
+            reading: proverif,
             lemmas: proverif.lemmas,
             results: Results::default(),
             tried: None,
@@ -173,7 +173,7 @@ impl Account {
     /// lemmas are proved first, and equivalences are never announced.
     fn reach_goal(&mut self, line: &[u8]) -> Option<StopMethod> {
         let query = self.tried.as_ref().filter(|_| self.lemmas == 0 && self.goal.is_none())?;
-        let word = match self.early_stop {
+        let word = match self.reading.early_stop {
             EarlyStop::Off => return None,
             // Only where the conclusion is false, a goal never precedes `true`.
             EarlyStop::OnGoalReachable if !query.starts_with(b"not ") => return None,
@@ -212,8 +212,33 @@ impl Account {
         if cause == Cause::Exited && exit.is_some() && !left_well && !self.is_complete {
             return Err(None);
         }
-        let goal = self.goal.iter().map(|goal| goal.word.ruling(Arc::clone(&goal.line)));
-        Ruling::sum(self.results.rulings().chain(goal)).ok_or_else(|| self.no_query.clone())
+        let goal = self.goal.iter().map(|goal| (goal.word, Arc::clone(&goal.line)));
+        let words = self.results.own_words().chain(goal);
+        let ruling = if self.reading.worst {
+            let worst = words.max_by_key(|(word, _)| self.meant(*word).badness());
+            Ruling::sum(worst.map(|(word, line)| self.ruling(word, line)).into_iter())
+        } else {
+            let known = words.map(|(word, line)| self.ruling(word, line));
+            Ruling::sum(known.chain(self.results.beyond()))
+        };
+        ruling.ok_or_else(|| self.no_query.clone())
+    }
+
+    /// What a word comes to for one who asked so.
+    const fn meant(&self, word: Word) -> Word {
+        if self.reading.sanity { word.for_sanity() } else { word }
+    }
+
+    /// The same with its line, which says what a setting has done to it.
+    fn ruling(&self, word: Word, line: Arc<str>) -> Ruling {
+        let line = match self.reading.weakened {
+            Some(weakened) if word == Word::Unproved => {
+                let setting = weakened.setting();
+                format!("{line} (weakened: with {setting} = false an attack shows as this)").into()
+            }
+            _ => line,
+        };
+        self.meant(word).ruling(line)
     }
 }
 

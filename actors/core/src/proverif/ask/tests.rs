@@ -67,5 +67,5 @@ fn what_is_generated_is_read_like_what_is_written() {
     // The line is that of the name among those that were given.
     assert_eq!(lines, [("secret_s__", 1), ("event_A", 2)]);
     let first = division.parts[0].write(&model, "");
-    assert_eq!(first, "                    query attacker ( s\u{e9} ) . process 0".as_bytes());
+    assert_eq!(first, "                    query attacker(s\u{e9}). process 0".as_bytes());
 }

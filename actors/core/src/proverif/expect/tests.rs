@@ -28,7 +28,7 @@ RESULT Weak secret w cannot be proved.
 END *)
 "
     );
-    assert_eq!(expected(&text), Ok(vec!["true", "mixed", "cannot be proved"]));
+    assert_eq!(expected(&text), Ok(vec!["true", "false", "cannot be proved"]));
     assert_eq!(expected(&text.replace('\n', "\r\n")), expected(&text));
 }
 

@@ -172,10 +172,14 @@ impl Results {
         self.omitted
     }
 
-    /// What the query's own add up to, in their order.
-    pub(super) fn rulings(&self) -> impl Iterator<Item = Ruling> {
+    /// The query's own that are known one by one, in their order, each with its line.
+    pub(super) fn own_words(&self) -> impl Iterator<Item = (Word, Arc<str>)> {
         let own = self.entries.iter().filter(|entry| entry.own);
-        let beyond = [&self.beyond.0, &self.beyond.1].into_iter().filter_map(|sum| sum.ruling.clone());
-        own.map(|entry| entry.word.ruling(Arc::clone(&entry.line))).chain(beyond)
+        own.map(|entry| (entry.word, Arc::clone(&entry.line)))
+    }
+
+    /// What those beyond add up to.
+    pub(super) fn beyond(&self) -> impl Iterator<Item = Ruling> {
+        [&self.beyond.0, &self.beyond.1].into_iter().filter_map(|sum| sum.ruling.clone())
     }
 }

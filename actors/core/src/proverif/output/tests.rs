@@ -1,4 +1,5 @@
 use super::*;
+use crate::proverif::Weakened;
 use crate::verdict::{Counts, Finding};
 
 /// Reads lines; returns what they wished, what they found, and the account.
@@ -23,7 +24,7 @@ const QUERY: &str = "Starting query not attacker(s[])";
 const GOAL: &str = "goal reachable: attacker(s[])";
 
 fn early(early_stop: EarlyStop) -> ProVerif {
-    ProVerif { early_stop, lemmas: 0 }
+    ProVerif { early_stop, ..ProVerif::default() }
 }
 
 #[test]
@@ -72,8 +73,65 @@ fn a_result_that_still_arrives_wins_over_its_goal() {
 }
 
 #[test]
+fn who_hopes_that_something_is_reachable_is_told_whether_it_is() {
+    let sanity = ProVerif { sanity: true, ..ProVerif::default() };
+    let told = |result: &str| verdict(sanity, &[QUERY, result]);
+    assert_eq!(told("RESULT not event(E) is false."), Some(("reachable".into(), Counts::Ok)));
+    assert_eq!(told("RESULT not event(E) is true."), Some(("unreachable".into(), Counts::Bad)));
+    assert_eq!(
+        told("RESULT not event(E) cannot be proved."),
+        Some(("cannot be proved".into(), Counts::Open))
+    );
+    let both = ["RESULT not event(E) is false.", "RESULT not event(F) is true."];
+    assert_eq!(verdict(sanity, &both), Some(("mixed".into(), Counts::Bad)));
+    let early = ProVerif { early_stop: EarlyStop::OnGoalReachable, ..sanity };
+    assert_eq!(verdict(early, &[QUERY, GOAL]), Some(("reachable".into(), Counts::Ok)));
+}
+
+#[test]
+fn a_group_is_as_its_worst_member() {
+    let group = ProVerif { worst: true, ..ProVerif::default() };
+    let told = |words: &[&str]| {
+        let lines: Vec<String> =
+            (0..).zip(words).map(|(n, word)| format!("RESULT event(E{n}) ==> event(F) {word}.")).collect();
+        verdict(group, &lines.iter().map(String::as_str).collect::<Vec<_>>()).map(|(word, _)| word)
+    };
+    assert_eq!(told(&["is true", "is false", "cannot be proved"]).as_deref(), Some("false"));
+    assert_eq!(told(&["is true", "cannot be proved", "is true"]).as_deref(), Some("cannot be proved"));
+    assert_eq!(told(&["is true", "is true"]).as_deref(), Some("true"));
+    assert_eq!(told(&[]), None);
+    let hopes = ProVerif { sanity: true, ..group };
+    let lines = ["RESULT not event(E) is false.", "RESULT not event(F) is true."];
+    assert_eq!(verdict(hopes, &lines), Some(("unreachable".into(), Counts::Bad)));
+}
+
+#[test]
+fn a_verdict_that_a_setting_weakens_says_so() {
+    let weakened = ProVerif { weakened: Some(Weakened::Trace), ..ProVerif::default() };
+    let line = |result: &str| {
+        let (_, _, account) = read(weakened, &[QUERY, result]);
+        account.rule(Cause::Exited, Some(Exit::Code(0))).unwrap().line.unwrap().to_string()
+    };
+    let unproved = line("RESULT not attacker(s[]) cannot be proved.");
+    assert!(
+        unproved.ends_with("(weakened: with reconstructTrace = false an attack shows as this)"),
+        "{unproved}"
+    );
+    assert_eq!(line("RESULT not attacker(s[]) is true."), "RESULT not attacker(s[]) is true.");
+    for (setting, value, is_weak) in [
+        ("reconstructTrace", "false", true),
+        ("reconstructTrace", "0", true),
+        ("reconstructTrace", "4", false),
+        ("reconstructDerivation", "no", true),
+        ("traceDisplay", "false", false),
+    ] {
+        assert_eq!(Weakened::by(setting, value).is_some(), is_weak, "{setting} {value}");
+    }
+}
+
+#[test]
 fn lemmas_are_not_the_querys_own_and_an_equivalence_is_no_lemma() {
-    let proverif = ProVerif { early_stop: EarlyStop::Off, lemmas: 1 };
+    let proverif = ProVerif { lemmas: 1, ..ProVerif::default() };
     let (_, findings, _) = read(
         proverif,
         &[

@@ -61,5 +61,15 @@ fn the_words_are_those_that_rules_and_exits_can_state() {
 fn those_of_the_presets_that_are_code_are_what_they_state() {
     assert_eq!(shown(&Preset::ExitCode), ["ok Ok", "failed Bad"]);
     let proverif = shown(&Preset::ProVerif(ProVerif::default()));
-    assert_eq!(proverif, ["true Ok", "false Ok", "reachable Ok", "cannot be proved Open", "not proved Open"]);
+    assert_eq!(
+        proverif,
+        [
+            "true Ok",
+            "false Ok",
+            "reachable Ok",
+            "cannot be proved Open",
+            "not proved Open",
+            "unreachable Bad"
+        ]
+    );
 }
