@@ -3,8 +3,10 @@
 //!
 //! No name in it is ever followed through a symlink. What stands in the files is no concern of this module.
 
-use std::fs::{File, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -138,6 +140,13 @@ impl Folder {
         self.remove(&fresh)?;
         self.create_new(&fresh)?.write_all(bytes)?;
         self.rename(&fresh, name)
+    }
+
+    /// The names of all that is in it, but for `.` and `..`.
+    pub fn names(&self) -> io::Result<Vec<OsString>> {
+        // By the descriptor: whatever is at the path now may be another directory.
+        let entries = fs::read_dir(format!("/proc/self/fd/{}", self.handle.as_raw_fd()))?;
+        entries.map(|entry| entry.map(|entry| entry.file_name())).collect()
     }
 
     /// Gives a file another name, and takes that from whatever has it.

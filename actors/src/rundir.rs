@@ -7,6 +7,7 @@
 //! leads out of it. What stands in the files is no concern of this module.
 
 mod lock;
+mod made;
 
 use std::ffi::OsString;
 use std::fs::{self, File};

@@ -1,5 +1,5 @@
 use std::io::{Read, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Component;
 
 use proptest::prelude::*;
@@ -143,4 +143,41 @@ proptest! {
         prop_assert_eq!(id == other, log_name(&id, attempt) == log_name(&other, attempt));
         prop_assert!(log_name(&id, attempt) != log_name(&id, attempt.wrapping_add(1)));
     }
+}
+
+#[test]
+fn what_is_made_for_queries_is_written_only_where_it_differs() {
+    let temp = TestDir::new();
+    let dir = RunDir::open(temp.path(), NO_WAIT).unwrap();
+    let file = temp.path().join("queries/m/s/a.pv");
+    dir.make_file("queries/m/s/a.pv", b"one").unwrap();
+    let first = fs::metadata(&file).unwrap();
+    dir.make_file("queries/m/s/a.pv", b"one").unwrap();
+    assert_eq!(fs::metadata(&file).unwrap().ino(), first.ino(), "it is the same file");
+    for (wanted, name) in [(&b"two"[..], "a.pv"), (b"", "a.pv"), (b"longer than before", "a.pv")] {
+        dir.make_file(&format!("queries/m/s/{name}"), wanted).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), wanted);
+    }
+    dir.make_file("plain", b"x").unwrap();
+    assert_eq!(fs::read(temp.path().join("plain")).unwrap(), b"x");
+}
+
+#[test]
+fn a_folder_for_a_program_is_empty_and_nobody_elses() {
+    let temp = TestDir::new();
+    let dir = RunDir::open(temp.path(), NO_WAIT).unwrap();
+    dir.make_empty_folder("html/m/a").unwrap();
+    let there = temp.path().join("html/m/a");
+    fs::write(there.join("trace1.html"), "old").unwrap();
+    dir.make_empty_folder("html/m/a").unwrap();
+    assert_eq!(fs::read_dir(&there).unwrap().count(), 0);
+    fs::create_dir(there.join("theirs")).unwrap();
+    dir.make_empty_folder("html/m/a").unwrap_err();
+    let elsewhere = temp.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("precious"), "precious").unwrap();
+    symlink(&elsewhere, temp.path().join("html/m/b")).unwrap();
+    dir.make_empty_folder("html/m/b").unwrap_err();
+    dir.make_file("html/m/b/precious", b"gone").unwrap_err();
+    assert_eq!(fs::read(elsewhere.join("precious")).unwrap(), b"precious");
 }
