@@ -5,6 +5,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use provisor_core::proverif::expect::Unsaid;
+use provisor_core::proverif::{source, split};
 use provisor_core::verdict::Counts;
 use thiserror::Error;
 
@@ -76,7 +78,7 @@ pub enum Fault {
     NoCount { limit: &'static str },
     #[error("`total` is a limit of the whole job")]
     TotalOfOne,
-    #[error("there is nothing to run: `commands`, `matrix` or `each` is missing")]
+    #[error("there is nothing to run: `commands`, `matrix`, `each` or `study` is missing")]
     NothingToRun,
     #[error("`{first}` and `{second}` cannot stand in one job")]
     TwoSources { first: &'static str, second: &'static str },
@@ -108,6 +110,60 @@ pub enum Fault {
     NothingLeft,
     #[error("no query is left after `--only`")]
     OnlyLeavesNothing,
+
+    // Studies
+    #[error("`{field}` cannot stand beside `study`, which says that itself")]
+    NotWithStudy { field: &'static str },
+    #[error("`passes` is given twice, in the study and beside it")]
+    PassesTwice,
+    #[error("the preset is not that of the study's tool")]
+    PresetOfStudy,
+    #[error("`{field}` is known for ProVerif only")]
+    ProVerifOnly { field: &'static str },
+    #[error("two models are called `{name}`: {first} and {second}")]
+    ModelTwice { name: String, first: String, second: String },
+    #[error("`{name}` is no name of a scenario")]
+    ScenarioName { name: String },
+    #[error("two scenarios are called `{id}`")]
+    ScenarioTwice { id: Arc<str> },
+    #[error("there is no scenario `{name}`")]
+    NoSuchScenario { name: String, hint: String },
+    #[error("no template uses `{name}`, which a scenario gives a value")]
+    ScenarioVariable { name: Arc<str> },
+    #[error("`{stronger}` cannot be stronger than `{weaker}`, from which it follows that it is weaker")]
+    LatticeCycle { stronger: String, weaker: String },
+    #[error("{of} elements have more subsets than can be asked about")]
+    TooManySubsets { of: usize },
+    #[error("{program} cannot render {} for the scenario `{scenario}`: {said}", model.display())]
+    PreprocessorFailed { program: &'static str, model: PathBuf, scenario: Arc<str>, said: String },
+    #[error("the models are rendered by {program}, which cannot be run: {source}")]
+    PreprocessorMissing { program: &'static str, source: Arc<std::io::Error> },
+    #[error("`{id}` rests on the lemma `{lemma}`, which is excluded")]
+    ExcludedLemma { id: Arc<str>, lemma: Box<str> },
+    #[error("`html` and `graph` cannot both be on: ProVerif takes one of them only")]
+    HtmlAndGraph,
+    #[error(
+        "ProVerif gives the folder of {option} to a shell as it is, and this path means something there: {path}"
+    )]
+    PagesPath { option: &'static str, path: String },
+    #[error(transparent)]
+    Source(#[from] source::Fault),
+    #[error("the queries of this file cannot be asked of {}: {why}", model.display())]
+    Refused { model: PathBuf, why: split::Refusal },
+    #[error("two queries become `{name}`")]
+    NameTwice { name: Box<str> },
+    #[error("{} is not divided: {why}", model.display())]
+    Whole { model: PathBuf, why: split::Whole },
+    #[error("{why}")]
+    Kept { why: split::Kept },
+    #[error(transparent)]
+    Setting(#[from] split::BadSetting),
+    #[error("nothing in {} matches {patterns}", model.display())]
+    NoneNamed { model: PathBuf, patterns: String },
+    #[error("what {} expects is not taken: {why}", model.display())]
+    NotExpected { model: PathBuf, why: Unsaid },
+    #[error("{} has no lemma", model.display())]
+    NoLemma { model: PathBuf },
 
     // Names, axes, templates
     #[error("`{name}` is no name that a template could use")]
@@ -207,6 +263,11 @@ pub enum Fault {
     #[error("a rule that stops on \"goal reachable\" is wrong for queries that turn out true")]
     StopOnGoalReachable,
 
+    #[error("`{id}` cannot be a sanity check: that something can be reached is asked of ProVerif only")]
+    SanityOfWhat { id: Arc<str> },
+    #[error("`FromModels` belongs to a study")]
+    FromModelsOfWhat,
+
     // ProVerif
     #[error("no model is found in the command of `{id}`")]
     NoModel { id: Arc<str> },
@@ -242,6 +303,7 @@ impl Fault {
             Self::Human(error) => Some(error.hint()),
             Self::Template(error) => error.hint(),
             Self::NoSuchAxis { hint, .. }
+            | Self::NoSuchScenario { hint, .. }
             | Self::UnknownSet { hint, .. }
             | Self::UnknownWord { hint, .. } => Some(hint.clone()),
             Self::PresetStructure(fault) => fault.hint(),
@@ -264,6 +326,7 @@ impl Fault {
         match self {
             Self::Nul { what, .. } | Self::TooLong { what, .. } => (*what).into(),
             Self::NoModel { .. } => "no model".into(),
+            Self::SanityOfWhat { .. } => "sanity".into(),
             Self::EmptyProgram { .. } => "empty program".into(),
             Self::NoId { .. } => "no id".into(),
             Self::BadId { why, .. } => (*why).into(),
@@ -292,13 +355,33 @@ impl Fault {
             Self::OnlyOfFirstPass => {
                 "`only` says after which ends of the pass before this one follows: take it out"
             }
-            Self::PassName { .. } => {
-                "it is made of letters, digits and `._-`, starting with a letter or digit"
-            }
             Self::PassTwice { .. } => "give each a `name` of its own",
             Self::FastIsUnknown => {
                 r#"give it `vars` that the command uses: Fast(vars: {"effort": 1}), and "{{ effort }}" in the command"#
             }
+            Self::NotWithStudy { .. } => "take it out: a study makes the commands and the ids of its queries",
+            Self::PassesTwice => "take one of them out",
+            Self::PresetOfStudy => {
+                "take it out, or say how ProVerif is read: preset: ProVerif(early_stop: OnGoalReachable)"
+            }
+            Self::ProVerifOnly { .. } => "take it out, or let the tool be ProVerif",
+            Self::ModelTwice { .. } => "ids begin with the name of the model: give one of the files another",
+            Self::ScenarioName { .. } | Self::PassName { .. } => {
+                "it is made of letters, digits and `._-`, starting with a letter or digit"
+            }
+            Self::ScenarioTwice { .. } => "give one of them another id",
+            Self::ScenarioVariable { .. } => {
+                "take it out, or use it in a model: {{ name }}, or {% if name %}"
+            }
+            Self::LatticeCycle { .. } => "take one of the two out of `stronger_than`",
+            Self::TooManySubsets { .. } => "take 12 at most, or write the scenarios that matter",
+            Self::PreprocessorMissing { .. } => {
+                "install it, or write the models for Jinja, which is built in"
+            }
+            Self::ExcludedLemma { .. } => "let the lemma be asked, or leave out what rests on it as well",
+            Self::PagesPath { .. } => "choose a run directory without spaces and such: provisor run -o DIR",
+            Self::NameTwice { .. } => "name one of them by a comment before it: (* @query NAME *)",
+            Self::Whole { .. } => "it is one query, `all`",
             Self::ExcludesEverything => "name at least one axis",
             Self::BadId { .. } => {
                 "ids are letters, digits and `._-` in parts divided by `/`, each starting with a letter or digit"
@@ -335,6 +418,8 @@ impl Fault {
             Self::ModelUnreadable { .. } => {
                 "`fast` and `early_stop` read the models before anything is started"
             }
+            Self::SanityOfWhat { .. } => "write the verdict in quotes, or give it `preset: ProVerif`",
+            Self::FromModelsOfWhat => r#"write what is expected: expect: {"auth_*": "true"}"#,
             Self::EarlyStopOff { .. } => "they run to their end; the others are stopped early",
             _ => return None,
         })

@@ -17,6 +17,6 @@ mod template;
 pub use error::{SpecError, StructureError, render_problems};
 pub use fault::{Fault, Problem, Severity, SourceFile, near_hint};
 pub use load::{load, parse};
-pub use lower::{IdPattern, Lowered, Overrides, Surroundings};
+pub use lower::{IdPattern, Lowered, Made, Overrides, RunTool, Surroundings, ToolOutput};
 pub use spanned::Place;
 pub use template::TemplateError;

@@ -30,7 +30,9 @@ pub fn parse(text: &str, path: &Path, around: &Surroundings) -> Result<Lowered, 
         fault: Box::new(StructureError(fault)),
     })?;
     match lower(&job, around) {
-        Ok((Meaning { plan, chosen }, warnings)) => Ok(Lowered { plan, chosen, warnings, text: kept }),
+        Ok((Meaning { plan, chosen, made }, warnings)) => {
+            Ok(Lowered { plan, chosen, made, warnings, text: kept })
+        }
         Err(problems) => Err(SpecError::Meaning { path: path.into(), text: kept, problems }),
     }
 }

@@ -18,8 +18,9 @@ mod query;
 mod recipe;
 mod rules;
 mod shared;
+mod study;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -28,7 +29,9 @@ use std::time::Duration;
 
 use minijinja::Value;
 use provisor_core::Plan;
-use provisor_core::plan::{Containment, Lattice, Prune, Query, Reuse};
+use provisor_core::plan::{Containment, Lattice, Query, Reuse};
+use provisor_core::proverif::source::{Expected, Source};
+use provisor_core::proverif::split::Part;
 use provisor_core::rules::Rule;
 use provisor_core::text::is_clean;
 use provisor_core::tool::Tool;
@@ -58,12 +61,36 @@ pub struct Surroundings {
     pub cpus: usize,
     /// The path of the running program, which templates call `provisor`.
     pub provisor: PathBuf,
+    /// The run directory, absolute: where the files of a study are going to be.
+    pub run_dir: PathBuf,
+    /// Runs the program that renders a model.
+    pub run_tool: RunTool,
     /// What the command line says.
     pub overrides: Overrides,
 }
 
+/// Runs a program to its end in a folder, without input. This package starts nothing itself.
+pub type RunTool = fn(argv: &[String], folder: &Path) -> io::Result<ToolOutput>;
+
+/// What became of a program that was run for its output.
+#[derive(Clone, Debug)]
+pub struct ToolOutput {
+    /// It exited with code 0.
+    pub is_success: bool,
+    /// All of its standard output.
+    pub stdout: Vec<u8>,
+    /// All of its standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// Who runs no programs.
+fn runs_nothing(_: &[String], _: &Path) -> io::Result<ToolOutput> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "no programs are run here"))
+}
+
 impl Surroundings {
-    /// Those of a spec on this machine, in this process.
+    /// Those of a spec on this machine, in this process; its run directory is the default one under the current
+    /// directory, and no program is run to render models.
     ///
     /// # Errors
     /// When the process does not know its own directory or program.
@@ -73,8 +100,16 @@ impl Surroundings {
             folder: spec.parent().unwrap_or(&spec).into(),
             cpus: std::thread::available_parallelism().map_or(1, Into::into),
             provisor: std::env::current_exe()?,
+            run_dir: std::path::absolute(Self::default_run_dir(&spec))?,
+            run_tool: runs_nothing,
             overrides: Overrides::default(),
         })
+    }
+
+    /// Where a spec is run if nobody says otherwise: `provisor-runs/` and its name, under the current directory.
+    #[must_use]
+    pub fn default_run_dir(spec: &Path) -> PathBuf {
+        Path::new("provisor-runs").join(spec.file_stem().unwrap_or_default())
     }
 }
 
@@ -103,6 +138,30 @@ pub struct Overrides {
     pub record: bool,
 }
 
+/// A file that is made for a query.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The query, by its place in the plan.
+    pub place: usize,
+    /// Its name in the run directory; parts of ids with `/` between them.
+    pub name: Arc<str>,
+    text: Arc<[u8]>,
+    /// What it asks of that text; `None`: all of it.
+    part: Option<Rc<Part>>,
+    settings: Arc<str>,
+}
+
+impl Made {
+    /// What stands in it.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        match &self.part {
+            Some(part) => part.write(&Source::read(&self.text, Expected::Model), &self.settings),
+            None => self.text.to_vec(),
+        }
+    }
+}
+
 /// A job, ready to run.
 #[derive(Debug)]
 pub struct Lowered {
@@ -110,6 +169,8 @@ pub struct Lowered {
     pub plan: Plan,
     /// For each query of the plan whether it was asked for: all of them, unless `only` names some.
     pub chosen: Vec<bool>,
+    /// The files that have to be in the run directory before the queries start, in the order of the queries.
+    pub made: Vec<Made>,
     /// What looks wrong.
     pub warnings: Vec<Problem>,
     /// The spec, verbatim.
@@ -140,6 +201,9 @@ pub(crate) fn lower(job: &Job, around: &Surroundings) -> Result<(Meaning, Vec<Pr
         known_presets: HashMap::new(),
         outer_vars: None,
         ids: HashMap::new(),
+        lattice: Lattice::default(),
+        made: Vec::new(),
+        said: BTreeSet::new(),
     };
     let meaning = lowering.meaning();
     lowering.problems.finish(meaning)
@@ -149,6 +213,7 @@ pub(crate) fn lower(job: &Job, around: &Surroundings) -> Result<(Meaning, Vec<Pr
 pub(crate) struct Meaning {
     pub(crate) plan: Plan,
     pub(crate) chosen: Vec<bool>,
+    pub(crate) made: Vec<Made>,
 }
 
 /// The state of one lowering.
@@ -169,6 +234,11 @@ struct Lowering<'e> {
     outer_vars: Option<Rc<Vars>>,
     /// Who has which id.
     ids: HashMap<Arc<str>, Owner>,
+    /// The scenarios of a study.
+    lattice: Lattice,
+    made: Vec<Made>,
+    /// What was said of models: once for each, not for each scenario.
+    said: BTreeSet<(usize, String)>,
 }
 
 impl<'e> Lowering<'e> {
@@ -190,11 +260,11 @@ impl<'e> Lowering<'e> {
             reuse: self.job.reuse.unwrap_or_else(|| default_reuse(&queries)),
             containment: self.around.overrides.containment.or(self.job.containment).unwrap_or_default(),
             axes: self.axes.to_vec(),
-            lattice: Lattice::default(),
-            prune: Prune::default(),
+            lattice: std::mem::take(&mut self.lattice),
+            prune: self.prune(),
             queries,
         };
-        Meaning { plan, chosen }
+        Meaning { plan, chosen, made: std::mem::take(&mut self.made) }
     }
 
     fn check_job(&mut self) {

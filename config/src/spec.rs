@@ -3,16 +3,18 @@
 //! Whatever can be wrong in meaning keeps its place, so that `lower` can tell all of it at once. No defaults here:
 //! a field that is not written is `None`, because it may be written one level further out.
 
+pub(crate) mod study;
 mod values;
 
-use provisor_core::plan::{Containment, Only, RetryOn, Reuse};
+use provisor_core::plan::{Containment, Only, Prune, RetryOn, Reuse};
 use provisor_core::tool::{AddsUp, Role};
 use provisor_core::verdict::Counts;
 use serde::Deserialize;
 
 use crate::spanned::Spanned;
+use study::Study;
 pub(crate) use values::{
-    Axis, AxisForm, Entries, Expect, InputList, Later, Listed, Logs, Pass, PassKind, PresetChoice,
+    Axis, AxisForm, Entries, Expect, Expected, InputList, Later, Listed, Logs, Pass, PassKind, PresetChoice,
     PresetForm, ProVerifOptions, Scalar, ScalarValue, Stop,
 };
 
@@ -92,12 +94,14 @@ with_settings! {
         pub(crate) commands: Option<Listed<Command>>,
         pub(crate) matrix: Option<Spanned<Entries<Axis>>>,
         pub(crate) each: Option<(Spanned<String>, Entries<Each>)>,
+        pub(crate) study: Option<Spanned<Study>>,
         pub(crate) exclude: Option<Vec<Spanned<Entries<Scalar>>>>,
         pub(crate) id: Option<Spanned<String>>,
         pub(crate) command: Option<Listed<Spanned<String>>>,
         pub(crate) inherit_env: Option<InheritEnv>,
         pub(crate) expect: Option<Expect>,
         pub(crate) reuse: Option<Reuse>,
+        pub(crate) prune: Option<Spanned<Prune>>,
         pub(crate) passes: Option<Listed<Pass>>,
         race: Option<Later>,
         every: Option<Later>,

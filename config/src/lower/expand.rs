@@ -1,4 +1,4 @@
-//! From the three ways to say what runs to queries: `commands`, `matrix` and `each`.
+//! From the ways to say what runs to queries: `commands`, `matrix` and `each`; `study` is told of in a module of its own.
 
 use std::sync::Arc;
 
@@ -15,24 +15,27 @@ use crate::template::Point;
 impl<'e> Lowering<'e> {
     pub(super) fn expand(&mut self) -> Vec<Query> {
         self.check_sources();
-        match (&self.job.commands, &self.job.matrix, &self.job.each) {
+        let job = self.job;
+        match (&job.commands, &job.matrix, &job.each, &job.study) {
             (Some(commands), ..) => self.expand_commands(commands),
-            (None, Some(_), _) => self.expand_matrix(),
-            (None, None, Some(_)) => self.expand_each(),
-            (None, None, None) => Vec::new(),
+            (None, Some(_), ..) => self.expand_matrix(),
+            (None, None, Some(_), _) => self.expand_each(),
+            (None, None, None, Some(study)) => self.expand_study(study),
+            (None, None, None, None) => Vec::new(),
         }
     }
 
-    /// Exactly one of the three ways to say what runs, with what belongs to it.
+    /// Exactly one of the four ways to say what runs, with what belongs to it.
     fn check_sources(&mut self) {
         let job = self.job;
         let commands = job.commands.as_ref().map(|commands| ("commands", commands.place));
         let matrix = job.matrix.as_ref().map(|matrix| ("matrix", matrix.place));
         let each = job.each.as_ref().map(|(axis, _)| ("each", axis.place));
-        let given: Vec<_> = [commands, matrix, each].into_iter().flatten().collect();
+        let study = job.study.as_ref().map(|study| ("study", study.place));
+        let given: Vec<_> = [commands, matrix, each, study].into_iter().flatten().collect();
         match given[..] {
             [] => self.problems.fault(job.name.place, Fault::NothingToRun),
-            [(with, place)] if with != "commands" && job.command.is_none() => {
+            [(with @ ("matrix" | "each"), place)] if job.command.is_none() => {
                 self.problems.fault(place, Fault::CommandMissing { with });
             }
             [_] => {}
@@ -155,12 +158,12 @@ impl<'e> Lowering<'e> {
         axes::axis(name, axis, &self.around.folder, &mut self.problems)
     }
 
-    fn exclusions(&mut self, axes: &[Axis]) -> Vec<Exclusion> {
+    pub(super) fn exclusions(&mut self, axes: &[Axis]) -> Vec<Exclusion> {
         let written = self.job.exclude.iter().flatten();
         written.filter_map(|patterns| Exclusion::new(patterns, axes, &mut self.problems)).collect()
     }
 
-    fn check_exclusions(&mut self, exclusions: &[Exclusion], none_left: bool) {
+    pub(super) fn check_exclusions(&mut self, exclusions: &[Exclusion], none_left: bool) {
         let faulty = self.problems.any();
         for exclusion in exclusions.iter().filter(|exclusion| !exclusion.matched && !faulty) {
             self.problems.warn(

@@ -46,7 +46,7 @@ pub(super) fn of_points(points: &[Arc<Point>]) -> String {
     if parts.iter().any(String::is_empty) { String::new() } else { parts.join("/") }
 }
 
-fn cleaned(text: &str) -> String {
+pub(super) fn cleaned(text: &str) -> String {
     let part = |part: &str| -> String {
         let clean: String =
             part.bytes().map(|byte| if is_allowed(byte) { byte.into() } else { '_' }).collect();

@@ -30,7 +30,8 @@ impl<'e> Lowering<'e> {
     }
 
     fn passes(&mut self) -> Option<&'e [Pass]> {
-        let passes = self.job.passes.as_ref()?;
+        let of_study = self.job.study.as_ref().and_then(|study| study.value.passes.as_ref());
+        let passes = self.job.passes.as_ref().or(of_study)?;
         match &passes.items[..] {
             [] => self.problems.fault(passes.place, Fault::Empty { of: "passes" }),
             [first, ..] => {

@@ -11,9 +11,12 @@ use super::query::described;
 use super::recipe::Recipe;
 use super::{Lowering, rules};
 use crate::fault::{Fault, near_hint};
-use crate::spanned::{Place, Spanned};
-use crate::spec::{Command, Entries, Expect};
+use crate::spanned::Place;
+use crate::spec::{Command, Entries, Expect, Expected};
 use crate::template::{self, Point};
+
+/// What a sanity check hopes for.
+pub(super) const REACHABLE: &str = "reachable";
 
 impl<'e> Lowering<'e> {
     /// Refuses an id that another query has, whatever else is wrong with the two.
@@ -56,33 +59,55 @@ impl<'e> Lowering<'e> {
                 }
             }
             Some(Expect::Patterns(patterns)) => self.expect_patterns(patterns, queries),
+            // It is taken from each model when that is read.
+            Some(Expect::FromModels(_)) if self.job.study.is_some() => {}
+            Some(Expect::FromModels(place)) => self.problems.fault(*place, Fault::FromModelsOfWhat),
         }
     }
 
-    fn expect_patterns(&mut self, patterns: &Entries<Spanned<String>>, queries: &mut [Query]) {
+    fn expect_patterns(&mut self, patterns: &Entries<Expected>, queries: &mut [Query]) {
         let mut compiled = Vec::new();
-        for (pattern, word) in &patterns.0 {
-            rules::word(word, &mut self.problems);
+        for (pattern, expected) in &patterns.0 {
+            if let Expected::Word(word) = expected {
+                rules::word(word, &mut self.problems);
+            }
             match IdPattern::new(&pattern.value) {
-                Ok(matcher) => compiled.push((matcher, Arc::from(word.value.as_str()), pattern, false)),
+                Ok(matcher) => compiled.push((matcher, expected, pattern, false)),
                 Err(fault) => self.problems.fault(pattern.place, fault),
             }
         }
         for query in queries {
-            let mut first: Option<Arc<str>> = None;
-            for (matcher, word, _, matched) in &mut compiled {
+            let mut first = None;
+            for (matcher, expected, _, matched) in &mut compiled {
                 // A pattern behind the first is looked at only as long as it is not known to match anything.
                 if (first.is_none() || !*matched) && matcher.matches(&query.id) {
                     *matched = true;
-                    first.get_or_insert_with(|| Arc::clone(word));
+                    first.get_or_insert(*expected);
                 }
             }
-            query.expect = query.expect.take().or(first);
+            if let Some(expected) = first.filter(|_| query.expect.is_none()) {
+                self.expect_of(query, expected);
+            }
         }
         for (.., pattern, matched) in compiled {
             if !matched && !self.problems.any() {
                 let fault = Fault::MatchesNothing { field: "expect", pattern: pattern.value.clone() };
                 self.problems.warn(pattern.place, fault);
+            }
+        }
+    }
+
+    fn expect_of(&mut self, query: &mut Query, expected: &Expected) {
+        let place = match expected {
+            Expected::Word(word) => return query.expect = Some(self.shared.text(&word.value)),
+            Expected::Sanity(place) => *place,
+        };
+        query.expect = Some(self.shared.text(REACHABLE));
+        let judgings = std::iter::once(&mut query.judging);
+        for judging in judgings.chain(query.further.iter_mut().map(|pass| &mut pass.judging)) {
+            match self.shared.for_sanity(judging) {
+                Some(for_sanity) => *judging = for_sanity,
+                None => self.problems.fault(place, Fault::SanityOfWhat { id: Arc::clone(&query.id) }),
             }
         }
     }
@@ -113,6 +138,7 @@ impl<'e> Lowering<'e> {
         if !only.is_empty() && !kept.contains(&true) && !self.problems.any() {
             self.problems.fault_of_words(Fault::OnlyLeavesNothing);
         }
+        draw_in(queries, &mut kept);
         kept
     }
 
@@ -163,6 +189,19 @@ impl<'e> Lowering<'e> {
             job.passes.iter().flat_map(|passes| &passes.items).filter_map(|pass| pass.fields.vars.as_ref());
         let names = vars.filter_map(|settings| settings.vars).chain(passes).flat_map(|vars| &vars.0);
         names.map(|(name, _)| name.value.as_str()).collect()
+    }
+}
+
+/// What a chosen query needs is chosen as well.
+fn draw_in(queries: &[Query], kept: &mut [bool]) {
+    let mut open: Vec<usize> = (0..queries.len()).filter(|place| kept[*place]).collect();
+    while let Some(place) = open.pop() {
+        for need in &queries[place].needs {
+            let needed = need.query as usize;
+            if !std::mem::replace(&mut kept[needed], true) {
+                open.push(needed);
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::error::StructureError;
 use crate::fault::{Fault, SourceFile, near};
 use crate::presets::{self, Meant};
 use crate::spanned::{self, Place, Spanned, skip_trivia};
+use crate::spec::study::Tool as StudyTool;
 use crate::spec::{Preset, PresetChoice, PresetForm, PresetReuse, PresetRule, ProVerifOptions};
 
 impl Lowering<'_> {
@@ -28,6 +29,18 @@ impl Lowering<'_> {
             PresetForm::File(path) => self.preset_file(path),
         };
         tool.map_or(Reading::ExitCode, Reading::Tool)
+    }
+
+    /// How the tool of a study is read where no preset is written.
+    pub(super) fn reading_of_study(&mut self) -> Option<Reading> {
+        let study = self.job.study.as_ref()?;
+        let name = match &study.value.tool.value {
+            StudyTool::ProVerif(_) => return Some(Reading::ProVerif(ProVerifOptions::default())),
+            StudyTool::Tamarin(_) => "tamarin",
+            StudyTool::Verifpal(_) => "verifpal",
+            StudyTool::Command(_) => return None,
+        };
+        self.built_in(name, study.place).map(Reading::Tool)
     }
 
     fn built_in(&mut self, name: &str, place: Place) -> Option<Arc<Tool>> {

@@ -41,6 +41,8 @@ pub(super) enum Reading {
     ExitCode,
     ProVerif(ProVerifOptions),
     Tool(Arc<Tool>),
+    /// Already as the core knows it.
+    Known(Preset),
 }
 
 /// See the head of this file.
@@ -159,12 +161,13 @@ impl<'e> Lowering<'e> {
         if let Some(word) = origin.expect {
             rules::word(word, &mut self.problems);
         }
-        if origin.argv.is_empty() {
+        // That of a study is made for each query.
+        if origin.argv.is_empty() && self.job.study.is_none() {
             self.problems.fault(origin.place, Fault::EmptyCommand);
         }
     }
 
-    fn text(&mut self, text: &'e Spanned<String>) -> Option<Text<'e>> {
+    pub(super) fn text(&mut self, text: &'e Spanned<String>) -> Option<Text<'e>> {
         match self.templates.compile(text) {
             Ok(template) => Some(Text { template, place: text.place }),
             Err(error) => {
@@ -283,6 +286,9 @@ impl<'e> Lowering<'e> {
         if let Some(preset) = layers.first(|settings| settings.preset) {
             return self.reading_by(preset);
         }
+        if let Some(reading) = self.reading_of_study() {
+            return reading;
+        }
         let rules = layers.first(|settings| settings.rules);
         if rules.is_some_and(|rules| !rules.is_empty()) { Reading::Rules } else { Reading::ExitCode }
     }
@@ -352,6 +358,7 @@ impl Recipe<'_> {
         match &self.reading {
             Reading::ExitCode => Some(Preset::ExitCode),
             Reading::Tool(tool) => Some(Preset::Tool(Arc::clone(tool))),
+            Reading::Known(preset) => Some(preset.clone()),
             Reading::Rules | Reading::ProVerif(_) => None,
         }
     }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use provisor_core::plan::{Environment, Inputs, Judging, Retry};
+use provisor_core::proverif::ProVerif;
 use provisor_core::rules::Rule;
 use provisor_core::tool::Tool;
 use provisor_core::verdict::Preset;
@@ -38,6 +39,9 @@ pub(super) struct Shared {
     pub(super) retry: Pool<Retry>,
     pub(super) inputs: Pool<Inputs>,
     paths: HashSet<Arc<Path>>,
+    texts: HashSet<Arc<str>>,
+    /// Readings as a sanity check has them, by those that they are made from, which are held here as well.
+    sanity: HashMap<*const Judging, (Arc<Judging>, Arc<Judging>)>,
     /// Rules and tools are known by where they stand: they are held here, so that no other can take their place.
     judging: HashMap<JudgingKey, (Rc<Vec<Rule>>, Arc<Judging>)>,
 }
@@ -68,6 +72,26 @@ impl Shared {
         let path: Arc<Path> = path.into();
         self.paths.insert(path.clone());
         path
+    }
+
+    pub(super) fn text(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.texts.get(text) {
+            return known.clone();
+        }
+        let text: Arc<str> = text.into();
+        self.texts.insert(text.clone());
+        text
+    }
+
+    /// The same reading for a check that something can be reached; `None` where the tool is not ProVerif.
+    pub(super) fn for_sanity(&mut self, judging: &Arc<Judging>) -> Option<Arc<Judging>> {
+        let Some(Preset::ProVerif(reading)) = judging.preset else { return None };
+        let make = || {
+            let preset = Some(Preset::ProVerif(ProVerif { sanity: true, ..reading }));
+            let for_sanity = Arc::new(Judging { rules: judging.rules.clone(), preset });
+            (Arc::clone(judging), for_sanity)
+        };
+        Some(self.sanity.entry(Arc::as_ptr(judging)).or_insert_with(make).1.clone())
     }
 
     pub(super) fn judging(&mut self, rules: Rc<Vec<Rule>>, preset: Option<Preset>) -> Arc<Judging> {

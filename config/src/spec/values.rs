@@ -264,7 +264,7 @@ impl<'de> Deserialize<'de> for Pass {
 }
 
 /// Whether nothing but this word is there.
-fn is_word(text: &str, word: &str) -> bool {
+pub(super) fn is_word(text: &str, word: &str) -> bool {
     text.strip_prefix(word).is_some_and(|rest| skip_trivia(rest).is_empty())
 }
 
@@ -272,7 +272,28 @@ fn is_word(text: &str, word: &str) -> bool {
 #[derive(Debug)]
 pub(crate) enum Expect {
     Word(Spanned<String>),
-    Patterns(Entries<Spanned<String>>),
+    Patterns(Entries<Expected>),
+    /// What the models of a study say of themselves.
+    FromModels(Place),
+}
+
+/// What is expected of the queries that a pattern names.
+#[derive(Debug)]
+pub(crate) enum Expected {
+    Word(Spanned<String>),
+    /// That it is reachable.
+    Sanity(Place),
+}
+
+impl<'de> Deserialize<'de> for Expected {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Raw::take(deserializer)?;
+        match raw.first() {
+            Some('"' | 'r') => Ok(Self::Word(Spanned { value: raw.parse()?, place: raw.place() })),
+            _ if is_word(raw.text, "Sanity") => Ok(Self::Sanity(raw.place())),
+            _ => Err(raw.refuse("a verdict in quotes, or Sanity")),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Expect {
@@ -281,6 +302,7 @@ impl<'de> Deserialize<'de> for Expect {
         match raw.first() {
             Some('{') => raw.parse().map(Self::Patterns),
             Some('"' | 'r') => raw.parse().map(Self::Word),
+            _ if is_word(raw.text, "FromModels") => Ok(Self::FromModels(raw.place())),
             _ => Err(raw.refuse("a verdict in quotes, or a map from patterns of ids to verdicts")),
         }
     }

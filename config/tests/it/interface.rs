@@ -93,7 +93,7 @@ fn a_matrix() {
     assert_eq!(&*query.axes, ["scenarios/plain.pvl".into(), "queries/injective_auth.pv".into()]);
     assert_eq!(query.command.env.set, [("LC_ALL".into(), "C".into())]);
     assert_eq!(&*query.command.cwd, folder.path());
-    let reading = ProVerif { early_stop: EarlyStop::OnGoalReachable, lemmas: 0 };
+    let reading = ProVerif { early_stop: EarlyStop::OnGoalReachable, ..ProVerif::default() };
     assert_eq!(query.judging.preset, Some(Preset::ProVerif(reading)));
     assert_eq!((query.retry.times, query.retry.backoff), (2, Duration::from_secs(1)));
     assert_eq!(query.retry.on, [RetryOn::NotStarted, RetryOn::Signal, RetryOn::ExitCode(75)]);

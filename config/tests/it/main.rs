@@ -11,4 +11,5 @@ mod overrides;
 mod presets;
 mod proverif;
 mod robust;
+mod study;
 mod support;

@@ -72,7 +72,7 @@ fn lemmas_are_counted_in_the_model_and_its_libraries() {
     let elsewhere = r#"Job(name: "p", preset: "proverif",
         commands: [(id: "q", run: ["proverif", "../m.pv"], cwd: "sub")])"#;
     let lowered = folder.plan(elsewhere);
-    let wanted = ProVerif { early_stop: EarlyStop::Off, lemmas: 2 };
+    let wanted = ProVerif { lemmas: 2, ..ProVerif::default() };
     assert_eq!(lowered.plan.queries[0].judging.preset, Some(Preset::ProVerif(wanted)));
     // A command without a model, or with one that is not there, is the child's business.
     assert_eq!(reading(&folder, "\"proverif\"", r#""wrapper", "x""#).lemmas, 0);

@@ -45,6 +45,20 @@ impl Folder {
         }
     }
 
+    fn parse_in(&self, text: &str, run_dir: &str) -> Result<Lowered, SpecError> {
+        let around = Surroundings { run_dir: run_dir.into(), ..around(self.path(), Overrides::default()) };
+        parse(text, Path::new("job.ron"), &around)
+    }
+
+    /// As it is run in another directory than the usual one.
+    pub(crate) fn plan_in(&self, text: &str, run_dir: &str) -> Lowered {
+        self.parse_in(text, run_dir).unwrap_or_else(|error| panic!("{}", error.render(false)))
+    }
+
+    pub(crate) fn refusal_in(&self, text: &str, run_dir: &str) -> String {
+        self.parse_in(text, run_dir).expect_err("the spec is good").render(false)
+    }
+
     /// The message, with the folder's own name taken out.
     pub(crate) fn refusal(&self, text: &str) -> String {
         let error = self.parse(text).expect_err("the spec is good");
@@ -53,7 +67,14 @@ impl Folder {
 }
 
 pub(crate) fn around(folder: &Path, overrides: Overrides) -> Surroundings {
-    Surroundings { folder: folder.into(), cpus: 3, provisor: PathBuf::from("/usr/bin/provisor"), overrides }
+    Surroundings {
+        folder: folder.into(),
+        cpus: 3,
+        provisor: PathBuf::from("/usr/bin/provisor"),
+        run_dir: folder.join("provisor-runs/job"),
+        run_tool: |_, _| Err(std::io::ErrorKind::NotFound.into()),
+        overrides,
+    }
 }
 
 /// A spec in a folder that is not there.

@@ -50,8 +50,10 @@ fn play(recording: &Recording, log: &[u8]) {
         },
     ];
     for early_stop in [EarlyStop::Off, EarlyStop::OnGoalReachable] {
-        let judging =
-            Judging { rules: Vec::new(), preset: Some(Preset::ProVerif(ProVerif { early_stop, lemmas: 0 })) };
+        let judging = Judging {
+            rules: Vec::new(),
+            preset: Some(Preset::ProVerif(ProVerif { early_stop, ..ProVerif::default() })),
+        };
         let judge = Arc::new(Judge::compile(&judging).expect("no rules, no faults"));
         for (limits, reaction) in
             limits.iter().flat_map(|limits| [(limits, Reaction::AsRecorded), (limits, Reaction::WhatIf)])
