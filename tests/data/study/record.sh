@@ -19,15 +19,16 @@ PATH=$scratch/bin:$PATH
 
 # The run is there for its query files, whatever comes of it: 1 says that something was not as expected.
 "$provisor" run "$study" -o "$scratch/run" --fresh --no-prune || [ $? -eq 1 ]
-for file in "$scratch"/run/queries/*.pv; do
-    name=$(basename "$file" .pv)
+cd "$scratch/run/queries"
+find . -name '*.pv' | sed 's|^\./||; s|\.pv$||' | LC_ALL=C sort | while read -r name; do
     log=$scratch/logs/$name
+    mkdir -p "$(dirname "$log")"
     code=0
-    (cd "$scratch/run" && exec proverif -html ../pages "queries/$name.pv") </dev/null >"$log.log" || code=$?
-    (cd "$scratch/run" && exec proverif -html ../pages -set reconstructDerivation false "queries/$name.pv") \
-        </dev/null >"$log.fast.log" || [ "$code" -eq $? ]
+    proverif -html "$scratch/pages" "$name.pv" </dev/null >"$log.log" || code=$?
+    proverif -html "$scratch/pages" -set reconstructDerivation false "$name.pv" </dev/null >"$log.fast.log" ||
+        [ "$code" -eq $? ]
     if cmp -s "$log.log" "$log.fast.log"; then rm "$log.fast.log"; fi
-    printf '%s %s %s\n' "$code" "$(cksum <"$file")" "$name" >>"$scratch/logs/index"
+    printf '%s %s %s\n' "$code" "$(cksum <"$name.pv")" "$name" >>"$scratch/logs/index"
 done
 rm -rf "$data/logs"
 mv "$scratch/logs" "$data/logs"
