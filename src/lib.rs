@@ -9,9 +9,11 @@ mod failure;
 mod greeting;
 mod guard;
 mod lost;
+mod made;
 mod manual;
 mod past;
 mod play;
+mod preprocess;
 mod presets;
 mod progress;
 mod provenance;
@@ -63,7 +65,7 @@ fn dispatch(command: Command) -> Result<u8, Failure> {
 }
 
 fn check(args: &SpecArgs) -> Result<u8, Failure> {
-    let lowered = settings::load(args)?;
+    let lowered = settings::load(args, None)?;
     settings::warn(&lowered, &args.spec);
     let text = format!(
         "{}: {}, no faults\n",
@@ -74,7 +76,7 @@ fn check(args: &SpecArgs) -> Result<u8, Failure> {
 }
 
 fn plan(args: &PlanArgs) -> Result<u8, Failure> {
-    let lowered = settings::load(&args.spec)?;
+    let lowered = settings::load(&args.spec, args.output.as_deref())?;
     settings::warn(&lowered, &args.spec.spec);
     print(&match args.format {
         PlanFormat::Lines => view::plan::lines(&lowered),

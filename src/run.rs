@@ -12,9 +12,9 @@ use provisor_actors::os::signals;
 use provisor_actors::rundir::{self, RunDir};
 use provisor_actors::runtime::{Job, KnownMemory, LauncherFactory, Ports};
 use provisor_actors::store::{Opening, Store};
-use provisor_config::Lowered;
+use provisor_config::{Lowered, Surroundings};
 use provisor_core::answer::Answer;
-use provisor_core::plan::Logs;
+use provisor_core::plan::{Logs, Prune};
 use provisor_core::roster::Place;
 use provisor_core::tally::Counts;
 use provisor_core::{Cause, Plan, Query};
@@ -27,6 +27,7 @@ use crate::failure::{Failure, code};
 use crate::greeting::{foretell, greet};
 use crate::guard;
 use crate::lost::{self, Lost};
+use crate::made;
 use crate::past::{self, Outlook};
 use crate::progress;
 use crate::provenance;
@@ -46,19 +47,22 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     // The first thing of all: the guardian is a fork of this process, and the smaller that is, the smaller it stays.
     let mut guardian = guard::start()?;
     diagnosis::start(args.verbose, args.log_file.as_deref())?;
-    let lowered = settings::load(&args.spec)?;
+    let mut lowered = settings::load(&args.spec, args.output.as_deref())?;
+    lowered.plan.prune = prune(args, lowered.plan.prune);
     settings::warn(&lowered, &args.spec.spec);
     check_print(args.print, &lowered)?;
     let dir = Arc::new(RunDir::open(run_directory(args), GUARDIAN_FINISHES_IN)?);
     guard::clear(&guardian, &dir);
     let contained = guard::contain(&mut guardian, &dir, lowered.plan.containment)?;
     let mut store = Store::open_in(dir.folder(), &lowered.plan.job)?;
+    made::write_files(&dir, &lowered)?;
     let outlook = past::look(&lowered, &store, &dir, args)?;
     let Lowered { mut plan, text, .. } = lowered;
     if let Some(note) = slots::fit(&mut plan, signals::most_open_files()) {
         tell(&note);
     }
     let plan = Arc::new(plan);
+    made::empty_folders(&dir, &plan, outlook.todo())?;
     let prepared = prepare(&dir, &plan, &mut store, &outlook)?;
     let run_dir = Arc::new(dir.new_run_dir(prepared.run)?);
     let record = provenance::start(&plan, prepared.run, &contained);
@@ -144,9 +148,17 @@ fn printer(print: Print, dir: &Path) -> Result<Option<Printer>, Failure> {
     printer.map(Some).map_err(|source| Failure::System { what: "standard output", source })
 }
 
+/// What is typed goes before the spec.
+const fn prune(args: &RunArgs, written: Prune) -> Prune {
+    match (args.no_prune, args.check_prune) {
+        (true, _) => Prune::Off,
+        (_, true) => Prune::Check,
+        (false, false) => written,
+    }
+}
+
 fn run_directory(args: &RunArgs) -> PathBuf {
-    let stem = || args.spec.spec.file_stem().unwrap_or_default();
-    args.output.clone().unwrap_or_else(|| Path::new("provisor-runs").join(stem()))
+    args.output.clone().unwrap_or_else(|| Surroundings::default_run_dir(&args.spec.spec))
 }
 
 struct Prepared {

@@ -7,11 +7,16 @@ use provisor_config::{Lowered, Overrides, Surroundings, human};
 
 use crate::cli::SpecArgs;
 use crate::failure::Failure;
+use crate::preprocess;
 use crate::view::{stderr_has_colors, tell_rendered};
 
-/// Reads a spec with everything that was typed put over it.
-pub(crate) fn load(args: &SpecArgs) -> Result<Lowered, Failure> {
+/// Reads a spec with everything that was typed put over it, for this run directory or the default one.
+pub(crate) fn load(args: &SpecArgs, run_dir: Option<&Path>) -> Result<Lowered, Failure> {
     let mut around = Surroundings::of(&args.spec).map_err(Failure::Surroundings)?;
+    if let Some(dir) = run_dir {
+        around.run_dir = std::path::absolute(dir).map_err(Failure::Surroundings)?;
+    }
+    around.run_tool = preprocess::run;
     around.overrides = overrides(args)?;
     provisor_config::load(&args.spec, &around).map_err(Failure::Spec)
 }

@@ -1,6 +1,7 @@
 //! The README and every page of docs/ are run: what stands there works as it is written.
 //!
-//! A page is run from top to bottom in a folder of its own that holds copies of `config/` and `benches/data/`:
+//! A page is run from top to bottom in a folder of its own that holds copies of `config/` and `benches/data/`; where there is
+//! no ProVerif, what `tests/data/study` has recorded of it stands in:
 //! - a `ron` block that begins with `// NAME.ron` becomes that file, and a job in it must be without faults; any other
 //!   `ron` block is a piece of a job;
 //! - each line of a `sh` block is a command that must exit with 0, or with N where the line ends in `# exits N`;
@@ -28,6 +29,7 @@ macro_rules! pages {
 pages! {
     the_readme: "README.md",
     the_page_of_the_spec: "docs/spec.md",
+    the_page_of_studies: "docs/study.md",
     the_page_of_containment: "docs/containment.md",
     the_page_of_progress: "docs/progress.md",
     the_page_of_replay: "docs/replay.md",
@@ -127,7 +129,11 @@ fn take_ron(desk: &Desk, text: &str, place: &str) {
     let Some(name) = named else {
         let piece = text.trim_end();
         let comma = if piece.ends_with(',') { "" } else { "," };
-        let commands = if piece.contains("command") || piece.contains("matrix") || piece.contains("each") {
+        let commands = if piece.contains("command")
+            || piece.contains("matrix")
+            || piece.contains("each")
+            || piece.contains("study:")
+        {
             ""
         } else {
             r#"commands: [(id: "a", run: ["true"])]"#
@@ -150,7 +156,8 @@ fn check(desk: &Desk, spec: &str, place: &str) {
 fn run_commands(desk: &Desk, text: &str, place: &str) -> String {
     let program = Path::new(env!("CARGO_BIN_EXE_provisor"));
     let path = std::env::var("PATH").unwrap_or_default();
-    let path = format!("{}:{path}", program.parent().expect("a folder").display());
+    let recorded = root().join("tests/data/study");
+    let path = format!("{}:{path}:{}", program.parent().expect("a folder").display(), recorded.display());
     let text = text.replace("\\\n", " ").replace("cargo run --release -- ", "provisor ");
     let mut said = String::new();
     for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {

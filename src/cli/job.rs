@@ -53,6 +53,12 @@ pub(crate) struct RunArgs {
     /// The run directory [default: provisor-runs/ and the spec's name]
     #[arg(short = 'o', long = "output", value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+    /// Run also what follows from the results of other scenarios
+    #[arg(long, conflicts_with = "check_prune")]
+    pub(crate) no_prune: bool,
+    /// The same, and report results that contradict each other
+    #[arg(long)]
+    pub(crate) check_prune: bool,
     /// Run every query, whatever is known from before
     #[arg(long, conflicts_with = "rerun")]
     pub(crate) fresh: bool,
@@ -124,6 +130,9 @@ pub(crate) struct PlanArgs {
     /// How to show it
     #[arg(long, value_enum, default_value_t = PlanFormat::Lines)]
     pub(crate) format: PlanFormat,
+    /// The run directory in which the files of a study will be [default: provisor-runs/ and the spec's name]
+    #[arg(short = 'o', long = "output", value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// How a plan is shown.
