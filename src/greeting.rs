@@ -66,8 +66,10 @@ fn foretold(ahead: &Ahead) -> String {
 const fn reason(why: Why) -> &'static str {
     match why {
         Why::New => "new",
+        Why::Derived => "never run",
         Why::Changed => "the command, its environment, an input or the tool has changed",
         Why::Unsettled => "no verdict, or not ended by itself",
+        Why::NextPass => "a further pass follows",
         Why::LimitRaised => "the limit that stopped it was raised",
         Why::RulesChanged => "the rules have changed and its log cannot be judged again",
         Why::Complete => "the last run was complete",

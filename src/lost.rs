@@ -112,7 +112,7 @@ mod tests {
 
     use provisor_actors::store::{Fate, Opening};
     use provisor_core::Outcome;
-    use provisor_core::reuse::Fingerprint;
+    use provisor_core::reuse::{Fingerprint, Prints};
     use provisor_core::roster::Then;
 
     use super::*;
@@ -129,8 +129,8 @@ mod tests {
             let plan = provisor_config::parse(spec, "job.ron".as_ref(), &around).expect("valid").plan;
             let mut store = Store::open(&dir, "job").expect("a database");
             let print = Fingerprint([1; 32]);
-            let opening =
-                Opening { plan: plan.into(), prints: vec![(print, print)], past: &[], fates: &[Fate::Run] };
+            let prints = vec![[Prints { command: print, judging: print }].into()];
+            let opening = Opening { plan: plan.into(), prints, past: &[], fates: &[Fate::Run] };
             store.begin(opening).expect("it begins");
             Self(dir, store)
         }

@@ -1,6 +1,6 @@
-//! What earlier runs have left: which of it stands, which logs are judged again, and what has to be run.
+//! What earlier runs have left: which of it stands, which logs are judged again, what has to be run, and from which pass on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,9 +9,10 @@ use provisor_actors::rundir::RunDir;
 use provisor_actors::store::{Fate, PastRow, Store};
 use provisor_config::{IdPattern, Lowered};
 use provisor_core::Query;
-use provisor_core::plan::{Judging, Reuse};
+use provisor_core::plan::{Asking, Judging, Reuse};
 use provisor_core::replay::Reaction;
-use provisor_core::reuse::{Asked, Decision, Fingerprint, Wanted, Why, decide};
+use provisor_core::reuse::{Asked, AskedPass, Decision, Fingerprint, Prints, ToJudge, Wanted, Why, decide};
+use provisor_core::roster::{Place, Rung};
 use provisor_core::rules::Judge;
 use provisor_core::verdict::Judgement;
 
@@ -21,8 +22,8 @@ use crate::recorded::{Ending, Recorded};
 
 /// What is known before a run.
 pub(crate) struct Outlook {
-    /// For each query of the plan: of its command, and of its judging. Zeros where the run does not concern it.
-    pub(crate) prints: Vec<(Fingerprint, Fingerprint)>,
+    /// For each query of the plan those of its passes. None where the run does not concern it.
+    pub(crate) prints: Vec<Box<[Prints]>>,
     /// For each query of the plan.
     pub(crate) fates: Vec<Fate>,
     /// The rows that the fates speak of.
@@ -34,18 +35,28 @@ pub(crate) struct Outlook {
 impl Outlook {
     /// The places of the queries that are run.
     pub(crate) fn todo(&self) -> impl Iterator<Item = usize> {
-        self.fates.iter().enumerate().filter(|(_, fate)| matches!(fate, Fate::Run)).map(|(place, _)| place)
+        let is_run = |fate: &Fate| matches!(fate, Fate::Run | Fate::GoOn(_));
+        self.fates.iter().enumerate().filter(move |(_, fate)| is_run(fate)).map(|(place, _)| place)
+    }
+
+    /// Those of them that do not begin with their first pass.
+    pub(crate) fn rungs(&self) -> HashMap<Place, Rung> {
+        let rung = |(place, fate): (Place, &Fate)| match fate {
+            Fate::GoOn(rung) => Some((place, rung.clone())),
+            _ => None,
+        };
+        (0..).zip(&self.fates).filter_map(rung).collect()
     }
 
     /// The places of the queries that are asked for and not run.
     pub(crate) fn reused(&self) -> impl Iterator<Item = usize> {
-        let stands = |fate: &Fate| matches!(fate, Fate::Keep(_) | Fate::Judge(..));
+        let stands = |fate: &Fate| matches!(fate, Fate::Keep(_) | Fate::Judge { .. });
         self.fates.iter().enumerate().filter(move |(_, fate)| stands(fate)).map(|(place, _)| place)
     }
 
     /// How many logs were judged again.
     pub(crate) fn judged(&self) -> usize {
-        self.fates.iter().filter(|fate| matches!(fate, Fate::Judge(..))).count()
+        self.fates.iter().filter(|fate| matches!(fate, Fate::Judge { .. })).count()
     }
 }
 
@@ -60,72 +71,72 @@ pub(crate) fn look(job: &Lowered, store: &Store, dir: &RunDir, args: &RunArgs) -
     let complete = store.last_run_complete()? && args.rerun.is_none();
     let rows: Vec<_> = past.iter().map(|row| row.past.clone()).collect();
     let planned = job.plan.queries.iter().map(|query| &*query.id);
-    let mut decisions = decide(policy, &asked, planned, &rows, complete).into_iter();
-    let mut reasons = BTreeMap::new();
-    let mut fate = |(query, chosen): (&Query, &bool)| {
-        let decision = if *chosen { decisions.next() } else { None };
-        match decision {
-            None => Fate::Untouched,
-            Some(decision) => fate_of(decision, query, &past, dir, &mut reasons),
-        }
+    let chosen: Vec<_> = job.chosen_queries().collect();
+    let mut judge = |log: ToJudge| {
+        let judging = chosen.get(log.query)?.asking(log.pass)?.judging;
+        judge(judging, dir.path(), past.get(log.row)?)
     };
-    let fates = job.plan.queries.iter().zip(&job.chosen).map(&mut fate).collect();
+    let mut decisions = decide(policy, &asked, planned, &rows, complete, &mut judge).into_iter();
+    let mut reasons = BTreeMap::new();
+    let mut fate = |chosen: &bool| {
+        let decision = if *chosen { decisions.next() } else { None };
+        decision.map_or(Fate::Untouched, |decision| fate_of(decision, &mut reasons))
+    };
+    let fates = job.chosen.iter().map(&mut fate).collect();
     Ok(Outlook { prints, fates, past, reasons })
 }
 
-fn asked<'a>(job: &'a Lowered, prints: &[(Fingerprint, Fingerprint)], wish: &Wish) -> Vec<Asked<'a>> {
+fn asked<'a>(job: &'a Lowered, prints: &[Box<[Prints]>], wish: &Wish) -> Vec<Asked<'a>> {
     let chosen = job.plan.queries.iter().zip(prints).zip(&job.chosen).filter(|(_, chosen)| **chosen);
-    let asked = chosen.map(|((query, (fingerprint, judging)), _)| Asked {
+    let asked = chosen.map(|((query, prints), _)| Asked {
         id: &query.id,
-        fingerprint: *fingerprint,
-        judging: *judging,
-        limits: query.limits,
+        passes: prints
+            .iter()
+            .enumerate()
+            .filter_map(|(pass, prints)| asked_pass(query, pass, *prints))
+            .collect(),
         expect: query.expect.as_deref(),
         wanted: wish.for_id(&query.id),
     });
     asked.collect()
 }
 
-/// A log that turns out to be gone makes its query run after all.
-fn fate_of(
-    decision: Decision,
-    query: &Query,
-    past: &[PastRow],
-    dir: &RunDir,
-    reasons: &mut BTreeMap<Why, usize>,
-) -> Fate {
-    let judged = match decision {
-        Decision::Keep(at) => return Fate::Keep(at),
-        Decision::Judge(at) => judge(&query.judging, dir.path(), &past[at]).map(|judgement| (at, judgement)),
-        Decision::Run(_) => None,
-    };
-    if let Some((at, judgement)) = judged {
-        return Fate::Judge(at, Box::new(judgement));
-    }
-    match decision {
-        Decision::Run(Why::New) => {}
-        Decision::Run(why) => *reasons.entry(why).or_default() += 1,
-        Decision::Keep(_) | Decision::Judge(_) => *reasons.entry(Why::RulesChanged).or_default() += 1,
-    }
-    Fate::Run
+fn asked_pass(query: &Query, pass: usize, prints: Prints) -> Option<AskedPass<'_>> {
+    let Asking { name, limits, .. } = query.asking(pass)?;
+    let only = pass.checked_sub(1).map(|further| query.further[further].only).unwrap_or_default();
+    Some(AskedPass { name: name.map(|name| &**name), only, prints, limits: *limits })
 }
 
-fn prints(job: &Lowered) -> Result<Vec<(Fingerprint, Fingerprint)>, Failure> {
+fn fate_of(decision: Decision, reasons: &mut BTreeMap<Why, usize>) -> Fate {
+    let (why, rung) = match decision {
+        Decision::Keep(row) => return Fate::Keep(row),
+        Decision::Judge { row, pass, judgement } => return Fate::Judge { row, pass, judgement },
+        Decision::Run(why, rung) => (why, rung),
+    };
+    // What was not run before is not run again.
+    if !matches!(why, Why::New | Why::Derived) {
+        *reasons.entry(why).or_default() += 1;
+    }
+    if rung == Rung::default() { Fate::Run } else { Fate::GoOn(rung) }
+}
+
+fn prints(job: &Lowered) -> Result<Vec<Box<[Prints]>>, Failure> {
     let mut hasher = Hasher::new();
     let path = std::env::var_os("PATH");
     let mut judgings: BTreeMap<*const Judging, Fingerprint> = BTreeMap::new();
-    let mut print = |(query, chosen): (&Query, &bool)| {
-        if !chosen {
-            return Ok((Fingerprint([0; 32]), Fingerprint([0; 32])));
-        }
+    let mut print = |query: &Query, asking: Asking<'_>| {
         let input = |source| Failure::Input { query: Arc::clone(&query.id), source };
-        let command = hasher.query(query, path.as_deref()).map_err(input)?;
+        let command = hasher.asking(asking, &query.inputs, path.as_deref()).map_err(input)?;
         let judging = *judgings
-            .entry(Arc::as_ptr(&query.judging))
-            .or_insert_with(|| fingerprint::judging(&query.judging));
-        Ok((command, judging))
+            .entry(Arc::as_ptr(asking.judging))
+            .or_insert_with(|| fingerprint::judging(asking.judging));
+        Ok(Prints { command, judging })
     };
-    job.plan.queries.iter().zip(&job.chosen).map(&mut print).collect()
+    let mut of_all = |(query, chosen): (&Query, &bool)| {
+        let passes = (0..query.passes()).filter(|_| *chosen).filter_map(|pass| query.asking(pass));
+        passes.map(|asking| print(query, asking)).collect()
+    };
+    job.plan.queries.iter().zip(&job.chosen).map(&mut of_all).collect()
 }
 
 /// What `--rerun` asks for.
@@ -176,5 +187,5 @@ fn judge(judging: &Judging, dir: &Path, row: &PastRow) -> Option<Judgement> {
     let recorded = is_all.then_some(recorded)?;
     let judge = Arc::new(Judge::compile(judging).ok()?);
     let outcome = recorded.replay(judge, row.past.limits, Reaction::AsRecorded).ok()?.outcome;
-    (outcome.cause_word() == &*row.past.cause).then_some(outcome.judgement)
+    (outcome.cause_word() == row.past.answer.cause).then_some(outcome.judgement)
 }

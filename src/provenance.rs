@@ -80,14 +80,16 @@ fn field(text: &str, name: &str) -> Option<String> {
 fn tools(plan: &Plan) -> Value {
     let (mut hasher, path_var) = (Hasher::new(), std::env::var_os("PATH"));
     let mut tools: BTreeMap<String, Value> = BTreeMap::new();
-    for query in &plan.queries {
-        let Some(name) = query.command.argv.first() else { continue };
+    let passes =
+        plan.queries.iter().flat_map(|query| (0..query.passes()).filter_map(|pass| query.asking(pass)));
+    for asking in passes {
+        let Some(name) = asking.command.argv.first() else { continue };
         if tools.contains_key(&**name) {
             continue;
         }
-        let path = fingerprint::resolve(&query.command, path_var.as_deref());
+        let path = fingerprint::resolve(asking.command, path_var.as_deref());
         let hash = path.as_ref().and_then(|path| hasher.file(path).ok().flatten());
-        let is_proverif = matches!(query.judging.preset, Some(Preset::ProVerif(_)));
+        let is_proverif = matches!(asking.judging.preset, Some(Preset::ProVerif(_)));
         let version =
             path.as_ref().filter(|path| is_proverif && may_be_asked(path)).and_then(|path| version(path));
         let hash = hash.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());

@@ -1,6 +1,6 @@
 //! `provisor run`, from what was typed to the exit code.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let todo = times.in_order(&plan, todo, args.order);
     let asked =
         outlook.todo().chain(outlook.reused()).filter_map(|place| Place::try_from(place).ok()).collect();
-    let rungs = HashMap::new();
+    let rungs = outlook.rungs();
     let job = Job { plan: Arc::clone(&plan), todo, rungs, reused, token: dir.token().into(), memory };
     let progress = progress::Progress::new(&job, times);
     foretell(show, &progress);

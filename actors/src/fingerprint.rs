@@ -12,7 +12,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use provisor_core::cause::StopMethod;
-use provisor_core::plan::{Command, Inherit, Inputs, Judging, Query, Stdin};
+use provisor_core::plan::{Asking, Command, Inherit, Inputs, Judging, Stdin};
 use provisor_core::proverif::{EarlyStop, ProVerif};
 use provisor_core::reuse::Fingerprint;
 use provisor_core::rules::{Pattern, Rule, Streams};
@@ -104,16 +104,21 @@ impl Hasher {
         Ok(Some(hash))
     }
 
-    /// The fingerprint of all that a query's result depends on. `path_var` is provisor's own PATH. A file that is not
-    /// there is hashed as missing; an error is a file that is there, should be readable and is not.
-    pub fn query(&mut self, query: &Query, path_var: Option<&OsStr>) -> io::Result<Fingerprint> {
+    /// The fingerprint of all that the result of a query in one of its passes depends on. `path_var` is provisor's own PATH.
+    /// A file that is not there is hashed as missing; an error is a file that is there, should be readable and is not.
+    pub fn asking(
+        &mut self,
+        asking: Asking<'_>,
+        inputs: &Inputs,
+        path_var: Option<&OsStr>,
+    ) -> io::Result<Fingerprint> {
         let mut parts = Parts::new("provisor query 1");
-        let command = &query.command;
+        let command = asking.command;
         command_parts(&mut parts, command);
         if let Stdin::File(path) = &command.stdin {
             self.content_part(&mut parts, "stdin", &command.cwd.join(path))?;
         }
-        self.input_parts(&mut parts, &query.inputs, command)?;
+        self.input_parts(&mut parts, inputs, command)?;
         match resolve(command, path_var) {
             Some(tool) => self.content_part(&mut parts, "tool", &tool)?,
             None => parts.content("tool", &Content::Missing),

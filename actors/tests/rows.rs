@@ -13,7 +13,7 @@ use provisor_actors::store::{Fate, Opening, Store};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
 use provisor_core::Plan;
 use provisor_core::cause::Cause;
-use provisor_core::reuse::Fingerprint;
+use provisor_core::reuse::{Fingerprint, Prints};
 use tokio::sync::mpsc;
 
 use scripted::{job, plan, ports, rows, run};
@@ -95,7 +95,7 @@ fn store(dir: &Path, plan: &Plan) -> Store {
     let queries = plan.queries.len();
     let (print, fates) = (Fingerprint([1; 32]), vec![Fate::Run; queries]);
     let mut store = Store::open(dir, &plan.job).expect("a database");
-    let prints = vec![(print, print); queries];
+    let prints = vec![[Prints { command: print, judging: print }].into(); queries];
     store
         .begin(Opening { plan: Arc::new(plan.clone()), prints, past: &[], fates: &fates })
         .expect("it begins");

@@ -3,7 +3,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::Arc;
 use std::time::Duration;
 
-use provisor_core::plan::{Environment, Limits, Logs, Retry, Reuse};
+use provisor_core::plan::{Environment, Limits, Logs, Only, Pass, Query, Retry, Reuse};
 
 use super::*;
 use crate::testdir::TestDir;
@@ -40,8 +40,12 @@ fn query(dir: &Path) -> Query {
     }
 }
 
+fn first_pass(hasher: &mut Hasher, query: &Query) -> Fingerprint {
+    hasher.asking(query.asking(0).unwrap(), &query.inputs, None).unwrap()
+}
+
 fn print(query: &Query) -> Fingerprint {
-    Hasher::new().query(query, None).unwrap()
+    first_pass(&mut Hasher::new(), query)
 }
 
 fn with_env(query: &mut Query, inherit: Inherit, set: &[(&str, &str)]) {
@@ -113,14 +117,33 @@ fn what_does_not_matter_does_not_count() {
 }
 
 #[test]
+fn each_pass_has_the_fingerprint_that_it_would_have_as_the_only_one() {
+    let temp = TestDir::new();
+    let (mut both, mut alone) = (query(temp.path()), query(temp.path()));
+    alone.command.argv = ["./tool", "--fast", "model.pv"].map(Arc::from).into();
+    both.further = [Pass {
+        name: "fast".into(),
+        only: Only::Open,
+        command: alone.command.clone(),
+        limits: Limits { wall: Some(Duration::from_secs(1)), ..Limits::default() },
+        judging: Arc::clone(&both.judging),
+        pages: Some("pages".into()),
+    }]
+    .into();
+    let mut hasher = Hasher::new();
+    let mut print_of = |pass| hasher.asking(both.asking(pass).unwrap(), &both.inputs, None).unwrap();
+    assert_eq!([print_of(0), print_of(1)], [print(&query(temp.path())), print(&alone)]);
+}
+
+#[test]
 fn a_file_is_read_once_and_again_when_it_changed() {
     let temp = TestDir::new();
     let query = query(temp.path());
     let mut hasher = Hasher::new();
-    let first = hasher.query(&query, None).unwrap();
+    let first = first_pass(&mut hasher, &query);
     assert_eq!(hasher.reads(), 3, "tool, model and library");
     for _ in 0..10 {
-        assert_eq!(hasher.query(&query, None).unwrap(), first);
+        assert_eq!(first_pass(&mut hasher, &query), first);
     }
     fs::hard_link(temp.path().join("model.pv"), temp.path().join("same.pv")).unwrap();
     symlink("model.pv", temp.path().join("link.pv")).unwrap();
@@ -129,7 +152,7 @@ fn a_file_is_read_once_and_again_when_it_changed() {
     assert_eq!(hasher.file(&temp.path().join("link.pv")).unwrap(), hash);
     assert_eq!(hasher.reads(), 4, "a new link changes the time of change");
     fs::write(temp.path().join("model.pv"), "free e.").unwrap();
-    assert_ne!(hasher.query(&query, None).unwrap(), first);
+    assert_ne!(first_pass(&mut hasher, &query), first);
     assert_eq!(hasher.reads(), 5);
 }
 

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use provisor_core::plan::{Plan, Query, Reuse};
-use provisor_core::reuse::Fingerprint;
+use provisor_core::reuse::{Fingerprint, Prints};
+use provisor_core::roster::Rung;
 use provisor_core::verdict::Judgement;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
@@ -18,9 +19,8 @@ use super::words;
 pub struct Opening<'a> {
     /// The whole plan, also where only some of it is run.
     pub plan: Arc<Plan>,
-    /// For each query of the plan the fingerprint of its command and that of its judging. Those of queries that this run
-    /// leaves untouched are not looked at.
-    pub prints: Vec<(Fingerprint, Fingerprint)>,
+    /// For each query of the plan those of its passes. Of queries that this run leaves untouched there need be none.
+    pub prints: Vec<Box<[Prints]>>,
     /// The rows to which the fates refer, from [`past`](super::Store::past).
     pub past: &'a [PastRow],
     /// What becomes of each query of the plan.
@@ -34,21 +34,37 @@ pub enum Fate {
     Untouched,
     /// The row at this place among the past ones stands, under this query's name.
     Keep(usize),
-    /// The same, with what the new rules say about its log.
-    Judge(usize, Box<Judgement>),
-    /// It is run: its old row does not stand any more.
+    /// The same as one of this pass, counted from 0, with what the new rules say about its log.
+    Judge {
+        /// The row's place among the past ones.
+        row: usize,
+        /// The pass.
+        pass: usize,
+        /// What they say.
+        judgement: Box<Judgement>,
+    },
+    /// It is run: its old row does not stand any more, and none of its attempts is of concern.
     Run,
+    /// It is run from a later pass on: its old row does not stand any more.
+    GoOn(Rung),
 }
 
 impl Opening<'_> {
     /// Whether every query has its print and its fate, and every fate its row.
     pub(super) fn fits(&self) -> bool {
         let there = |fate: &Fate| match fate {
-            Fate::Untouched | Fate::Run => true,
-            Fate::Keep(at) | Fate::Judge(at, _) => *at < self.past.len(),
+            Fate::Untouched | Fate::Run | Fate::GoOn(_) => true,
+            Fate::Keep(row) | Fate::Judge { row, .. } => *row < self.past.len(),
         };
-        let queries = self.plan.queries.len();
-        self.prints.len() == queries && self.fates.len() == queries && self.fates.iter().all(there)
+        let Self { plan, prints, fates, .. } = self;
+        let has_all = |place: usize| {
+            matches!(fates[place], Fate::Untouched) || prints[place].len() == plan.queries[place].passes()
+        };
+        let queries = plan.queries.len();
+        prints.len() == queries
+            && fates.len() == queries
+            && fates.iter().all(there)
+            && (0..queries).all(has_all)
     }
 }
 
@@ -74,7 +90,8 @@ pub(super) fn begin(conn: &mut Connection, opening: &Opening<'_>, now_us: i64) -
     let mut query_rows = Vec::with_capacity(opening.plan.queries.len());
     for (place, query) in opening.plan.queries.iter().enumerate() {
         let stands = settle(&tx, opening, place, query)?;
-        query_rows.push(enter(&tx, place, query, stands)?);
+        let is_anew = matches!(opening.fates[place], Fate::Run);
+        query_rows.push(enter(&tx, place, query, stands, is_anew)?);
     }
     drop_unasked(&tx, opening.plan.reuse)?;
     tx.commit()?;
@@ -102,15 +119,17 @@ fn settle(
     query: &Query,
 ) -> rusqlite::Result<Option<i64>> {
     match &opening.fates[place] {
-        Fate::Run => Ok(None),
+        Fate::Run | Fate::GoOn(_) => Ok(None),
         Fate::Untouched => {
             let mut stands = tx.prepare_cached("SELECT stands FROM queries WHERE query = ?1")?;
             Ok(stands.query_row([&query.id], |row| row.get(0)).optional()?.flatten())
         }
         Fate::Keep(at) => claim(tx, &opening.past[*at], &query.id).map(Some),
-        Fate::Judge(at, judgement) => {
-            let row = claim(tx, &opening.past[*at], &query.id)?;
-            judge_again(tx, row, judgement, opening.prints[place].1)?;
+        Fate::Judge { row, pass, judgement } => {
+            let past = &opening.past[*row];
+            let row = claim(tx, past, &query.id)?;
+            let print = opening.prints[place].get(*pass).unwrap_or(&past.past.prints);
+            judge_again(tx, row, judgement, print.judging)?;
             Ok(Some(row))
         }
     }
@@ -175,13 +194,28 @@ fn judge_again(
     insert_findings(tx, row, judgement)
 }
 
-/// Gives a query its place; returns its row in the table of queries.
-fn enter(tx: &Transaction<'_>, place: usize, query: &Query, stands: Option<i64>) -> rusqlite::Result<i64> {
+/// Gives a query its place; returns its row in the table of queries. What is run anew has nothing to do any more with the
+/// attempts that there are.
+fn enter(
+    tx: &Transaction<'_>,
+    place: usize,
+    query: &Query,
+    stands: Option<i64>,
+    is_anew: bool,
+) -> rusqlite::Result<i64> {
+    let sql = match is_anew {
+        true => {
+            "INSERT INTO queries (query, place, expected, stands, since)
+             VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(attempt), 0) FROM attempts WHERE query = ?1))
+             ON CONFLICT (query) DO UPDATE SET place = ?2, expected = ?3, stands = ?4, since = excluded.since RETURNING id"
+        }
+        false => {
+            "INSERT INTO queries (query, place, expected, stands, since) VALUES (?1, ?2, ?3, ?4, 0)
+             ON CONFLICT (query) DO UPDATE SET place = ?2, expected = ?3, stands = ?4 RETURNING id"
+        }
+    };
     let row = tx
-        .prepare_cached(
-            "INSERT INTO queries (query, place, expected, stands) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (query) DO UPDATE SET place = ?2, expected = ?3, stands = ?4 RETURNING id",
-        )?
+        .prepare_cached(sql)?
         .query_row(params![query.id, words::place(place), query.expect, stands], |row| row.get(0))?;
     for (axis, value) in (0_i64..).zip(&query.axes) {
         tx.prepare_cached("INSERT INTO axis_values (query, axis, value) VALUES (?1, ?2, ?3)")?

@@ -2,7 +2,8 @@
 //! more than the rows that it writes.
 
 use provisor_core::plan::Query;
-use provisor_core::reuse::Fingerprint;
+use provisor_core::reuse::Prints;
+use provisor_core::roster::Then;
 use provisor_core::verdict::Judgement;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
@@ -17,7 +18,7 @@ macro_rules! insert_attempt {
             " INTO attempts (",
             columns!(),
             ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ",
-            "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39)"
+            "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42)"
         )
     };
 }
@@ -30,7 +31,7 @@ const INSERT_DERIVED: &str = insert_attempt!("INSERT OR REPLACE");
 pub(super) struct Planned<'a> {
     pub(super) query: &'a Query,
     pub(super) query_row: i64,
-    pub(super) prints: (Fingerprint, Fingerprint),
+    pub(super) prints: Prints,
 }
 
 /// Writes a group of rows; on return they are on the disk.
@@ -53,7 +54,8 @@ pub(super) fn commit<'a>(
 
 fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'_>) -> rusqlite::Result<i64> {
     let outcome = &row.outcome;
-    let limits = planned.query.asking(row.pass).map_or(&planned.query.limits, |asking| asking.limits);
+    let asking = planned.query.asking(row.pass);
+    let limits = asking.map_or(&planned.query.limits, |asking| asking.limits);
     let insert = if outcome.is_derived() { INSERT_DERIVED } else { INSERT_ATTEMPT };
     let (end, judgement) = (EndWords::of(&outcome.end), &outcome.judgement);
     tx.prepare_cached(insert)?.execute(params![
@@ -61,8 +63,8 @@ fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'
         planned.query.id,
         row.attempt,
         row.is_last(),
-        planned.prints.0.0,
-        planned.prints.1.0,
+        planned.prints.command.0,
+        planned.prints.judging.0,
         limits.wall.map(words::limit_micros),
         limits.silence.map(words::limit_micros),
         limits.cpu.map(words::limit_micros),
@@ -96,6 +98,9 @@ fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'
         words::number(row.printed.stdout),
         words::number(row.printed.stderr),
         row.containment,
+        asking.and_then(|asking| asking.name).filter(|_| !outcome.is_derived()),
+        row.then == Then::NextPass,
+        asking.and_then(|asking| asking.pages).filter(|_| row.started_us.is_some()),
     ])?;
     Ok(tx.last_insert_rowid())
 }

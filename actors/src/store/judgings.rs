@@ -3,19 +3,24 @@
 use std::collections::HashSet;
 
 use provisor_core::plan::Judging;
-use provisor_core::reuse::Fingerprint;
+use provisor_core::reuse::{Fingerprint, Prints};
 use rusqlite::{Connection, Error, OptionalExtension, Transaction};
 
 use super::begin::{Fate, Opening};
 use super::error::{At, StoreError};
 use super::read::Reader;
 
-/// Keeps those of the queries that a run concerns.
+/// Keeps those of the queries that a run concerns, of each of their passes.
 pub(super) fn keep(tx: &Transaction<'_>, opening: &Opening<'_>) -> rusqlite::Result<()> {
     let mut kept = HashSet::new();
-    for ((query, (_, print)), fate) in opening.plan.queries.iter().zip(&opening.prints).zip(opening.fates) {
-        if !matches!(fate, Fate::Untouched) && kept.insert(*print) {
-            let text = serde_json::to_string(&*query.judging)
+    let concerned = opening.plan.queries.iter().zip(&opening.prints).zip(opening.fates);
+    let concerned = concerned.filter(|(_, fate)| !matches!(fate, Fate::Untouched));
+    let passes = concerned.flat_map(|((query, prints), _)| {
+        (0..query.passes()).filter_map(|pass| query.asking(pass)).zip(prints)
+    });
+    for (asking, Prints { judging: print, .. }) in passes {
+        if kept.insert(*print) {
+            let text = serde_json::to_string(&**asking.judging)
                 .map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?;
             tx.prepare_cached("INSERT OR IGNORE INTO judgings (print, judging) VALUES (?1, ?2)")?
                 .execute((print.0, text))?;

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use provisor_core::plan::Plan;
-use provisor_core::reuse::Fingerprint;
+use provisor_core::reuse::Prints;
 use rusqlite::params;
 
 pub use self::begin::{Fate, Opening};
@@ -62,7 +62,7 @@ pub struct Store {
 struct Current {
     run: i64,
     plan: Arc<Plan>,
-    prints: Vec<(Fingerprint, Fingerprint)>,
+    prints: Vec<Box<[Prints]>>,
     /// For each query of the plan its row in the table of queries.
     query_rows: Vec<i64>,
     tables: Tables,
@@ -175,8 +175,8 @@ impl Store {
             let Some(current) = &store.current else {
                 return Err(StoreError::NoRun { path: store.reader.path.clone() });
             };
-            let last = current.plan.queries.len();
-            if rows.iter().any(|row| row.borrow().query as usize >= last) {
+            let is_planned = |row: &Row| current.prints.get(row.query as usize)?.get(row.pass);
+            if rows.iter().any(|row| is_planned(row.borrow()).is_none()) {
                 return Err(StoreError::Misfit { path: store.reader.path.clone() });
             }
             current.put(rows, &mut store.reader)
@@ -270,13 +270,13 @@ impl Current {
         commit::commit(&mut reader.conn, self.run, planned).at(&reader.path)
     }
 
-    /// What the plan knows of a row; the row's place has been looked at.
+    /// What the plan knows of a row; the row's place and its pass have been looked at.
     fn planned(&self, row: &Row) -> Planned<'_> {
         let place = row.query as usize;
         Planned {
             query: &self.plan.queries[place],
             query_row: self.query_rows[place],
-            prints: self.prints[place],
+            prints: self.prints[place][row.pass],
         }
     }
 

@@ -31,7 +31,7 @@ macro_rules! columns {
             "cpu_limit_us, memory_limit, output_limit, processes_limit, grace_us, cause, ending, first_cause, ",
             "why, exit_code, signal, method, wall_us, cpu_us, max_rss_kib, leaked, leftovers, ",
             "of_machine, verdict, counts, line, value, results, omitted, omitted_notes, started_us, log, log_is_whole, ",
-            "stdout_bytes, stderr_bytes, containment"
+            "stdout_bytes, stderr_bytes, containment, pass, passed_on, pages"
         )
     };
     () => {
@@ -43,7 +43,12 @@ pub(super) use columns;
 /// Attempts with their queries, from these tables.
 macro_rules! rows {
     ($from:literal) => {
-        concat!("SELECT q.id, q.place, q.expected, a.id, ", columns!("a.query", "attempt"), " FROM ", $from)
+        concat!(
+            "SELECT q.id, q.place, q.expected, q.stands, a.id, ",
+            columns!("a.query", "attempt"),
+            " FROM ",
+            $from
+        )
     };
 }
 
@@ -54,7 +59,7 @@ pub struct Reader {
     pub(super) path: PathBuf,
 }
 
-/// The row of a query in an earlier run.
+/// The row of a query in an earlier run, or an attempt before it that was followed by the next pass.
 #[derive(Clone, Debug)]
 pub struct PastRow {
     /// What decides whether it stands.
@@ -104,6 +109,10 @@ pub struct Standing {
     pub expected: Option<Arc<str>>,
     /// Its value on each axis of the job; shorter where it has none.
     pub axes: Vec<Arc<str>>,
+    /// What its pass was called, where the query had several.
+    pub pass: Option<Arc<str>>,
+    /// The folder that its program has filled, relative to the run directory.
+    pub pages: Option<Arc<str>>,
 }
 
 impl Standing {
@@ -207,15 +216,15 @@ impl Reader {
             .collect())
     }
 
-    /// The rows of earlier runs: first those of queries that were in an older plan only, then in the plan's order.
+    /// What earlier runs know of each query: its row, and before it the attempts that were followed by the next pass. First
+    /// those of queries that were in an older plan only, then in the plan's order.
     pub fn past(&self) -> Result<Vec<PastRow>, StoreError> {
-        self.all(
-            rows!("queries q JOIN attempts a ON a.id = q.stands ORDER BY q.place IS NOT NULL, q.place, q.id"),
-            |row| {
-                let row = StoredRow::read(row)?;
-                Ok(row.past())
-            },
-        )
+        let sql = rows!(
+            "queries q JOIN attempts a
+             ON a.id = q.stands OR (a.passed_on AND a.query = q.query AND a.attempt > q.since)
+             ORDER BY q.place IS NOT NULL, q.place, q.id, a.id"
+        );
+        self.all(sql, |row| Ok(StoredRow::read(row)?.past()))
     }
 
     /// All rows that stand, in the plan's order.

@@ -29,8 +29,9 @@ const LITTLE_ROOM: u64 = 64 << 20;
 const SHORT_LOG: u32 = 64;
 
 /// Durations and times are in microseconds, sizes in bytes. `attempts` is the history; `queries.stands` says which attempt is a
-/// query's row now, and `queries.place` where the query is in the plan; without a place it is no longer asked. `judgings`
-/// holds as JSON what the fingerprints in `attempts.judging` are of.
+/// query's row now, and `queries.place` where the query is in the plan; without a place it is no longer asked. An attempt that
+/// was `passed_on` was followed by the next pass; those up to `queries.since` are of no concern to a ladder that is taken up.
+/// `judgings` holds as JSON what the fingerprints in `attempts.judging` are of.
 const TABLES: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE axes (axis INTEGER PRIMARY KEY, name TEXT NOT NULL);
@@ -38,7 +39,8 @@ const TABLES: &str = "
         run INTEGER PRIMARY KEY, started_us INTEGER NOT NULL, ended_us INTEGER,
         complete INTEGER NOT NULL DEFAULT 0, provisor TEXT NOT NULL);
     CREATE TABLE queries (
-        id INTEGER PRIMARY KEY, query TEXT NOT NULL UNIQUE, place INTEGER, expected TEXT, stands INTEGER);
+        id INTEGER PRIMARY KEY, query TEXT NOT NULL UNIQUE, place INTEGER, expected TEXT, stands INTEGER,
+        since INTEGER NOT NULL);
     CREATE TABLE axis_values (
         query INTEGER NOT NULL, axis INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (query, axis)) WITHOUT ROWID;
     CREATE TABLE attempts (
@@ -54,7 +56,9 @@ const TABLES: &str = "
         results INTEGER NOT NULL, omitted INTEGER NOT NULL, omitted_notes INTEGER NOT NULL,
         started_us INTEGER, log TEXT, log_is_whole INTEGER NOT NULL,
         stdout_bytes INTEGER NOT NULL, stderr_bytes INTEGER NOT NULL, containment TEXT NOT NULL,
+        pass TEXT, passed_on INTEGER NOT NULL, pages TEXT,
         UNIQUE (query, attempt));
+    CREATE INDEX steps ON attempts (query, attempt) WHERE passed_on;
     CREATE TABLE judgings (print BLOB PRIMARY KEY, judging TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE verdicts (
         attempt INTEGER NOT NULL, place INTEGER NOT NULL, statement TEXT NOT NULL, verdict TEXT NOT NULL,

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use provisor_core::cause::{Cause, Exit, Outcome, Usage};
+use provisor_core::answer::Answer;
+use provisor_core::cause::{Cause, Outcome, Usage};
 use provisor_core::plan::Limits;
-use provisor_core::reuse::{Fingerprint, Past};
+use provisor_core::reuse::{Fingerprint, Past, Prints};
 use provisor_core::roster::Place;
 use provisor_core::row::Printed;
 use provisor_core::verdict::{Finding, Judgement};
@@ -21,6 +22,7 @@ pub(super) struct StoredRow {
     query_row: Option<i64>,
     place: Option<Place>,
     expected: Option<Arc<str>>,
+    stands: Option<i64>,
     row: i64,
     run: u64,
     query: Arc<str>,
@@ -34,12 +36,15 @@ pub(super) struct StoredRow {
     log_is_whole: bool,
     printed: Printed,
     containment: Arc<str>,
+    pass: Option<Arc<str>>,
+    pages: Option<Arc<str>>,
 }
 
 impl StoredRow {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let mut columns = Columns::of(row);
-        let (query_row, place, expected) = (columns.take()?, columns.take()?, columns.take()?);
+        let (query_row, place, expected, stands) =
+            (columns.take()?, columns.take()?, columns.take()?, columns.take()?);
         let (row, run, query, attempt) =
             (columns.take()?, columns.unsigned()?, columns.take()?, columns.take()?);
         columns.take::<bool>()?; // last
@@ -47,6 +52,7 @@ impl StoredRow {
             query_row,
             place,
             expected,
+            stands,
             row,
             run,
             query,
@@ -60,20 +66,20 @@ impl StoredRow {
             log_is_whole: columns.take()?,
             printed: Printed { stdout: columns.unsigned()?, stderr: columns.unsigned()? },
             containment: columns.take()?,
+            pass: columns.take()?,
+            pages: {
+                columns.take::<bool>()?; // passed on
+                columns.take()?
+            },
         })
     }
 
     pub(super) fn past(self) -> PastRow {
-        let Self { outcome, .. } = &self;
-        let judgement = &outcome.judgement;
         let past = Past {
-            fingerprint: self.fingerprint,
-            judging: self.judging,
-            cause: outcome.cause_word().into(),
-            verdict: judgement.verdict.clone(),
-            counts: judgement.counts,
-            of_machine: outcome.of_machine,
-            signalled: matches!(outcome.exit(), Some(Exit::Signal(_))),
+            stands: self.stands == Some(self.row),
+            pass: self.pass,
+            prints: Prints { command: self.fingerprint, judging: self.judging },
+            answer: Answer::of(&self.outcome),
             limits: self.limits,
             log_is_whole: self.log_is_whole,
             id: self.query,
@@ -108,6 +114,8 @@ impl StoredRow {
             containment: self.containment,
             expected: self.expected,
             axes: self.query_row.map_or(Ok(Vec::new()), |query| texts(conn, AXIS_VALUES, query))?,
+            pass: self.pass,
+            pages: self.pages,
         })
     }
 }

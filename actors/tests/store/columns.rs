@@ -73,13 +73,13 @@ fn every_column_comes_back() {
         (past.exit, past.cause, past.wall),
         (Some(Exit::Signal(9)), Cause::WallLimit, written.outcome.wall)
     );
-    assert_eq!((past.past.fingerprint, past.past.judging), (print(1), print(2)));
+    assert_eq!((past.past.prints.command, past.past.prints.judging), (print(1), print(2)));
     assert_eq!(
-        (&*past.past.cause, past.past.counts, past.past.is_well(None)),
+        (past.past.answer.cause, past.past.answer.counts, past.past.answer.is_well(None)),
         ("wall-limit", Counts::Open, false)
     );
     assert_eq!(past.past.limits, Limits { wall: Some(Duration::from_secs(10)), ..Limits::default() });
-    assert!(past.past.signalled && past.past.of_machine && past.past.log_is_whole);
+    assert!(past.past.answer.signalled && past.past.answer.of_machine && past.past.log_is_whole);
     assert_eq!(past.printed, written.printed);
 }
 

@@ -92,7 +92,7 @@ fn what_is_in_the_way_of_a_table_is_told_and_can_be_removed() {
     fs::create_dir(temp.path().join(".results.csv.new")).unwrap();
     let mut store = Store::open(temp.path(), "job").unwrap();
     let fates = [Fate::Untouched, Fate::Untouched];
-    let prints = vec![(print(1), print(2)); 2];
+    let prints = prints(&plan(&["a", "b"]), 2);
     let opening = Opening { plan: Arc::new(plan(&["a", "b"])), prints, past: &[], fates: &fates };
     let told = store.begin(opening).unwrap_err().to_string();
     let path = temp.path().join(".results.csv.new");
@@ -242,7 +242,7 @@ fn mistakes_of_the_caller_are_errors() {
     for fates in [vec![], vec![Fate::Keep(0)]] {
         let opening = Opening {
             plan: Arc::new(plan(&["a"])),
-            prints: vec![(print(1), print(2))],
+            prints: prints(&plan(&["a"]), 2),
             past: &[],
             fates: &fates,
         };

@@ -8,6 +8,7 @@ mod disks;
 mod faults;
 mod killed;
 mod many;
+mod passes;
 mod resume;
 mod support;
 mod times;

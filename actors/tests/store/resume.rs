@@ -85,14 +85,14 @@ fn a_log_that_is_judged_again_gives_a_new_row() {
         ..Judgement::default()
     };
     let mut store = Store::open(temp.path(), "job").unwrap();
-    let fates = [Fate::Judge(0, Box::new(judgement.clone()))];
-    let prints = vec![(print(1), print(9))];
+    let fates = [Fate::Judge { row: 0, pass: 0, judgement: Box::new(judgement.clone()) }];
+    let prints = prints(&plan(&["a"]), 9);
     let run =
         store.begin(Opening { plan: Arc::new(plan(&["a"])), prints, past: &past, fates: &fates }).unwrap();
     assert_eq!(run, 2);
     let row = store.standing().unwrap().remove(0);
     assert_eq!((row.attempt, row.run, row.outcome.judgement), (1, 1, judgement));
-    assert_eq!(store.past().unwrap()[0].past.judging, print(9));
+    assert_eq!(store.past().unwrap()[0].past.prints.judging, print(9));
     assert_eq!(csv(temp.path(), "verdicts.csv").1.len(), 2);
 }
 
@@ -176,32 +176,33 @@ fn runs_are_told() {
 /// The fates follow from the core's decisions; both together.
 #[test]
 fn the_cores_decisions_are_done() {
-    use provisor_core::reuse::{Asked, Wanted, decide};
+    use provisor_core::plan::Only;
+    use provisor_core::reuse::{Asked, AskedPass, Prints, Wanted, decide};
     let temp = TestDir::new();
     first_run(&temp, &["a", "b"]);
     let rows = past(temp.path());
     let known: Vec<_> = rows.iter().map(|row| row.past.clone()).collect();
     let plan = plan(&["a", "b", "c"]);
-    let asked: Vec<_> = plan
-        .queries
-        .iter()
-        .map(|query| Asked {
-            id: &query.id,
-            fingerprint: if &*query.id == "a" { print(1) } else { print(8) },
-            judging: print(2),
-            limits: query.limits,
-            expect: query.expect.as_deref(),
-            wanted: Wanted::AsUsual,
-        })
-        .collect();
-    let fates: Vec<_> = decide(plan.reuse, &asked, plan.queries.iter().map(|query| &*query.id), &known, true)
-        .into_iter()
-        .map(|decision| match decision {
-            Decision::Keep(at) => Fate::Keep(at),
-            Decision::Judge(_) => unreachable!(),
-            Decision::Run(_) => Fate::Run,
-        })
-        .collect();
+    let pass = |query: &provisor_core::Query| AskedPass {
+        name: None,
+        only: Only::default(),
+        prints: Prints { command: if &*query.id == "a" { print(1) } else { print(8) }, judging: print(2) },
+        limits: query.limits,
+    };
+    let asked = plan.queries.iter().map(|query| Asked {
+        id: &query.id,
+        passes: [pass(query)].into(),
+        expect: query.expect.as_deref(),
+        wanted: Wanted::AsUsual,
+    });
+    let (asked, planned) = (asked.collect::<Vec<_>>(), plan.queries.iter().map(|query| &*query.id));
+    let decisions = decide(plan.reuse, &asked, planned, &known, true, &mut |_| unreachable!());
+    let fates = decisions.into_iter().map(|decision| match decision {
+        Decision::Keep(at) => Fate::Keep(at),
+        Decision::Judge { .. } => unreachable!(),
+        Decision::Run(..) => Fate::Run,
+    });
+    let fates: Vec<_> = fates.collect();
     begin(temp.path(), plan, &rows, &fates);
     assert_eq!(ids(&temp), ["a"]);
 }

@@ -11,7 +11,7 @@ use provisor_core::plan::{
     Command, Containment, Environment, Inputs, Judging, Lattice, Limits, Logs, Plan, Prune, Query, Retry,
     Reuse, Stdin,
 };
-use provisor_core::reuse::Fingerprint;
+use provisor_core::reuse::{Fingerprint, Prints};
 use provisor_core::roster::{Place, Then};
 use provisor_core::row::Printed;
 use provisor_core::verdict::{Counts, Finding, Judgement};
@@ -82,10 +82,16 @@ pub(crate) fn print(n: u8) -> Fingerprint {
     Fingerprint([n; 32])
 }
 
+/// Those of each pass of each query: the command's is its number, counted from 1, and that of all judgings is this.
+pub(crate) fn prints(plan: &Plan, judging: u8) -> Vec<Box<[Prints]>> {
+    let of = |pass: usize| Prints { command: print(pass as u8 + 1), judging: print(judging) };
+    plan.queries.iter().map(|query| (0..query.passes()).map(of).collect()).collect()
+}
+
 /// Opens the store of job `job` and begins a run with these fates.
 pub(crate) fn begin(dir: &Path, plan: Plan, past: &[PastRow], fates: &[Fate]) -> Store {
     let mut store = Store::open(dir, "job").unwrap();
-    let prints = vec![(print(1), print(2)); plan.queries.len()];
+    let prints = prints(&plan, 2);
     store.begin(Opening { plan: Arc::new(plan), prints, past, fates }).unwrap();
     store
 }

@@ -44,6 +44,8 @@ fn row(query: &str, verdict: Option<&str>, line: &str) -> Standing {
         containment: "sweep".into(),
         expected: None,
         axes: Vec::new(),
+        pass: None,
+        pages: None,
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use provisor_core::answer::Answer;
-use provisor_core::cause::Exit;
-use provisor_core::reuse::{Asked, Decision, Fingerprint, Past, Wanted, decide};
+use provisor_core::plan::Only;
+use provisor_core::reuse::{Asked, AskedPass, Decision, Fingerprint, Past, Prints, Wanted, decide};
 use provisor_core::roster::Place;
 use provisor_core::row::Row;
 
@@ -52,7 +52,6 @@ impl World {
 
     /// What is to be done, with the number of attempts before, and the rows that stand.
     fn decide(&self, found: &[Arc<Row>]) -> (Vec<(Place, u32)>, Vec<Arc<Row>>) {
-        let print = Fingerprint([0; 32]);
         let plan = Arc::clone(&self.scenario.plan);
         let mut standing: BTreeMap<Place, Arc<Row>> = BTreeMap::new();
         let mut attempts: BTreeMap<Place, u32> = BTreeMap::new();
@@ -68,24 +67,20 @@ impl World {
         }
         let standing: Vec<_> = standing.into_values().collect();
         let past: Vec<_> = standing.iter().map(|row| past(row, &plan.queries[row.query as usize])).collect();
-        let asked: Vec<_> = plan
-            .queries
-            .iter()
-            .map(|query| Asked {
-                id: &query.id,
-                fingerprint: print,
-                judging: print,
-                limits: query.limits,
-                expect: None,
-                wanted: Wanted::AsUsual,
-            })
-            .collect();
+        let pass = |limits| AskedPass { name: None, only: Only::default(), prints: PRINTS, limits };
+        let asked = plan.queries.iter().map(|query| Asked {
+            id: &query.id,
+            passes: [pass(query.limits)].into(),
+            expect: None,
+            wanted: Wanted::AsUsual,
+        });
+        let asked: Vec<_> = asked.collect();
         let (mut todo, mut kept) = (Vec::new(), Vec::new());
         let planned = plan.queries.iter().map(|query| &*query.id);
-        for (place, decision) in (0..).zip(decide(plan.reuse, &asked, planned, &past, false)) {
+        for (place, decision) in (0..).zip(decide(plan.reuse, &asked, planned, &past, false, &mut |_| None)) {
             match decision {
                 Decision::Keep(at) => kept.push(Arc::clone(&standing[at])),
-                Decision::Judge(_) | Decision::Run(_) => {
+                Decision::Judge { .. } | Decision::Run(..) => {
                     todo.push((place, attempts.get(&place).copied().unwrap_or_default()));
                 }
             }
@@ -163,17 +158,16 @@ impl World {
     }
 }
 
+/// All that is asked is the same, and stays so.
+const PRINTS: Prints = Prints { command: Fingerprint([0; 32]), judging: Fingerprint([0; 32]) };
+
 fn past(row: &Row, query: &provisor_core::Query) -> Past {
-    let print = Fingerprint([0; 32]);
     Past {
         id: Arc::clone(&query.id),
-        fingerprint: print,
-        judging: print,
-        cause: row.outcome.cause_word().into(),
-        verdict: row.outcome.judgement.verdict.clone(),
-        counts: row.outcome.judgement.counts,
-        of_machine: row.outcome.of_machine,
-        signalled: matches!(row.outcome.exit(), Some(Exit::Signal(_))),
+        stands: true,
+        pass: None,
+        prints: PRINTS,
+        answer: Answer::of(&row.outcome),
         limits: query.limits,
         log_is_whole: false,
     }
