@@ -7,7 +7,7 @@ mod select;
 use std::io;
 use std::sync::Arc;
 
-use provisor_actors::store::{RunRow, Snapshot, Standing, Store, Waiting};
+use provisor_actors::store::{Extras, RunRow, Snapshot, Standing, Store, Waiting};
 use provisor_core::tally::Counts;
 
 use self::select::{Filter, Order};
@@ -24,6 +24,8 @@ pub(crate) struct Selection {
     pub(crate) job: Box<str>,
     /// The names of its axes.
     pub(crate) axes: Vec<Arc<str>>,
+    /// Which columns only some jobs have.
+    pub(crate) extras: Extras,
     /// The values of each of them in the spec's order, those that are not shown among them.
     pub(crate) values: Vec<Vec<Arc<str>>>,
     /// The last run.
@@ -40,7 +42,7 @@ pub(crate) struct Selection {
 pub(crate) fn results(args: &ResultsArgs) -> Result<u8, Failure> {
     let filter = Filter::of(args)?;
     let snapshot = Store::read(&args.dir)?.snapshot()?;
-    let order = Order::of(&args.sort, &snapshot.axes)?;
+    let order = Order::of(&args.sort, &snapshot.axes, snapshot.extras)?;
     let verdicts = select::verdicts(&snapshot.rows);
     let selection = Selection::of(snapshot, &filter, &order);
     if selection.rows.is_empty() {
@@ -60,13 +62,13 @@ fn not_written(source: io::Error) -> Failure {
 
 impl Selection {
     fn of(snapshot: Snapshot, filter: &Filter, order: &Order) -> Self {
-        let Snapshot { job, axes, run, mut rows, mut waiting } = snapshot;
+        let Snapshot { job, axes, extras, run, mut rows, mut waiting } = snapshot;
         let all = rows.len() + waiting.len();
         let values = axes::values(&in_plan(&rows, &waiting), axes.len());
         rows.retain(|row| filter.takes(row));
         waiting.retain(|query| filter.takes_waiting(query));
         order.sort(&mut rows);
-        Self { job, axes, values, run, rows, waiting, all }
+        Self { job, axes, extras, values, run, rows, waiting, all }
     }
 }
 
@@ -91,7 +93,7 @@ fn text(selection: &Selection, format: ResultsFormat, verdicts: bool) -> io::Res
             (table::rows(&rows, table::width(view::width())) + &closing(selection)).into()
         }
         ResultsFormat::Csv if verdicts => comma::result_lines(&rows)?,
-        ResultsFormat::Csv => comma::rows(&selection.axes, &rows)?,
+        ResultsFormat::Csv => comma::rows(&selection.axes, selection.extras, &rows)?,
         ResultsFormat::Json => json::text(selection, verdicts)?.into(),
         ResultsFormat::Markdown => markdown::text(&sheet(&[Mark, Query, Verdict, Ended, Time, Why])).into(),
         ResultsFormat::Latex => {

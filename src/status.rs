@@ -252,7 +252,8 @@ mod tests {
     fn a_time_that_cannot_be_is_only_shown_wrongly() {
         let waiting = Waiting { query: "a".into(), place: 0, axes: Vec::new() };
         let (axes, rows, waiting) = (Vec::new(), Vec::new(), vec![waiting]);
-        let snapshot = Snapshot { job: "job".into(), axes, run: None, rows, waiting };
+        let extras = Default::default();
+        let snapshot = Snapshot { job: "job".into(), axes, extras, run: None, rows, waiting };
         let running = vec![Running { id: "a".into(), attempt: 1, since: Duration::MAX }];
         let state = State { pid: 1, at_ms: 0, todo: 1, running };
         assert_eq!(at_work(state, &snapshot)[0].since, Duration::MAX);

@@ -8,7 +8,7 @@ use common::Desk;
 use common::readers::{can_lint, can_typeset, lint, typeset};
 use common::results::{FORMATS, kinds, results};
 use common::schema::{faults, schema, valid};
-use provisor::actors::store::{VERDICT_COLUMNS, columns};
+use provisor::actors::store::{Extras, VERDICT_COLUMNS, columns};
 use provisor::core::cause::CAUSE_WORDS;
 use serde_json::{Value, json};
 
@@ -196,7 +196,10 @@ fn told(page: &str, section: &str, head: &str) -> Vec<String> {
 #[test]
 fn the_page_tells_of_every_column_every_cause_and_every_state() {
     let page = include_str!("../docs/results.md");
-    assert_eq!(told(page, "results.csv", "column"), columns(&["NAME".into()]));
+    assert_eq!(
+        told(page, "results.csv", "column"),
+        columns(&["NAME".into()], Extras { pass: true, pages: true })
+    );
     assert_eq!(told(page, "results.csv", "cause"), CAUSE_WORDS);
     assert_eq!(told(page, "verdicts.csv", "column"), VERDICT_COLUMNS);
     assert_eq!(told(page, "provisor results", "`--format`"), FORMATS);

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use provisor_actors::store::{Standing, Waiting, columns};
+use provisor_actors::store::{Extras, Standing, Waiting, columns};
 use provisor_config::{IdPattern, near_hint};
 use provisor_core::text::clean;
 
@@ -78,7 +78,11 @@ pub(super) fn verdicts(rows: &[Standing]) -> BTreeSet<String> {
 
 /// By which columns of results.csv, the first one first.
 #[derive(Debug)]
-pub(super) struct Order(Vec<Key>);
+pub(super) struct Order {
+    keys: Vec<Key>,
+    axes: usize,
+    extras: Extras,
+}
 
 #[derive(Debug)]
 struct Key {
@@ -89,17 +93,18 @@ struct Key {
 }
 
 impl Order {
-    pub(super) fn of(asked: &[String], axes: &[Arc<str>]) -> Result<Self, Failure> {
-        let columns = columns(axes);
-        asked.iter().map(|text| Key::of(text, &columns)).collect::<Result<_, _>>().map(Self)
+    pub(super) fn of(asked: &[String], axes: &[Arc<str>], extras: Extras) -> Result<Self, Failure> {
+        let columns = columns(axes, extras);
+        let keys = asked.iter().map(|text| Key::of(text, &columns)).collect::<Result<_, _>>()?;
+        Ok(Self { keys, axes: axes.len(), extras })
     }
 
     /// Sorts; what is equal stays in its order, and what has no value comes last either way.
     pub(super) fn sort(&self, rows: &mut [Standing]) {
-        if !self.0.is_empty() {
+        if !self.keys.is_empty() {
             rows.sort_by_cached_key(|row| {
-                let cells = row.cells();
-                self.0.iter().map(|key| key.value(row, &cells)).collect::<Vec<_>>()
+                let cells = row.cells(self.axes, self.extras);
+                self.keys.iter().map(|key| key.value(row, &cells)).collect::<Vec<_>>()
             });
         }
     }

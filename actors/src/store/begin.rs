@@ -9,6 +9,7 @@ use provisor_core::roster::Rung;
 use provisor_core::verdict::Judgement;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::cells::Extras;
 use super::commit::insert_findings;
 use super::judgings;
 use super::read::{PastRow, columns};
@@ -86,6 +87,7 @@ pub(super) fn begin(conn: &mut Connection, opening: &Opening<'_>, now_us: i64) -
     for (axis, name) in (0_i64..).zip(&opening.plan.axes) {
         tx.execute("INSERT INTO axes (axis, name) VALUES (?1, ?2)", params![axis, name])?;
     }
+    keep_extras(&tx, Extras::of(&opening.plan))?;
     judgings::keep(&tx, opening)?;
     let mut query_rows = Vec::with_capacity(opening.plan.queries.len());
     for (place, query) in opening.plan.queries.iter().enumerate() {
@@ -96,6 +98,12 @@ pub(super) fn begin(conn: &mut Connection, opening: &Opening<'_>, now_us: i64) -
     drop_unasked(&tx, opening.plan.reuse)?;
     tx.commit()?;
     Ok(Begun { run, query_rows })
+}
+
+/// For readers, who have no plan.
+fn keep_extras(tx: &Transaction<'_>, extras: Extras) -> rusqlite::Result<()> {
+    let names = extras.names().collect::<Vec<_>>().join(" ");
+    tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('extras', ?1)", [names]).map(drop)
 }
 
 fn forget_plan(tx: &Transaction<'_>) -> rusqlite::Result<()> {

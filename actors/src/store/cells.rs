@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nix::sys::signal::Signal;
 use provisor_core::cause::{End, Exit, Outcome};
+use provisor_core::plan::{Plan, Query};
 use provisor_core::text;
 
 use super::read::Standing;
 
-/// The columns before those of the axes, in this order for good.
+/// The columns before those of the axes, in this order for good. After those of the axes come the extras.
 const COLUMNS: [&str; CELLS] = [
     "query",
     "cause",
@@ -34,9 +35,36 @@ const COLUMNS: [&str; CELLS] = [
     "value",
 ];
 /// How many they are.
-pub(super) const CELLS: usize = 17;
+const CELLS: usize = 17;
 /// Characters of the deciding line.
 const LINE_CUT: usize = 300;
+
+/// Which columns there are that only some jobs have, after those of the axes and in this order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// What the pass is called that decided.
+    pub pass: bool,
+    /// The folder that the query's program has filled.
+    pub pages: bool,
+}
+
+impl Extras {
+    /// Those of a plan.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let has_pages =
+            |query: &Query| query.pages.is_some() || query.further.iter().any(|pass| pass.pages.is_some());
+        Self {
+            pass: plan.queries.iter().any(|query| query.pass.is_some() || !query.further.is_empty()),
+            pages: plan.queries.iter().any(has_pages),
+        }
+    }
+
+    /// Their names.
+    pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
+        [(self.pass, "pass"), (self.pages, "pages")].into_iter().filter(|(is, _)| *is).map(|(_, name)| name)
+    }
+}
 
 /// What a row of results is made from.
 pub(super) struct Line<'a> {
@@ -48,6 +76,8 @@ pub(super) struct Line<'a> {
     pub(super) containment: &'a str,
     pub(super) expected: Option<&'a str>,
     pub(super) axes: &'a [Arc<str>],
+    pub(super) pass: Option<&'a str>,
+    pub(super) pages: Option<&'a str>,
 }
 
 impl<'a> Line<'a> {
@@ -61,17 +91,19 @@ impl<'a> Line<'a> {
             containment: &row.containment,
             expected: row.expected.as_deref(),
             axes: &row.axes,
+            pass: row.pass.as_deref(),
+            pages: row.pages.as_deref(),
         }
     }
 }
 
 impl Standing {
-    /// The cells of its row in the order of [`columns`], fit for a terminal but not neutralised for a spreadsheet. Rows
-    /// without a value on each axis are shorter.
+    /// The cells of its row in the order of [`columns`], as many as those of a job with so many axes and these extras; fit
+    /// for a terminal but not neutralised for a spreadsheet.
     #[must_use]
-    pub fn cells(&self) -> Vec<String> {
-        let mut cells = Vec::with_capacity(CELLS + self.axes.len());
-        each(&Line::of(self), |cell| cells.push(cell.to_owned()));
+    pub fn cells(&self, axes: usize, extras: Extras) -> Vec<String> {
+        let mut cells = Vec::with_capacity(CELLS + axes);
+        each(&Line::of(self), axes, extras, |cell| cells.push(cell.to_owned()));
         cells
     }
 
@@ -83,11 +115,12 @@ impl Standing {
     }
 }
 
-/// The names of the columns of results.csv for a job with these axes.
+/// The names of the columns of results.csv for a job with these axes and extras.
 #[must_use]
-pub fn columns(axes: &[Arc<str>]) -> Vec<String> {
+pub fn columns(axes: &[Arc<str>], extras: Extras) -> Vec<String> {
     let axes = axes.iter().map(|name| format!("axis.{}", text::clean(name)));
-    COLUMNS.iter().map(|&name| name.to_owned()).chain(axes).collect()
+    let extras = extras.names().map(str::to_owned);
+    COLUMNS.iter().map(|&name| name.to_owned()).chain(axes).chain(extras).collect()
 }
 
 /// The name of a signal, such as `SIGKILL`; its number where it has none.
@@ -103,8 +136,8 @@ pub fn signal_name(signal: i32) -> Cow<'static, str> {
     }
 }
 
-/// Hands out the cells of a row, those of the axes too.
-pub(super) fn each(line: &Line<'_>, mut cell: impl FnMut(&str)) {
+/// Hands out the cells of a row: one for each column, whatever became of the axes.
+pub(super) fn each(line: &Line<'_>, axes: usize, extras: Extras, mut cell: impl FnMut(&str)) {
     let Outcome { judgement, wall, usage, leftovers, .. } = line.outcome;
     let exit = line.outcome.exit();
     let (code, signal) = match exit {
@@ -130,7 +163,10 @@ pub(super) fn each(line: &Line<'_>, mut cell: impl FnMut(&str)) {
     dirty(Some(line.containment));
     dirty(leftovers.map(|count| count.to_string()).as_deref());
     dirty(judgement.value.as_deref());
-    line.axes.iter().for_each(|value| dirty(Some(value)));
+    let values = line.axes.iter().map(|value| Some(&**value)).chain(std::iter::repeat(None));
+    values.take(axes).for_each(&mut dirty);
+    let extras = [(extras.pass, line.pass), (extras.pages, line.pages)];
+    extras.into_iter().filter(|(is, _)| *is).for_each(|(_, cell)| dirty(cell));
 }
 
 /// Seconds with millisecond digits.

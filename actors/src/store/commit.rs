@@ -8,6 +8,7 @@ use provisor_core::verdict::Judgement;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::read::columns;
+use super::stored;
 use super::words::{self, EndWords};
 use crate::row::Row;
 
@@ -54,8 +55,7 @@ pub(super) fn commit<'a>(
 
 fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'_>) -> rusqlite::Result<i64> {
     let outcome = &row.outcome;
-    let asking = planned.query.asking(row.pass);
-    let limits = asking.map_or(&planned.query.limits, |asking| asking.limits);
+    let limits = planned.query.asking(row.pass).map_or(&planned.query.limits, |asking| asking.limits);
     let insert = if outcome.is_derived() { INSERT_DERIVED } else { INSERT_ATTEMPT };
     let (end, judgement) = (EndWords::of(&outcome.end), &outcome.judgement);
     tx.prepare_cached(insert)?.execute(params![
@@ -98,9 +98,9 @@ fn insert_attempt(tx: &Transaction<'_>, run: i64, row: &Row, planned: &Planned<'
         words::number(row.printed.stdout),
         words::number(row.printed.stderr),
         row.containment,
-        asking.and_then(|asking| asking.name).filter(|_| !outcome.is_derived()),
+        stored::pass_of(planned.query, row),
         row.then == Then::NextPass,
-        asking.and_then(|asking| asking.pages).filter(|_| row.started_us.is_some()),
+        stored::pages_of(planned.query, row),
     ])?;
     Ok(tx.last_insert_rowid())
 }

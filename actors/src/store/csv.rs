@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use provisor_core::text;
 
-use super::cells::{self, CELLS, Line};
+use super::cells::{self, Extras, Line};
 use super::read::Standing;
 
 /// The columns of verdicts.csv, in this order for good.
@@ -17,18 +17,19 @@ pub const VERDICT_COLUMNS: [&str; 6] = ["query", "attempt", "index", "statement"
 pub struct ResultsCsv<W: Write> {
     out: csv::Writer<W>,
     axes: usize,
+    extras: Extras,
     record: csv::StringRecord,
 }
 
 impl<W: Write> ResultsCsv<W> {
-    /// For a job with so many axes.
-    pub fn new(out: W, axes: usize) -> Self {
-        Self { out: csv::Writer::from_writer(out), axes, record: csv::StringRecord::new() }
+    /// For a job with so many axes and these extras.
+    pub fn new(out: W, axes: usize, extras: Extras) -> Self {
+        Self { out: csv::Writer::from_writer(out), axes, extras, record: csv::StringRecord::new() }
     }
 
     /// Writes the names of the columns.
     pub fn head(&mut self, axes: &[Arc<str>]) -> io::Result<()> {
-        self.out.write_record(cells::columns(axes)).map_err(as_it_was)
+        self.out.write_record(cells::columns(axes, self.extras)).map_err(as_it_was)
     }
 
     /// Writes a row.
@@ -38,10 +39,7 @@ impl<W: Write> ResultsCsv<W> {
 
     pub(super) fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
         self.record.clear();
-        cells::each(line, |cell| self.record.push_field(&text::defuse(cell)));
-        // A row has a cell in each column, whatever became of the axes.
-        (self.record.len()..CELLS + self.axes).for_each(|_| self.record.push_field(""));
-        self.record.truncate(CELLS + self.axes);
+        cells::each(line, self.axes, self.extras, |cell| self.record.push_field(&text::defuse(cell)));
         self.out.write_record(&self.record).map_err(as_it_was)
     }
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::cells::Line;
+use super::cells::{Extras, Line};
 use super::csv::{ResultsCsv, VerdictsCsv};
 use super::{Store, line};
 use crate::row::Row;
@@ -36,7 +36,7 @@ impl Store {
     pub fn write_lost(&self, rows: &[Arc<Row>], out: impl Write) -> io::Result<usize> {
         let Some(current) = &self.current else { return Ok(0) };
         let axes = &current.plan.axes;
-        let (mut lines, mut written) = (ResultsCsv::new(out, axes.len()), 0);
+        let (mut lines, mut written) = (ResultsCsv::new(out, axes.len(), Extras::of(&current.plan)), 0);
         lines.head(axes)?;
         self.each_lost(rows, |line| {
             written += 1;

@@ -30,7 +30,7 @@ use provisor_core::reuse::Prints;
 use rusqlite::params;
 
 pub use self::begin::{Fate, Opening};
-pub use self::cells::{columns, local_time, signal_name};
+pub use self::cells::{Extras, columns, local_time, signal_name};
 pub use self::csv::{ResultsCsv, VERDICT_COLUMNS, VerdictsCsv};
 pub use self::error::StoreError;
 pub use self::lost::Rescue;
@@ -140,7 +140,7 @@ impl Store {
             }
             let begin::Begun { run, query_rows } = begin::begin(conn, &opening, now_us()).at(path)?;
             let Opening { plan, prints, .. } = opening;
-            let tables = Tables::rewrite(&store.dir, &store.reader, &plan.axes)?;
+            let tables = Tables::rewrite(&store.dir, &store.reader, &plan)?;
             store.current = Some(Current { run, plan, prints, query_rows, tables });
             Ok(u64::try_from(run).unwrap_or_default())
         })
@@ -194,7 +194,7 @@ impl Store {
     pub fn catch_up(&mut self) -> Result<(), StoreError> {
         self.write_with_room(|store| match &mut store.current {
             Some(current) if current.tables.are_behind(&store.dir) => {
-                current.tables = Tables::rewrite(&store.dir, &store.reader, &current.plan.axes)?;
+                current.tables = Tables::rewrite(&store.dir, &store.reader, &current.plan)?;
                 Ok(())
             }
             _ => Ok(()),
@@ -303,6 +303,8 @@ fn line<'a>(plan: &'a Plan, row: &'a Row) -> Line<'a> {
         containment: &row.containment,
         expected: query.expect.as_deref(),
         axes: &query.axes,
+        pass: stored::pass_of(query, row),
+        pages: stored::pages_of(query, row),
     }
 }
 

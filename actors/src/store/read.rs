@@ -11,8 +11,9 @@ use provisor_core::plan::Limits;
 use provisor_core::reuse::{Fingerprint, Past};
 use provisor_core::roster::Place;
 use provisor_core::row::Printed;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::cells::Extras;
 use super::error::{At, StoreError};
 use super::schema;
 use super::stored::StoredRow;
@@ -151,6 +152,13 @@ impl Reader {
     /// The names of the job's axes.
     pub fn axes(&self) -> Result<Vec<Arc<str>>, StoreError> {
         self.all("SELECT name FROM axes ORDER BY axis", |row| row.get(0))
+    }
+
+    /// Which columns of the results only some jobs have.
+    pub fn extras(&self) -> Result<Extras, StoreError> {
+        let names = schema::meta(&self.conn, "extras").optional().at(&self.path)?.unwrap_or_default();
+        let has = |name| names.split(' ').any(|other| other == name);
+        Ok(Extras { pass: has("pass"), pages: has("pages") })
     }
 
     /// The last run.

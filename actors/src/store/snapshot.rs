@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use provisor_core::roster::Place;
 
+use super::cells::Extras;
 use super::error::{At, StoreError};
 use super::read::{Reader, RunRow, Standing};
 use super::stored::{AXIS_VALUES, texts};
@@ -27,6 +28,8 @@ pub struct Snapshot {
     pub job: Box<str>,
     /// The names of its axes.
     pub axes: Vec<Arc<str>>,
+    /// Which columns of the results only some jobs have.
+    pub extras: Extras,
     /// The last run, if any has begun.
     pub run: Option<RunRow>,
     /// All rows that stand, in the plan's order.
@@ -44,8 +47,8 @@ impl Reader {
             rows.push(row);
             Ok(())
         })?;
-        let (job, axes, run) = (self.job()?, self.axes()?, self.last_run()?);
-        Ok(Snapshot { job, axes, run, rows, waiting: self.waiting_with_axes()? })
+        let (job, axes, extras) = (self.job()?, self.axes()?, self.extras()?);
+        Ok(Snapshot { job, axes, extras, run: self.last_run()?, rows, waiting: self.waiting_with_axes()? })
     }
 
     fn waiting_with_axes(&self) -> Result<Vec<Waiting>, StoreError> {

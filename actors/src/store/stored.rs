@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use provisor_core::answer::Answer;
 use provisor_core::cause::{Cause, Outcome, Usage};
-use provisor_core::plan::Limits;
+use provisor_core::plan::{Limits, Query};
 use provisor_core::reuse::{Fingerprint, Past, Prints};
 use provisor_core::roster::Place;
 use provisor_core::row::Printed;
@@ -13,6 +13,18 @@ use rusqlite::{Connection, Row};
 
 use super::read::{PastRow, Standing};
 use super::words::{self, Columns};
+
+/// What the pass of a row is called; what is known without an attempt is of none.
+pub(super) fn pass_of<'a>(query: &'a Query, row: &crate::row::Row) -> Option<&'a str> {
+    let name = query.asking(row.pass)?.name?;
+    (!row.outcome.is_derived()).then_some(name)
+}
+
+/// The folder that the program of a row has filled, where it was started.
+pub(super) fn pages_of<'a>(query: &'a Query, row: &crate::row::Row) -> Option<&'a str> {
+    let pages = query.asking(row.pass)?.pages?;
+    row.started_us.map(|_| &**pages)
+}
 
 pub(super) const AXIS_VALUES: &str = "SELECT value FROM axis_values WHERE query = ?1 ORDER BY axis";
 

@@ -6,7 +6,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::cells::Line;
+use provisor_core::Plan;
+
+use super::cells::{Extras, Line};
 use super::csv::{ResultsCsv, VerdictsCsv};
 use super::error::{StoreError, is_want_of_room};
 use super::read::Reader;
@@ -21,15 +23,17 @@ pub(super) struct Tables {
     results: Table,
     verdicts: Table,
     axes: usize,
+    extras: Extras,
     /// They do not hold what the database does.
     are_behind: bool,
 }
 
 impl Tables {
     /// Writes both anew from the database; the old ones stay until the new ones are whole and on the disk.
-    pub(super) fn rewrite(dir: &Folder, reader: &Reader, axes: &[Arc<str>]) -> Result<Self, StoreError> {
+    pub(super) fn rewrite(dir: &Folder, reader: &Reader, plan: &Plan) -> Result<Self, StoreError> {
+        let (axes, extras) = (&plan.axes, Extras::of(plan));
         let (results, verdicts) = (NewTable::create(dir, RESULTS)?, NewTable::create(dir, VERDICTS)?);
-        let written = write_all(&results, &verdicts, reader, axes);
+        let written = write_all(&results, &verdicts, reader, axes, extras);
         if let Err(error) = written {
             // On a disk that is full they would only take the room for what is missing.
             let _ = results.discard().and(verdicts.discard());
@@ -37,7 +41,7 @@ impl Tables {
         }
         let (results, verdicts) = (results.publish()?, verdicts.publish()?);
         dir.sync().map_err(|source| StoreError::Table { path: dir.path().to_owned(), source })?;
-        Ok(Self { results, verdicts, axes: axes.len(), are_behind: false })
+        Ok(Self { results, verdicts, axes: axes.len(), extras, are_behind: false })
     }
 
     /// Whether they have to be written anew to hold what the database does: lines are missing, or somebody removed or
@@ -53,7 +57,7 @@ impl Tables {
         lines: impl Iterator<Item = Line<'a>>,
     ) -> Result<(), StoreError> {
         let (mut results, mut verdicts) = (Vec::new(), Vec::new());
-        let mut to_results = ResultsCsv::new(&mut results, self.axes);
+        let mut to_results = ResultsCsv::new(&mut results, self.axes, self.extras);
         let mut to_verdicts = VerdictsCsv::new(&mut verdicts);
         for line in lines {
             let written = to_results.line(&line).and_then(|()| to_verdicts.line(&line));
@@ -87,8 +91,9 @@ fn write_all(
     verdicts: &NewTable<'_>,
     reader: &Reader,
     axes: &[Arc<str>],
+    extras: Extras,
 ) -> Result<(), StoreError> {
-    let mut rows = ResultsCsv::new(&results.file, axes.len());
+    let mut rows = ResultsCsv::new(&results.file, axes.len(), extras);
     let mut lines = VerdictsCsv::new(&verdicts.file);
     let failed = |source| failed(results.dir, RESULTS, source);
     rows.head(axes).and_then(|()| lines.head()).map_err(failed)?;

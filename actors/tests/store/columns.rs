@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use provisor_actors::store::{Fate, Row, Store, columns};
+use provisor_actors::store::{Extras, Fate, Row, Store, columns};
 use provisor_core::cause::{Cause, End, Exit, Outcome, StopMethod, Usage};
 use provisor_core::plan::Limits;
 use provisor_core::roster::Then;
@@ -91,7 +91,7 @@ fn the_files_have_their_columns() {
     let text = fs::read_to_string(temp.path().join("results.csv")).unwrap();
     assert_eq!(text.lines().next().unwrap(), format!("{HEADER},axis.scenario,\"axis.query, of course\""));
     let (header, records) = csv(temp.path(), "results.csv");
-    assert_eq!(header, columns(&["scenario".into(), "query, of course".into()]));
+    assert_eq!(header, columns(&["scenario".into(), "query, of course".into()], Extras::default()));
     let expected = [
         "q",
         "wall-limit",
@@ -235,7 +235,7 @@ fn hostile_lines_stay_in_their_cells() {
     assert_eq!((&*records[0][2], &*records[0][16]), ("'@SUM(A1)", "-3.5"));
     assert_eq!(csv(temp.path(), "verdicts.csv").1[0][3..5], ["'+1 \"", "'-a,b"]);
     assert_eq!(store.standing().unwrap()[0].outcome, hostile, "the database keeps it as it was");
-    let cells = store.standing().unwrap()[0].cells();
+    let cells = store.standing().unwrap()[0].cells(0, Extras::default());
     assert_eq!(cells[2], "@SUM(A1)", "a terminal is no spreadsheet");
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use provisor_actors::store::{Fate, Opening, PastRow, Row, Store};
+use provisor_actors::store::{Extras, Fate, Opening, PastRow, Row, Store, columns};
 use provisor_core::Outcome;
 use provisor_core::cause::Cause;
 use provisor_core::plan::{Judging, Limits, Only, Pass, Plan};
@@ -60,6 +60,40 @@ fn a_later_run_knows_the_row_and_the_attempts_that_led_to_it() {
     assert_eq!(told(&past(temp.path())), expected);
     let row = store.standing().unwrap().remove(0);
     assert_eq!((row.pass.as_deref(), row.limits.wall), (Some("full"), Some(Duration::from_secs(100))));
+}
+
+#[test]
+fn the_pass_and_the_pages_are_columns_where_the_plan_has_any() {
+    let temp = TestDir::new();
+    let mut plan = ladders(&["a", "b"]);
+    plan.axes = vec!["x".into()];
+    let mut store = begin_anew(temp.path(), plan.clone());
+    store.commit(&[step(1), full(2, outcome("true"))]).unwrap();
+    let read = || csv(temp.path(), "results.csv");
+    let (header, rows) = read();
+    assert_eq!(
+        (&header[17..], &rows[0][17..]),
+        (&["axis.x", "pass"].map(String::from)[..], &["", "full"].map(String::from)[..])
+    );
+    plan.queries[0].further[0].pages = Some("pages/a".into());
+    let past = past(temp.path());
+    let mut store =
+        begin(temp.path(), plan.clone(), &past, &[Fate::GoOn(Rung { pass: 1, said: None }), Fate::Run]);
+    let never_ran = Row { started_us: None, log: None, query: 1, ..full(1, Outcome::lost("".into())) };
+    store.commit(&[full(3, outcome("true")), never_ran]).unwrap();
+    let (header, rows) = read();
+    assert_eq!(header, columns(&plan.axes, Extras { pass: true, pages: true }));
+    assert_eq!(header[18..], ["pass", "pages"]);
+    assert_eq!(
+        (&rows[0][17..], &rows[1][17..]),
+        (&["", "full", "pages/a"].map(String::from)[..], &["", "full", ""].map(String::from)[..])
+    );
+    assert_eq!(store.reader().extras().unwrap(), Extras { pass: true, pages: true });
+    let standing = store.standing().unwrap();
+    assert_eq!(standing[0].pages.as_deref(), Some("pages/a"));
+    assert_eq!(standing[0].cells(1, Extras { pass: false, pages: true })[17..], ["", "pages/a"]);
+    let rescued = store.rescue(&[]).unwrap();
+    assert_eq!(csv(temp.path(), rescued.results.file_name().unwrap().to_str().unwrap()).0, header);
 }
 
 #[test]

@@ -3,15 +3,15 @@
 use std::io;
 use std::sync::Arc;
 
-use provisor_actors::store::{ResultsCsv, Standing, VerdictsCsv};
+use provisor_actors::store::{Extras, ResultsCsv, Standing, VerdictsCsv};
 use provisor_core::text::defuse;
 
 use super::sheet::Sheet;
 
 /// These rows as they stand in results.csv.
-pub(crate) fn rows(axes: &[Arc<str>], rows: &[&Standing]) -> io::Result<Vec<u8>> {
+pub(crate) fn rows(axes: &[Arc<str>], extras: Extras, rows: &[&Standing]) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    let mut csv = ResultsCsv::new(&mut text, axes.len());
+    let mut csv = ResultsCsv::new(&mut text, axes.len(), extras);
     csv.head(axes)?;
     rows.iter().try_for_each(|row| csv.row(row))?;
     csv.finish()?;

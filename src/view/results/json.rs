@@ -72,6 +72,8 @@ struct Row {
     leftovers: Option<u32>,
     value: Option<String>,
     axes: BTreeMap<String, String>,
+    pass: Option<String>,
+    pages: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<Vec<Finding>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -136,6 +138,8 @@ impl Row {
             leftovers: outcome.leftovers,
             value: cleaned(&judgement.value),
             axes: axes.iter().cloned().zip(row.axes.iter().map(|value| clean(value).into_owned())).collect(),
+            pass: cleaned(&row.pass),
+            pages: row.pages.clone(),
             findings: with_findings.then(|| findings(row)),
             findings_omitted: with_findings.then_some(judgement.omitted),
         }
