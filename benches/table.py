@@ -36,13 +36,13 @@ FIGURES = {
 
 
 def raw(run, name):
-    """The rows of the newest commit in one file of raw results."""
+    """The rows of the newest commit in one file of raw results; all of them where it names none."""
     path = os.path.join(run, f"{name}.csv")
     if not os.path.exists(path):
         return []
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
-    return [row for row in rows if row["commit"] == rows[-1]["commit"]]
+    return [row for row in rows if row.get("commit") == rows[-1].get("commit")]
 
 
 def number(value):
@@ -256,9 +256,48 @@ def survivors_of(run):
     return [measured(run, {"survivors": rows}), table(head, lines), note, others, ["What each level of provisor cannot promise:", "", *exceptions]]
 
 
+# What order.csv calls an order of starts, and what the README calls it.
+ORDERS = {
+    "longest first": "longest first",
+    "20 % unknown": "20 % unknown, first",
+    "20 % as the mean": "20 % unknown, as the mean",
+    "wrong by up to 2": "times wrong by up to 2",
+    "spec": "`--order spec`",
+}
+
+
+def ratio_cell(rows):
+    """The median over the seeds, and the worst where that is another one."""
+    ratios = sorted(float(row["ratio"]) for row in rows)
+    median, worst = (f"{value:.2f}" for value in (statistics.median(ratios), ratios[-1]))
+    return median if median == worst else f"{median} ({worst})"
+
+
+def order_of(run):
+    rows = raw(run, "order")
+    lines = []
+    for name, queries, slots in dict.fromkeys((row["set"], row["queries"], row["slots"]) for row in rows):
+        mine = [row for row in rows if (row["set"], row["queries"], row["slots"]) == (name, queries, slots)]
+        least = max(float(mine[0]["longest_s"]), float(mine[0]["sum_s"]) / int(slots)) / 3600
+        of = "" if name == "all" else f", {name}"
+        cells = [ratio_cell([row for row in mine if row["order"] == order]) for order in ORDERS]
+        lines.append([f"{int(queries):,}{of}, {slots} slots", f"{number(least)} h", *cells])
+    seeds = {queries: max(int(row["seed"]) for row in rows if row["queries"] == queries) for queries in
+             dict.fromkeys(row["queries"] for row in rows)}
+    shuffles = " and ".join(f"{n} of {int(queries):,}" for queries, n in seeds.items())
+    note = [
+        "Ratios to the least that there can be: the longest query, or the sum of all shared by the slots. The median, and the worst in",
+        f"brackets, over so many shuffles of a set, which are the orders of the spec: {shuffles}. Simulated: the real roster in virtual time,",
+        "on sets of durations with the quantiles of `benches/data/durations.csv`, of which the slowest tenth takes from 2.5 s to 48 h.",
+        f"Raw results in `{run}/order.csv`, made by `cargo bench --bench order`. This part is written by `benches/table.py`.",
+    ]
+    return [table(["queries", "at least", *ORDERS.values()], lines), note]
+
+
 # The README's parts by the name in their markers: the files of which each needs one at least, and what writes it.
 PARTS = {
     "figures": (FILES, figures_of),
+    "order": (("order",), order_of),
     "survivors": (("survivors",), survivors_of),
 }
 

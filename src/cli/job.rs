@@ -91,7 +91,7 @@ pub(crate) struct RunArgs {
 /// Which queries are started first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Order {
-    /// Those that took longest in earlier runs; one that has not run before as if it took as long as they do on average
+    /// Those of which no earlier run knows how long they take, then those that took longest
     Longest,
     /// Those that come first in the spec
     Spec,

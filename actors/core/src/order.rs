@@ -1,8 +1,10 @@
 //! In which order queries are started, so that the last ones end soon: the longest first, as far as it is known how long
 //! they take.
 //!
-//! - *A known time* is what an earlier attempt took. One that is not known counts as the mean of those that are: it comes
-//!   before whatever is shorter than the mean and after whatever is not.
+//! - *A known time* is what an earlier attempt took.
+//! - *One whose time is not known* comes before all others: where few take long, it may be the longest of them, and all
+//!   would wait for it at the end. To begin with it costs no more than it takes. (By the mean of the known times it would
+//!   come too late: most are shorter than the mean, so that it would stand behind all that is long.)
 //! - *Who is needed by others* comes before them, with the time of the longest that waits for it added to its own: all of
 //!   that comes one after the other, however many slots there are.
 //! - *What is equal*, to a tenth of a second, stays as it is in the spec: less is chance, and nothing is won by it.
@@ -30,44 +32,67 @@ pub struct Expected<'q> {
 /// The places of these queries, the longest first. They come in the order of the spec, each once.
 #[must_use]
 pub fn longest_first(queries: &[Expected<'_>]) -> Vec<Place> {
-    let unknown = mean(queries).unwrap_or_default();
-    let paths = paths(queries, |query| query.time.unwrap_or(unknown));
+    let paths = paths(queries);
     let mut order: Vec<usize> = (0..queries.len()).collect();
-    order.sort_by_key(|&at| Reverse((paths[at].time.as_millis() / 100, paths[at].others)));
+    order.sort_by_key(|&at| Reverse(paths[at].rank()));
     order.into_iter().map(|at| queries[at].place).collect()
-}
-
-/// Of the known times.
-fn mean(queries: &[Expected<'_>]) -> Option<Duration> {
-    let known = || queries.iter().filter_map(|query| query.time);
-    let count = u32::try_from(known().count()).ok().filter(|count| *count > 0)?;
-    Some(known().fold(Duration::ZERO, Duration::saturating_add) / count)
 }
 
 /// The longest way from the start of a query to the end of the last one that waits for it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Path {
+    /// The time of some of those on it is not known.
+    is_unknown: bool,
+    /// Of the others.
     time: Duration,
-    /// How many follow, one after the other: where times are not known, or nothing, who is needed comes first all the same.
+    /// How many follow, one after the other: who is needed comes first also where it takes no time, or nothing is known.
     others: usize,
+}
+
+impl Path {
+    /// That of a query alone.
+    fn of(query: &Expected<'_>) -> Self {
+        Self { is_unknown: query.time.is_none(), time: query.time.unwrap_or_default(), others: 0 }
+    }
+
+    /// By which it is ordered, the greatest first.
+    const fn rank(&self) -> (bool, u128, usize) {
+        (self.is_unknown, self.time.as_millis() / 100, self.others)
+    }
+
+    /// Of these two what is longer, each for itself.
+    fn or(self, other: Self) -> Self {
+        Self {
+            is_unknown: self.is_unknown || other.is_unknown,
+            time: self.time.max(other.time),
+            others: self.others.max(other.others),
+        }
+    }
+
+    /// This one, and then that.
+    const fn then(self, other: Self) -> Self {
+        Self {
+            is_unknown: self.is_unknown || other.is_unknown,
+            time: self.time.saturating_add(other.time),
+            others: other.others,
+        }
+    }
 }
 
 /// For each query the longest path that begins with it. From the ends backwards: a query is reckoned when all that wait
 /// for it are. Those of a circle, which no plan has, count as far as that goes.
-fn paths(queries: &[Expected<'_>], own: impl Fn(&Expected<'_>) -> Duration) -> Vec<Path> {
-    let mut paths: Vec<Path> = queries.iter().map(|query| Path { time: own(query), others: 0 }).collect();
+fn paths(queries: &[Expected<'_>]) -> Vec<Path> {
+    let mut paths: Vec<Path> = queries.iter().map(Path::of).collect();
     let needs = needs(queries);
     let mut waited_for_by = vec![0_usize; queries.len()];
     needs.iter().flatten().for_each(|&needed| waited_for_by[needed] += 1);
     let mut longest = vec![Path::default(); queries.len()];
     let mut ready: Vec<usize> = (0..needs.len()).filter(|&at| waited_for_by[at] == 0).collect();
     while let Some(at) = ready.pop() {
-        paths[at].time = paths[at].time.saturating_add(longest[at].time);
-        paths[at].others = longest[at].others;
+        paths[at] = paths[at].then(longest[at]);
+        let with_it = Path { others: paths[at].others + 1, ..paths[at] };
         for &needed in &needs[at] {
-            let Path { time, others } = longest[needed];
-            longest[needed] =
-                Path { time: time.max(paths[at].time), others: others.max(paths[at].others + 1) };
+            longest[needed] = longest[needed].or(with_it);
             waited_for_by[needed] -= 1;
             if waited_for_by[needed] == 0 {
                 ready.push(needed);

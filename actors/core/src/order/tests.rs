@@ -30,15 +30,19 @@ fn the_longest_comes_first_and_what_is_equal_as_in_the_spec() {
 }
 
 #[test]
-fn an_unknown_one_comes_before_what_is_shorter_than_the_mean() {
-    // The mean is 4.
-    assert_eq!(order(&times(&[UNKNOWN, 3.9, 8.0, 0.1, UNKNOWN, 4.0]), &[]), [2, 0, 4, 5, 1, 3]);
-    assert_eq!(order(&times(&[1.0, UNKNOWN, 3.0, 2.5]), &[]), [2, 3, 1, 0]);
+fn an_unknown_one_may_be_the_longest() {
+    assert_eq!(order(&times(&[1.0, UNKNOWN, 8.0, UNKNOWN]), &[]), [1, 3, 2, 0]);
+    let waiting = [needs(&[2]), vec![], vec![], vec![]];
+    assert_eq!(
+        order(&times(&[UNKNOWN, UNKNOWN, 1.0, 9.0]), &waiting),
+        [2, 0, 1, 3],
+        "and who waits may be it"
+    );
 }
 
 #[test]
 fn what_differs_by_less_than_a_tenth_of_a_second_stays_as_it_is_in_the_spec() {
-    assert_eq!(order(&times(&[0.01, 0.09, 0.05, UNKNOWN, 0.11]), &[]), [4, 0, 1, 2, 3]);
+    assert_eq!(order(&times(&[0.01, 0.09, 0.05, 0.11]), &[]), [3, 0, 1, 2]);
 }
 
 #[test]
@@ -114,15 +118,13 @@ proptest! {
     #[test]
     fn where_none_needs_another_no_longer_one_comes_later((times, _) in worlds()) {
         let order = order(&times, &[]);
-        let known: Vec<_> = times.iter().flatten().map(Duration::as_secs_f64).collect();
-        let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
         for pair in order.windows(2) {
             let [one, other] = [0, 1].map(|at| times[pair[at] as usize]);
             match (one, other) {
                 (Some(one), Some(other)) => prop_assert!(one > other || (one == other && pair[0] < pair[1])),
                 (None, None) => prop_assert!(pair[0] < pair[1]),
-                (None, Some(known)) => prop_assert!(known.as_secs_f64() <= mean + 0.1),
-                (Some(known), None) => prop_assert!(known.as_secs_f64() >= mean - 0.1),
+                (None, Some(_)) => {}
+                (Some(_), None) => prop_assert!(false, "{pair:?}"),
             }
         }
     }
