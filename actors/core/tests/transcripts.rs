@@ -13,6 +13,8 @@ use provisor_core::cause::{Cause, Exit};
 use provisor_core::lines::Reader;
 use provisor_core::plan::{Judging, Limits};
 use provisor_core::process::Ear;
+use provisor_core::proverif::source::{Expected, Kind, Source};
+use provisor_core::proverif::split::{Asked, Lemmas, Role, divide};
 use provisor_core::proverif::{ProVerif, model};
 use provisor_core::record::{Happening, Recording};
 use provisor_core::replay::{Reaction, replay};
@@ -186,4 +188,28 @@ fn what_a_model_says_about_itself_is_what_the_summary_lists() {
         let expected = summary.map_or(0, |words| words.len());
         assert_eq!(facts.queries as usize + usize::from(facts.equivalence.is_some()), expected, "{name}");
     }
+}
+
+#[test]
+fn every_model_is_divided_into_what_its_summary_lists() {
+    let Some(folder) = folder() else { return };
+    let mut divided = 0;
+    for (name, _) in index(&folder).into_iter().filter(|(_, exit)| *exit == 0) {
+        let Ok(text) = std::fs::read(folder.join(format!("{name}.pv"))) else { continue };
+        let model = Source::read(&text, Expected::Model);
+        assert_eq!(model.faults, [], "{name}");
+        let facts = model::scan(&text);
+        let division = divide(&model, &[], Asked::InModel, Lemmas::Own).expect("no queries from elsewhere");
+        let count = |is: fn(Role) -> bool| division.parts.iter().filter(|part| is(part.role)).count();
+        if facts.equivalence.is_some() {
+            assert_eq!((count(|role| role == Role::Equivalence), division.parts.len()), (1, 1), "{name}");
+        } else if facts.queries + facts.lemmas > 0 {
+            assert_eq!(division.whole, None, "{name}");
+            assert_eq!(count(|role| role == Role::Query), facts.query_declarations as usize, "{name}");
+            let lemmas = model.declarations.iter().filter(|declaration| declaration.kind == Kind::Lemma);
+            assert_eq!(count(|role| role == Role::Lemma), lemmas.count(), "{name}");
+        }
+        divided += 1;
+    }
+    assert!(divided > 10, "only {divided} models were found");
 }
