@@ -98,6 +98,8 @@ impl<'t> Source<'t> {
     }
 }
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 struct Reader<'t> {
     tokens: Lexer<'t>,
     source: Source<'t>,
@@ -148,6 +150,9 @@ impl<'t> Reader<'t> {
         let Some(kind) = Kind::begun_by(first.token).filter(|kind| *kind != Kind::Def || self.open.is_none())
         else {
             self.closed()?;
+            if self.source.text.starts_with(BYTE_ORDER_MARK) && first.at.start == 0 {
+                return Err(Fault::Mark);
+            }
             return Err(Fault::NoDeclaration {
                 at: self.source.place(first),
                 found: shown(&self.source.text[first.at.clone()]),

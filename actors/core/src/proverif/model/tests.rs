@@ -58,6 +58,11 @@ fn an_equivalence_is_seen_where_it_stands() {
     assert_eq!(line(b"\n\nequivalence P Q"), Some(3));
     assert_eq!(line(b"query event(choice[a, b]). type choice'. (* diff *) process 0"), None);
     assert_eq!(line(b"lemma event(A(choice[x, y])). process 0"), None);
+    assert_eq!(line(b"equation f(choice[a, b]) = c. process 0"), Some(1));
+    assert_eq!(
+        line(b"axiom event(choice[a, b]). not attacker(diff[a, b]). nounif attacker(choice[a, b])."),
+        None
+    );
 }
 
 #[test]

@@ -85,6 +85,9 @@ pub enum Fault {
         /// Which it is.
         is_equivalence: bool,
     },
+    /// What some editors write before a text.
+    #[error("the text begins with a byte order mark, which ProVerif does not read: save it without one")]
+    Mark,
     /// Something where a declaration should begin.
     #[error("no declaration begins with `{found}`; is there a dot too much or a keyword too few before it?")]
     NoDeclaration {
@@ -130,6 +133,7 @@ impl Fault {
     #[must_use]
     pub const fn place(&self) -> Place {
         match self {
+            Self::Mark => Place { line: 1, column: 1 },
             Self::OpenComment { at }
             | Self::OpenText { at }
             | Self::NoEnd { at, .. }

@@ -139,6 +139,13 @@ fn something_that_is_no_declaration_is_a_fault() {
 }
 
 #[test]
+fn a_byte_order_mark_is_told_by_its_name() {
+    let text = "\u{feff}type t. process 0";
+    assert!(fault(text, Expected::Model).starts_with("1:1: the text begins with a byte order mark"));
+    assert!(fault("\u{feff}(* . *) process 0", Expected::Model).contains("byte order mark"));
+}
+
+#[test]
 fn a_file_of_queries_holds_nothing_else() {
     let queries = "query attacker(s). weaksecret s. noninterf s. lemma event(A) ==> event(B).";
     assert_eq!(faults(queries, Expected::Queries), [""; 0]);
