@@ -11,13 +11,14 @@ use provisor_actors::rundir;
 use provisor_actors::runtime::Job;
 use provisor_core::eta::{self, Eta, Forecast};
 use provisor_core::plan::Logs;
-use provisor_core::roster::Place;
+use provisor_core::roster::{Place, Then};
 use provisor_core::tally::Counts;
 use provisor_core::{Cause, End, Plan, Query, Tick};
 
 use crate::status;
 use crate::times::Times;
 use crate::view::frame::{AtWork, Frame, MOST_SHOWN, SHOWN_FROM};
+use crate::view::words;
 
 /// How often the time to go is worked out anew.
 const FORETELL_EVERY: Duration = Duration::from_secs(1);
@@ -37,7 +38,8 @@ pub(crate) struct Ahead {
 /// The state of a run, as far as the screen has come.
 pub(crate) struct Progress {
     plan: Arc<Plan>,
-    running: BTreeMap<Place, (u32, Tick)>,
+    /// By which attempt, in which pass, and since when.
+    running: BTreeMap<Place, (u32, usize, Tick)>,
     /// The same, the longest first.
     by_age: BTreeSet<(Tick, Place)>,
     /// How many queries are done, of how many.
@@ -92,7 +94,7 @@ impl Progress {
     /// Takes in what happened.
     pub(crate) fn take(&mut self, event: &Event, now: Tick) {
         match event {
-            Event::Started { query, attempt } => self.begin(*query, *attempt, now),
+            Event::Started { query, attempt, pass } => self.begin(*query, *attempt, *pass, now),
             Event::Ended { query, attempt } => self.end_attempt(*query, *attempt),
             Event::Done(row) => {
                 // Its end may have been missed.
@@ -108,21 +110,21 @@ impl Progress {
         }
     }
 
-    fn begin(&mut self, query: Place, attempt: u32, now: Tick) {
+    fn begin(&mut self, query: Place, attempt: u32, pass: usize, now: Tick) {
         self.end(query);
         self.wait_no_more(query);
-        self.running.insert(query, (attempt, now));
+        self.running.insert(query, (attempt, pass, now));
         self.by_age.insert((now, query));
     }
 
     fn end_attempt(&mut self, query: Place, attempt: u32) {
-        if self.running.get(&query).is_some_and(|(running, _)| *running == attempt) {
+        if self.running.get(&query).is_some_and(|(running, ..)| *running == attempt) {
             self.end(query);
         }
     }
 
     fn end(&mut self, query: Place) {
-        if let Some((_, since)) = self.running.remove(&query) {
+        if let Some((.., since)) = self.running.remove(&query) {
             self.by_age.remove(&(since, query));
         }
     }
@@ -161,10 +163,12 @@ impl Progress {
         self.is_ending = true;
     }
 
-    /// Whether an attempt is worth a line beside the bar: it did not end well, and not because the run had to end.
+    /// Whether a row is worth a line beside the bar: it did not end well, not because the run had to end, and no further
+    /// pass follows.
     pub(crate) fn is_remarkable(&self, row: &Row) -> bool {
         let is_well = row.outcome.is_well(self.query(row.query).expect.as_deref());
-        !is_well && !matches!(row.outcome.cause, Cause::Deadline | Cause::Cancelled)
+        let had_to_end = matches!(row.outcome.cause, Cause::Deadline | Cause::Cancelled);
+        !is_well && !had_to_end && row.then != Then::NextPass
     }
 
     /// How many are at work.
@@ -174,16 +178,23 @@ impl Progress {
 
     /// Who is at work, by which attempt.
     pub(crate) fn attempts(&self) -> Vec<(Place, u32)> {
-        self.running.iter().map(|(query, (attempt, _))| (*query, *attempt)).collect()
+        self.running.iter().map(|(query, (attempt, ..))| (*query, *attempt)).collect()
     }
 
     /// Who is at work, the longest first.
     pub(crate) fn longest(&self, now: Tick) -> impl Iterator<Item = status::Running> {
         self.by_age.iter().map(move |(since, query)| status::Running {
             id: self.query(*query).id.to_string(),
-            attempt: self.running.get(query).map_or(0, |(attempt, _)| *attempt),
+            attempt: self.running.get(query).map_or(0, |(attempt, ..)| *attempt),
+            pass: self.pass_of(*query).map(str::to_owned),
             since: now - *since,
         })
+    }
+
+    /// What the pass is called that a query is in, where it has several.
+    fn pass_of(&self, query: Place) -> Option<&str> {
+        let (_, pass, _) = self.running.get(&query)?;
+        self.query(query).asking(*pass)?.name.map(|name| &**name)
     }
 
     /// What the bar shows now.
@@ -203,10 +214,14 @@ impl Progress {
 
     fn shown(&self, place: Place, age: Duration) -> AtWork {
         let query = self.query(place);
-        let attempt = self.running.get(&place).map_or(0, |(attempt, _)| *attempt);
+        let attempt = self.running.get(&place).map_or(0, |(attempt, ..)| *attempt);
         // A tail is written at the end only.
         let log = (query.logs == Logs::Keep).then(|| rundir::log_name(&query.id, attempt));
-        AtWork { id: Arc::clone(&query.id), age, log }
+        let id = match self.pass_of(place) {
+            Some(pass) => words::in_pass(&query.id, pass).into(),
+            None => Arc::clone(&query.id),
+        };
+        AtWork { id, age, log }
     }
 
     fn eta(&mut self, waiting: usize, now: Tick) -> Eta {

@@ -342,7 +342,7 @@ impl Session {
     fn tell_status(&self) {
         tell(&plain::heartbeat(&self.handle.counts().borrow(), self.elapsed()));
         for running in self.progress.longest(self.handle.now()).take(MOST_TOLD) {
-            tell(&format!("  {:>7}  {}", words::duration(running.since), running.id));
+            tell(&format!("  {:>7}  {}", words::duration(running.since), running.name()));
         }
         if let Some(more @ 1..) = self.progress.at_work().checked_sub(MOST_TOLD) {
             tell(&format!("  {:>7}  … and {more} more", ""));

@@ -30,8 +30,21 @@ pub(crate) struct Running {
     pub(crate) id: String,
     /// Which attempt.
     pub(crate) attempt: u32,
+    /// What its pass is called, where it has several.
+    #[serde(default)]
+    pub(crate) pass: Option<String>,
     /// For how long.
     pub(crate) since: Duration,
+}
+
+impl Running {
+    /// Its id, with the pass that it is in, where it has several.
+    pub(crate) fn name(&self) -> String {
+        match &self.pass {
+            Some(pass) => view::words::in_pass(&self.id, pass),
+            None => self.id.clone(),
+        }
+    }
 }
 
 /// What a run says of itself in `runs/N/status.json`.
@@ -254,7 +267,7 @@ mod tests {
         let (axes, rows, waiting) = (Vec::new(), Vec::new(), vec![waiting]);
         let extras = Default::default();
         let snapshot = Snapshot { job: "job".into(), axes, extras, run: None, rows, waiting };
-        let running = vec![Running { id: "a".into(), attempt: 1, since: Duration::MAX }];
+        let running = vec![Running { id: "a".into(), attempt: 1, pass: None, since: Duration::MAX }];
         let state = State { pid: 1, at_ms: 0, todo: 1, running };
         assert_eq!(at_work(state, &snapshot)[0].since, Duration::MAX);
     }

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use provisor_config::Surroundings;
 use provisor_core::Outcome;
 use provisor_core::cause::Exit;
-use provisor_core::roster::Then;
+use provisor_core::plan::{Only, Pass};
 use provisor_core::row::Printed;
 
 use super::*;
@@ -54,7 +54,7 @@ fn done(query: Place, wall: u64) -> Event {
 }
 
 const fn started(query: Place) -> Event {
-    Event::Started { query, attempt: 1 }
+    Event::Started { query, attempt: 1, pass: 0 }
 }
 
 const fn ended(query: Place, attempt: u32) -> Event {
@@ -162,8 +162,39 @@ fn what_was_cut_short_says_nothing_of_times() {
 fn who_is_done_is_not_at_work_though_its_end_was_missed() {
     let mut progress = progress(2);
     progress.take(&started(0), at(0));
-    progress.take(&Event::Started { query: 1, attempt: 2 }, at(0));
+    progress.take(&Event::Started { query: 1, attempt: 2, pass: 0 }, at(0));
     progress.take(&done(0, 3), at(3));
     progress.take(&done(1, 3), at(3));
     assert_eq!(progress.attempts(), [(1, 2)], "but a further attempt is");
+}
+
+#[test]
+fn who_has_several_passes_is_shown_with_the_one_that_it_is_in_and_told_of_when_it_is_over() {
+    let mut progress = progress(2);
+    let query = &mut Arc::make_mut(&mut progress.plan).queries[0];
+    query.pass = Some("fast".into());
+    query.further = [Pass {
+        name: "full".into(),
+        only: Only::Limited,
+        command: query.command.clone(),
+        limits: query.limits,
+        judging: Arc::clone(&query.judging),
+        pages: None,
+    }]
+    .into();
+    progress.take(&started(0), at(0));
+    progress.take(&started(1), at(0));
+    let names =
+        |progress: &Progress| progress.longest(at(3)).map(|running| running.name()).collect::<Vec<_>>();
+    assert_eq!(names(&progress), ["q0 (fast)", "q1"]);
+    let Event::Done(row) = done(0, 1) else { unreachable!() };
+    let row = Row { then: Then::NextPass, ..Row::clone(&row) };
+    assert!(!progress.is_remarkable(&row), "it goes on");
+    progress.take(&Event::Done(Arc::new(row)), at(2));
+    progress.take(&Event::Started { query: 0, attempt: 2, pass: 1 }, at(4));
+    assert_eq!((progress.done, progress.attempts()), (0, vec![(0, 2), (1, 1)]));
+    assert_eq!(names(&progress), ["q1", "q0 (full)"]);
+    let frame = progress.frame(Counts::default(), at(6));
+    assert_eq!(shown(&frame), [("q1", 6), ("q0 (full)", 2)]);
+    assert_eq!(frame.longest[1].log, Some(rundir::log_name("q0", 2)), "its log is named as ever");
 }

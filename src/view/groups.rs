@@ -20,7 +20,8 @@ impl<S: Commit> Commit for Groups<S> {
     fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Refusal> {
         self.store.commit(rows)?;
         if let Some(printer) = &self.printer {
-            for row in rows {
+            // Of what is known without an attempt there is nothing to print.
+            for row in rows.iter().filter(|row| !row.outcome.is_derived()) {
                 printer.put_group(row, &self.plan.queries[row.query as usize]);
             }
         }
@@ -80,5 +81,14 @@ mod tests {
         let rows = vec![row(); EVENTS];
         assert_eq!([(); 3].map(|()| groups.commit(&rows).is_ok()), [true, true, false]);
         assert_eq!(printer.waiting(), 2 * EVENTS, "more than there is room for events");
+    }
+
+    #[test]
+    fn what_is_known_without_an_attempt_is_no_group() {
+        let printer = Printer::idle(true, false);
+        let mut groups = Groups { store: Until(9), printer: Some(printer.clone()), plan: plan() };
+        let skipped = Row { outcome: Outcome::skipped("needs another".into()), ..Row::clone(&row()) };
+        groups.commit(&[Arc::new(skipped), row()]).expect("there is room");
+        assert_eq!(printer.waiting(), 1);
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn text(status: &Status) -> String {
     };
     let width = usize::from(super::width().unwrap_or(USUAL_WIDTH));
     for query in &status.running {
-        let mut line = format!("  {:>7}  {}", words::duration(query.since), clean(&query.id));
+        let mut line = format!("  {:>7}  {}", words::duration(query.since), clean(&query.name()));
         if let Some(last) = last_line(status, query) {
             let _ = write!(line, "  {last}");
         }
@@ -127,6 +127,7 @@ struct Class<'a> {
 struct Running<'a> {
     query: &'a str,
     attempt: u32,
+    pass: Option<String>,
     for_s: f64,
     last_line: Option<String>,
 }
@@ -169,6 +170,7 @@ impl<'a> Class<'a> {
 impl<'a> Running<'a> {
     fn of(running: &'a crate::status::Running, last_line: Option<String>) -> Self {
         let for_s = words::seconds_f64(running.since);
-        Self { query: &running.id, attempt: running.attempt, for_s, last_line }
+        let pass = running.pass.as_deref().map(|pass| clean(pass).into_owned());
+        Self { query: &running.id, attempt: running.attempt, pass, for_s, last_line }
     }
 }

@@ -43,6 +43,12 @@ pub(crate) fn queries(n: usize) -> String {
     if n == 1 { "1 query".into() } else { format!("{n} queries") }
 }
 
+/// `m/none/auth (full)`: a query and the pass that it is in.
+#[must_use]
+pub(crate) fn in_pass(query: &str, pass: &str) -> String {
+    format!("{} ({})", clean(query), clean(pass))
+}
+
 /// `1 row`, `2 rows`.
 #[must_use]
 pub(crate) fn rows(n: usize) -> String {
@@ -86,6 +92,7 @@ pub(crate) fn class_counts(counts: &Counts) -> Vec<(String, usize, bool)> {
         let word = match (&*class.cause, &class.verdict) {
             ("exited" | "concluded", Some(verdict)) => cut(&clean(verdict), CLASS_CUT).into_owned(),
             ("exited" | "concluded", None) => "no verdict".into(),
+            ("implied", Some(verdict)) => format!("implied {}", cut(&clean(verdict), CLASS_CUT)),
             (cause, _) => cause.into(),
         };
         let (sum, well) = counted.entry(word).or_insert((0, true));
@@ -110,6 +117,21 @@ mod tests {
         assert_eq!(of(183_600.0), "2d 03h");
         assert_eq!(rough(Duration::from_millis(12_990)), "12s");
         assert_eq!(rough(Duration::from_secs(187)), "3m 07s");
+    }
+
+    #[test]
+    fn what_follows_from_others_is_not_told_as_measured() {
+        use provisor_core::tally::Class;
+
+        let class = |cause: &str, verdict: Option<&str>| Class {
+            cause: cause.into(),
+            verdict: verdict.map(Into::into),
+            well: true,
+        };
+        let (measured, implied) = (class("exited", Some("true")), class("implied", Some("true")));
+        let done =
+            [measured.clone(), measured.clone(), measured, implied.clone(), implied, class("skipped", None)];
+        assert_eq!(classes(&Counts::new(6, done)), "true 3, implied true 2, skipped 1");
     }
 
     #[test]

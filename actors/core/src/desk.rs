@@ -62,6 +62,7 @@ pub struct Desk {
 /// An attempt that somebody attends to.
 struct Live {
     attempt: u32,
+    pass: usize,
     memory_limit: Option<u64>,
     log: Arc<str>,
     log_is_whole: bool,
@@ -206,7 +207,7 @@ impl Desk {
             Fact::Started => {
                 live.started_us = Some(unix_us);
                 self.roster.started(query);
-                out.push(Effect::Tell(News::Started { query, attempt }));
+                out.push(Effect::Tell(News::Started { query, attempt, pass: live.pass }));
             }
             Fact::Verdict { last, of } => {
                 out.push(Effect::Tell(News::Verdict { query, verdict: last.verdict, of }));
@@ -276,6 +277,7 @@ impl Desk {
         let log: Arc<str> = (self.papers.log_name)(&asked.id, attempt).into();
         let live = Live {
             attempt,
+            pass,
             memory_limit: memory,
             log: Arc::clone(&log),
             log_is_whole: true,

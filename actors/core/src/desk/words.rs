@@ -126,6 +126,8 @@ pub enum News {
         query: Place,
         /// Which attempt.
         attempt: u32,
+        /// Which of its passes, counted from 0.
+        pass: usize,
     },
     /// Result lines were read.
     Verdict {
