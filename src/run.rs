@@ -14,6 +14,7 @@ use provisor_actors::runtime::{Job, KnownMemory, LauncherFactory, Ports};
 use provisor_actors::store::{Opening, Store};
 use provisor_config::{Lowered, Surroundings};
 use provisor_core::answer::Answer;
+use provisor_core::implied;
 use provisor_core::plan::{Logs, Prune};
 use provisor_core::roster::Place;
 use provisor_core::tally::Counts;
@@ -81,7 +82,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let (events, inbox) = mpsc::channel(EVENTS);
     let printer = printer(args.print, dir.path())?;
     let tee = printer.as_ref().and_then(Tagged::for_lines);
-    let store = Groups { store, printer: printer.clone(), plan };
+    let store = Groups { store, printer: printer.clone(), plan: Arc::clone(&plan) };
     let (launcher, is_clean) = guard::launcher(guardian, contained);
     let ports = Ports { tee, ..ports(launcher, store, &dir, events) };
     let stage = Stage { show, printer, dir: dir.path().to_owned(), run_dir: Arc::clone(&run_dir), progress };
@@ -89,7 +90,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
         Parting::Left => Ok(code::INTERRUPTED),
         Parting::Ended { ending, mut store, counts, elapsed, interrupted_by, is_printed } => {
             guard::note_end(&dir, &is_clean);
-            let end = End { ending, counts, elapsed, interrupted_by, is_printed, asked };
+            let end = End { ending, counts, elapsed, interrupted_by, is_printed, asked, plan };
             let lost = lost::conclude(&mut store, &end.ending, end.is_complete(), is_printed);
             let recorded =
                 write(&run_dir, "run.json", &provenance::pretty(&ended(record, &end, lost.as_ref())));
@@ -109,6 +110,7 @@ struct End {
     is_printed: bool,
     /// The places of the queries that were asked for: all of them, but with `--only`.
     asked: HashSet<Place>,
+    plan: Arc<Plan>,
 }
 
 impl End {
@@ -258,8 +260,11 @@ fn report(args: &RunArgs, dir: &RunDir, end: &End, lost: Option<&Lost>) -> u8 {
             "events were too many to follow, and the progress shown was not exact; the results are complete";
         tell(&format!("{} {text}", ending.missed_events));
     }
+    let contradictions = contradictions(dir.path(), end);
+    contradictions.iter().for_each(|text| tell(text));
     explain(end, lost, args);
-    let code = if lost.is_some() { code::RESULTS } else { exit_code(ending, counts) };
+    let is_well = counts.well == counts.total && contradictions.is_empty();
+    let code = if lost.is_some() { code::RESULTS } else { exit_code(ending, is_well) };
     if code == code::INTERRUPTED && args.exit_signal && *interrupted_by == Some(Signal::Interrupt) {
         signals::die_by_sigint();
     }
@@ -283,6 +288,19 @@ fn show_table(dir: &RunDir, end: &End) {
         // The results are safe in their files, and a terminal that has gone is no reason to say otherwise.
         tell(&format!("the table could not be printed: {error}"));
     }
+}
+
+/// A sentence for each two answers of which one must be wrong, where that is to be checked.
+fn contradictions(dir: &Path, end: &End) -> Vec<String> {
+    if end.plan.prune != Prune::Check {
+        return Vec::new();
+    }
+    // Whoever cannot read them has been told.
+    let rows = Store::read(dir).and_then(|reader| reader.standing()).unwrap_or_default();
+    let asked = rows.iter().filter(|row| end.asked.contains(&row.place));
+    let measured = asked.filter_map(|row| Some((row.place, Answer::of(&row.outcome).truth()?.is_true)));
+    let found = implied::contradictions(&end.plan, measured);
+    found.into_iter().map(|found| summary::contradiction(&end.plan, found)).collect()
 }
 
 fn explain(end: &End, lost: Option<&Lost>, args: &RunArgs) {
@@ -312,13 +330,13 @@ fn explain(end: &End, lost: Option<&Lost>, args: &RunArgs) {
     }
 }
 
-const fn exit_code(ending: &Ending, counts: &Counts) -> u8 {
+const fn exit_code(ending: &Ending, is_well: bool) -> u8 {
     match (&ending.failure, ending.stopped) {
         (Some(RunFailure::Results(_)), _) => code::RESULTS,
         (Some(_), _) => code::BUG,
         (None, Some(_)) => code::INTERRUPTED,
         (None, None) if ending.exhausted.is_some() => code::INTERRUPTED,
-        (None, None) if counts.well == counts.total => code::WELL,
+        (None, None) if is_well => code::WELL,
         (None, None) => code::NOT_WELL,
     }
 }
@@ -326,3 +344,6 @@ const fn exit_code(ending: &Ending, counts: &Counts) -> u8 {
 fn write(dir: &Folder, name: &str, bytes: &[u8]) -> Result<(), Failure> {
     dir.replace(name, bytes).map_err(|source| Failure::Write { path: dir.path().join(name), source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -134,7 +134,7 @@ fn what_is_tried_again_waits_again_and_what_started_unheard_does_not() {
     progress.take(&retried(0), at(80));
     assert_eq!(progress_eta(&mut progress, 3, 81).0, Some(90));
     // Its row was slow, and it is at work again.
-    progress.take(&Event::Started { query: 0, attempt: 2 }, at(82));
+    progress.take(&Event::Started { query: 0, attempt: 2, pass: 0 }, at(82));
     progress.take(&retried(0), at(82));
     progress.take(&done(1, 60), at(160));
     assert_eq!(progress_eta(&mut progress, 1, 162).0, Some(10), "10 s of the first, and the third beside it");

@@ -6,7 +6,10 @@ use std::path::Path;
 use provisor_actors::os::guardian::PROCESS_NAME;
 use provisor_actors::os::local::CloseReport;
 use provisor_actors::store::Standing;
+use provisor_core::Plan;
 use provisor_core::cause::End;
+use provisor_core::implied::Contradiction;
+use provisor_core::roster::Place;
 use provisor_core::tally::{Class, Counts};
 use provisor_core::text::clean;
 
@@ -64,6 +67,18 @@ pub(crate) fn of_guardian(report: &CloseReport) -> Vec<String> {
         )
     });
     escaped.into_iter().chain(stays).collect()
+}
+
+/// Of two answers one must be wrong.
+#[must_use]
+pub(crate) fn contradiction(plan: &Plan, Contradiction { weaker, stronger }: Contradiction) -> String {
+    let id =
+        |place: Place| plan.queries.get(place as usize).map(|query| clean(&query.id)).unwrap_or_default();
+    format!(
+        "contradiction: `{}` is false and `{}` is true, where the attacker can do more",
+        id(weaker),
+        id(stronger)
+    )
 }
 
 /// What a row counts as.
