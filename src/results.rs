@@ -14,7 +14,7 @@ use self::select::{Filter, Order};
 use crate::cli::{ResultsArgs, ResultsFormat};
 use crate::failure::{Failure, code};
 use crate::view::results::columns::{self, Shown};
-use crate::view::results::sheet::Sheet;
+use crate::view::results::grid::Grid;
 use crate::view::results::{comma, grid, json, junit, latex, markdown, matrix, table};
 use crate::view::{self, summary, tell};
 
@@ -99,7 +99,7 @@ fn text(selection: &Selection, format: ResultsFormat, verdicts: bool) -> io::Res
         ResultsFormat::Latex => {
             let shown: Vec<_> =
                 [Query, Verdict, Ended, Time].into_iter().chain(columns::extras(&rows)).collect();
-            latex::text(&about(selection), &[sheet(&shown)]).into()
+            latex::text(&about(selection), &sheet(&shown)).into()
         }
         ResultsFormat::Junit => junit::text(selection, verdicts)?,
     })
@@ -121,16 +121,15 @@ fn about(selection: &Selection) -> String {
 fn grids(selection: &Selection, format: ResultsFormat, axes: &str) -> Result<Vec<u8>, Failure> {
     let [down, across] = select::axes(axes, selection)?;
     let grids = grid::grids(selection, down, across);
-    let sheets = || grids.iter().map(grid::Grid::sheet).collect::<Vec<Sheet>>();
-    let width = table::width(view::width());
+    let each = |text: &dyn Fn(&Grid) -> String| grids.iter().map(text).collect::<Vec<_>>().join("\n").into();
     Ok(match format {
         ResultsFormat::Table => {
-            let grids: Vec<_> = grids.iter().map(|grid| matrix::text(grid, width)).collect();
-            grids.join("\n").into()
+            let (width, colors) = (table::width(view::width()), view::stdout_has_colors());
+            each(&|grid| matrix::text(grid, width, colors))
         }
-        ResultsFormat::Csv => comma::sheets(&sheets()).map_err(not_written)?,
-        ResultsFormat::Markdown => sheets().iter().map(markdown::text).collect::<Vec<_>>().join("\n").into(),
-        ResultsFormat::Latex => latex::text(&about(selection), &sheets()).into(),
+        ResultsFormat::Csv => comma::grids(&grids).map_err(not_written)?,
+        ResultsFormat::Markdown => each(&markdown::grid),
+        ResultsFormat::Latex => latex::grids(&about(selection), &selection.job, &grids).into(),
         ResultsFormat::Json | ResultsFormat::Junit => {
             let text =
                 "--grid: JSON and JUnit have no grids; leave --grid out, each row has its values on the axes";

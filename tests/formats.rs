@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::Desk;
-use common::readers::{can_lint, can_typeset, lint, typeset};
+use common::readers::{can_lint, can_typeset, lint, overfull, typeset};
 use common::results::{FORMATS, kinds, results};
 use common::schema::{faults, schema, valid};
 use provisor::actors::store::{Extras, VERDICT_COLUMNS, columns};
@@ -138,9 +138,7 @@ fn latex_compiles_whatever_stands_in_the_cells() {
     }
     for encoding in ["", "\\usepackage[T1]{fontenc}"] {
         let text = typeset(&desk, encoding, &["rows", "lines", "grid"]);
-        let over =
-            text.lines().filter_map(|line| line.strip_prefix("Overfull \\hbox (")?.split_once("pt too"));
-        let over: Vec<f64> = over.map(|(points, _)| points.parse().expect("points")).collect();
+        let over = overfull(&text);
         assert!(over.iter().all(|points| *points < 20.0), "{over:?}");
         assert!(
             ["rows", "lines", "grid"].iter().all(|name| text.contains(&format!("(./{name}.tex"))),

@@ -3,7 +3,9 @@
 mod common;
 
 use common::Desk;
+use common::readers::{can_typeset, overfull, typeset};
 use common::results::{at_width, results};
+use common::terminal::Terminal;
 use unicode_width::UnicodeWidthStr;
 
 /// Two scenarios and three queries, one of which is left out, one fails and one says nothing.
@@ -29,15 +31,15 @@ fn a_matrix_is_a_grid() {
         " query / scenario  fast                slow",
         " first             ✗ cannot be proved  ✗ cannot be proved",
         " second              true                true",
-        " third             ✗ exited",
+        " third             ✗ exited              -",
         "",
-        " ✗ did not end well",
+        " ✗ did not end well,  - not asked, or not chosen",
     ];
     assert_eq!(wide.lines().collect::<Vec<_>>(), expected);
     let csv = results(&desk, &["--grid=scenario,query", "--format", "csv"]).with_code(0).out;
     assert_eq!(
         csv,
-        "scenario / query,first,second,third\nfast,cannot be proved,true,exited\nslow,cannot be proved,true,\n"
+        "scenario / query,first,second,third\nfast,cannot be proved!,true,exited!\nslow,cannot be proved!,true,\n"
     );
     let markdown = results(&desk, &["--grid", "--format", "markdown", "--verdict", "true"]).with_code(0).out;
     assert_eq!(
@@ -119,4 +121,92 @@ fn axes_keep_the_order_of_the_spec_whatever_is_excluded_and_chosen() {
         csv(&["--verdict", "1x", "--verdict", "2z", "--verdict", "3y"]),
         "n / c,z,y,x\n3,,3y,\n1,,,1x\n2,2z,,\n"
     );
+}
+
+/// What a study has as axes, with some of each kind of answer.
+const STUDY: &str = r#"Job(name: "dds & co", slots: 4, rules: [(on: Regex("^SAY (.*)$"), capture: Group(1))],
+    matrix: {"model": ["whole", "mac_1"], "scenario": SCENARIOS, "query": ["auth_server", "secret", "reach_end"]},
+    exclude: [{"model": "mac_1", "query": "reach_end"}], id: "{{ model }}/{{ scenario }}/{{ query }}",
+    expect: {"**/auth_server": "true", "**/reach_end": "reachable"}, limits: (wall: "10s"),
+    command: ["sh", "-c", "case $1/$2 in leak_all*/auth_server) echo SAY false;; */secret) echo SAY cannot be proved;;
+        */reach_end) echo SAY reachable;; *) echo SAY true;; esac", "sh", "{{ scenario }}", "{{ query }}"])"#;
+
+#[test]
+fn a_study_has_a_grid_for_each_model_with_queries_down_and_scenarios_across() {
+    let desk = Desk::new("results-study");
+    let spec = STUDY.replace("SCENARIOS", r#"["none", "leak_all"]"#);
+    desk.run(&spec, &["-q"]).with_code(1);
+    let text = results(&desk, &["--grid"]).with_code(0).out;
+    let expected = [
+        " model = whole",
+        " query / scenario  none              leak_all",
+        " auth_server         true            ✗ false",
+        " secret              cannot be proved  cannot be proved",
+        " reach_end           reachable         reachable",
+        "",
+        " ✗ did not end well",
+        "",
+        " model = mac_1",
+        " query / scenario  none              leak_all",
+        " auth_server         true            ✗ false",
+        " secret              cannot be proved  cannot be proved",
+        "",
+        " ✗ did not end well",
+    ];
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(text.lines().map(words).collect::<Vec<_>>(), expected.map(words), "{text}");
+    let csv = results(&desk, &["--grid", "--format", "csv", "--only", "mac_1/**"]).with_code(0).out;
+    assert_eq!(
+        csv,
+        "model = mac_1,query / scenario,none,leak_all\nmodel = mac_1,auth_server,true,false!\n\
+         model = mac_1,secret,cannot be proved,cannot be proved\n"
+    );
+    let markdown = results(&desk, &["--grid", "--format", "markdown"]).with_code(0).out;
+    assert!(markdown.contains("| auth_server | true | **false** |\n"), "{markdown}");
+    // Asked for, it is as everywhere; and three axes that are no study's say nothing.
+    let other = results(&desk, &["--grid=model,scenario", "--format", "csv"]).with_code(0).out;
+    assert!(other.starts_with("query = auth_server,model / scenario,none,leak_all\n"), "{other}");
+}
+
+#[test]
+fn a_grid_of_a_study_can_stand_in_a_paper() {
+    let desk = Desk::new("results-paper");
+    let wide = r#"["none", "leak_client_long_term_key", "leak_server", "leak_both", "leak_psk", "a1", "a2", "a3", "leak_all"]"#;
+    for (name, scenarios) in [("narrow", r#"["none", "leak_all"]"#), ("wide", wide)] {
+        desk.run(&STUDY.replace("SCENARIOS", scenarios), &["-q"]).with_code(1);
+        let latex = results(&desk, &["--grid", "--format", "latex"]).with_code(0).out;
+        assert_eq!(latex.matches("\\provmark{false}").count(), 2, "{latex}");
+        assert!(
+            latex.contains("{dds \\& co, model = mac\\_1: query by scenario}\\label{tab:dds-co-model-mac-1}"),
+            "{latex}"
+        );
+        desk.write(&format!("{name}.tex"), latex);
+    }
+    if !can_typeset() {
+        return;
+    }
+    for preamble in ["", "\\usepackage[T1]{fontenc}", "\\newcommand{\\provmark}[1]{\\emph{#1}}"] {
+        let text = typeset(&desk, preamble, &["narrow", "wide"]);
+        let over = overfull(&text);
+        assert!(over.iter().all(|points| *points < 10.0), "{over:?}\n{text}");
+    }
+}
+
+#[test]
+fn a_grid_has_colors_on_a_terminal_and_nowhere_else() {
+    let desk = matrix("results-grid-colors", &MATRIX.replace("| ", ""));
+    let grid = [env!("CARGO_BIN_EXE_provisor"), "results", "out", "--grid"];
+    let on_terminal = |variable: &str, value: &str| {
+        let change = |command: &mut std::process::Command| {
+            command.env(variable, value);
+        };
+        Terminal::launch(&desk, (24, 100), &grid, change).map(|terminal| terminal.wait().2)
+    };
+    let Some(raw) = on_terminal("TERM", "xterm") else { return };
+    assert!(raw.contains("\x1b[31m✗ exited\x1b[0m"), "{raw:?}");
+    for (variable, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let raw = on_terminal(variable, value).expect("as before");
+        assert!(raw.contains("✗ exited") && !raw.contains('\x1b'), "{variable}={value}: {raw:?}");
+    }
+    assert!(!results(&desk, &["--grid"]).out.contains('\x1b'));
 }

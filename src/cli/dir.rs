@@ -41,7 +41,7 @@ pub(crate) struct ResultsArgs {
     /// The result lines of the queries: in JSON and JUnit with their rows, in the other formats instead of them
     #[arg(long, conflicts_with = "grid")]
     pub(crate) verdicts: bool,
-    /// A matrix as a grid: one axis down, one across
+    /// A matrix as a grid: one axis down, one across [default for a study: query,scenario, a grid for each model]
     #[arg(long, value_name = "DOWN,ACROSS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub(crate) grid: Option<String>,
 }

@@ -182,7 +182,11 @@ impl Ord for Value {
     }
 }
 
-/// Which axis stands down a grid and which across, as asked; without a wish the one with fewer values stands across.
+/// The axes of a study: a grid for each model, with the queries down and the scenarios across.
+const STUDY: [&str; 3] = ["model", "query", "scenario"];
+
+/// Which axis stands down a grid and which across, as asked; without a wish the one with fewer values stands across, and
+/// for a study it is known.
 pub(super) fn axes(asked: &str, selection: &Selection) -> Result<[usize; 2], Failure> {
     let names: Vec<_> = selection.axes.iter().map(|name| clean(name).into_owned()).collect();
     let example = || format!("such as --grid={},{}", names[0], names[1]);
@@ -191,6 +195,9 @@ pub(super) fn axes(asked: &str, selection: &Selection) -> Result<[usize; 2], Fai
         (1, _) => format!("this job has one axis, `{}`: a grid needs two", names[0]),
         (2, None) if asked.is_empty() => {
             return Ok(if selection.values[0].len() < selection.values[1].len() { [1, 0] } else { [0, 1] });
+        }
+        (3, None) if asked.is_empty() && STUDY.iter().all(|axis| names.iter().any(|name| name == axis)) => {
+            return Ok([axis(STUDY[1], &names)?, axis(STUDY[2], &names)?]);
         }
         (_, Some((down, across))) if down.trim() != across.trim() => {
             return Ok([axis(down, &names)?, axis(across, &names)?]);

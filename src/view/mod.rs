@@ -57,14 +57,27 @@ pub(crate) fn path(path: &Path) -> String {
 /// Whether to colour what goes to standard error.
 #[must_use]
 pub(crate) fn stderr_has_colors() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    io::stderr().is_terminal() && are_colors_wanted()
+}
+
+/// Whether to colour what goes to standard output.
+#[must_use]
+pub(crate) fn stdout_has_colors() -> bool {
+    io::stdout().is_terminal() && !is_dumb() && are_colors_wanted()
+}
+
+fn are_colors_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Whether a bar can be drawn on standard error: a terminal that moves its cursor and knows its size.
 #[must_use]
 pub(crate) fn stderr_takes_a_bar() -> bool {
-    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    !is_dumb && Term::stderr().size_checked().is_some()
+    !is_dumb() && Term::stderr().size_checked().is_some()
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
 /// The width of the terminal that standard output goes to, where it does; else what `COLUMNS` says (`watch` sets it).

@@ -41,3 +41,9 @@ pub(crate) fn typeset(desk: &Desk, preamble: &str, files: &[&str]) -> String {
     assert!(output.status.success(), "{text}");
     text
 }
+
+/// By how many points the lines that LaTeX tells of are too wide.
+pub(crate) fn overfull(text: &str) -> Vec<f64> {
+    let over = text.lines().filter_map(|line| line.strip_prefix("Overfull \\hbox (")?.split_once("pt too"));
+    over.map(|(points, _)| points.parse().expect("points")).collect()
+}

@@ -83,7 +83,6 @@ pub(crate) fn extras(rows: &[&Standing]) -> impl Iterator<Item = Shown> {
 /// These columns of these rows.
 pub(crate) fn rows(rows: &[&Standing], shown: &[Shown]) -> Sheet {
     Sheet {
-        title: None,
         columns: shown.iter().map(|shown| shown.column()).collect(),
         rows: rows.iter().map(|row| shown.iter().map(|shown| shown.cell(row)).collect()).collect(),
     }
@@ -105,7 +104,7 @@ pub(crate) fn result_lines(rows: &[&Standing]) -> Sheet {
         Column::new("at", Give::Nothing).right(),
         Column::new("statement", Give::Rest),
     ];
-    Sheet { title: None, columns, rows: rows.iter().flat_map(|row| line(row)).collect() }
+    Sheet { columns, rows: rows.iter().flat_map(|row| line(row)).collect() }
 }
 
 fn unexpected(row: &Standing) -> String {

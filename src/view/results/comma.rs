@@ -1,4 +1,4 @@
-//! The results as CSV: the columns and cells of results.csv and verdicts.csv, and a sheet where it is neither.
+//! The results as CSV: the columns and cells of results.csv and verdicts.csv, and grids.
 
 use std::io;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use provisor_actors::store::{Extras, ResultsCsv, Standing, VerdictsCsv};
 use provisor_core::text::defuse;
 
-use super::sheet::Sheet;
+use super::grid::{Cell, Grid};
 
 /// These rows as they stand in results.csv.
 pub(crate) fn rows(axes: &[Arc<str>], extras: Extras, rows: &[&Standing]) -> io::Result<Vec<u8>> {
@@ -28,38 +28,73 @@ pub(crate) fn result_lines(rows: &[&Standing]) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Several sheets one below the other: each line begins with the title of its sheet, where they have titles.
-pub(crate) fn sheets(sheets: &[Sheet]) -> io::Result<Vec<u8>> {
+/// Several grids one below the other: each line begins with the title of its grid, where they have titles. A `!` at its
+/// end is the mark of a cell that did not end well; where nothing is asked nothing stands, as anywhere in CSV.
+pub(crate) fn grids(grids: &[Grid]) -> io::Result<Vec<u8>> {
     let mut csv = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
-    for sheet in sheets {
-        let names: Vec<_> = sheet.columns.iter().map(|column| column.name.clone()).collect();
-        for cells in std::iter::once(&names).chain(&sheet.rows) {
-            let cells = sheet.title.iter().chain(cells);
-            csv.write_record(cells.map(|cell| defuse(cell).into_owned()))?;
+    for grid in grids {
+        let corner = grid.corner();
+        let mut line = |name: &str, cells: &mut dyn Iterator<Item = String>| {
+            let cells = grid.title.iter().cloned().chain([name.to_owned()]).chain(cells);
+            csv.write_record(cells.map(|cell| defuse(&cell).into_owned()))
+        };
+        line(&corner, &mut grid.across.iter().cloned())?;
+        for (name, cells) in grid.rows() {
+            line(name, &mut cells.iter().map(|cell| cell.as_ref().map(marked).unwrap_or_default()))?;
         }
     }
     csv.into_inner().map_err(|error| error.into_error())
 }
 
+fn marked(cell: &Cell) -> String {
+    cell.bracketed(&cell.word) + if cell.bad { "!" } else { "" }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::sheet::{Column, Give};
     use super::*;
+
+    #[test]
+    fn what_is_not_as_hoped_and_what_was_not_measured_are_told_apart() {
+        let cell = |bad, implied| Some(Cell { word: "false".into(), bad, implied });
+        let grid = Grid {
+            title: Some("model = m".into()),
+            axes: ["query".into(), "scenario".into()],
+            across: ["a", "b", "c", "d", "e"].map(Into::into).into(),
+            down: vec!["q".into()],
+            cells: vec![vec![
+                cell(false, false),
+                cell(true, false),
+                cell(false, true),
+                cell(true, true),
+                None,
+            ]],
+        };
+        let text = String::from_utf8(grids(&[grid]).expect("into memory")).expect("UTF-8");
+        let expected = "model = m,query / scenario,a,b,c,d,e\nmodel = m,q,false,false!,(false),(false)!,\n";
+        assert_eq!(text, expected);
+    }
 
     proptest::proptest! {
         #[test]
         fn whatever_stands_in_a_cell_reads_back_as_no_formula(
             texts in proptest::collection::vec("[-+=@a,;\"'\r\n\t |＝é]{0,12}", 1..6),
         ) {
-            let column = |text: &String| Column::new(text.clone(), Give::Nothing);
-            let sheet = Sheet { title: None, columns: texts.iter().map(column).collect(), rows: vec![texts.clone()] };
-            let text = sheets(&[sheet]).expect("into memory");
+            let cell = |word: &String| Some(Cell { word: word.clone(), bad: false, implied: false });
+            let grid = Grid {
+                title: Some(texts[0].clone()),
+                axes: ["down".into(), "across".into()],
+                across: texts[1..].to_vec(),
+                down: vec!["down / across".into()],
+                cells: vec![texts[1..].iter().map(cell).collect()],
+            };
+            let text = grids(&[grid]).expect("into memory");
             let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&text[..]);
             let rows: Vec<_> = reader.records().map(|row| row.expect("a row")).collect();
-            // A row that is one empty cell is an empty line in quotes.
             proptest::prop_assert_eq!(rows.len(), 2);
             for row in &rows {
-                let expected: Vec<_> = texts.iter().map(|text| defuse(text)).collect();
+                let mut expected: Vec<_> = texts.iter().map(|text| defuse(text)).collect();
+                expected.insert(1, "down / across".into());
                 proptest::prop_assert_eq!(row.iter().collect::<Vec<_>>(), expected);
             }
         }

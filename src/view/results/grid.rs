@@ -1,4 +1,5 @@
-//! The verdicts of a matrix as grids: one axis down, one across. What it looks like on a terminal is `matrix`'s concern.
+//! The verdicts of a matrix as grids: one axis down, one across, one word a cell. What it looks like on a terminal, in
+//! Markdown, LaTeX or CSV is the concern of `matrix` and of the module for each; what has to be told apart is decided here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -7,11 +8,14 @@ use provisor_actors::store::Standing;
 use provisor_core::text::clean;
 
 use super::labels;
-use super::sheet::{Column, Give, Sheet};
 use crate::results::Selection;
 
 /// What stands in the cell of a query that has no row yet.
 const NOT_DONE: &str = "not done";
+/// What stands where no query is.
+pub(crate) const ABSENT: &str = "-";
+/// The cause of a query that nobody has run, because its answer follows from another's.
+const IMPLIED: &str = "implied";
 
 /// One grid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +35,42 @@ pub(crate) struct Grid {
 /// What became of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cell {
-    /// Its verdict, or its cause where it has none.
+    /// Its verdict, or its cause where it has none by an end of its own.
     pub(crate) word: String,
-    /// It is done, and did not end well.
+    /// It is done, and did not end well: its verdict is not the one that was expected, or it has none.
     pub(crate) bad: bool,
+    /// Nobody measured it.
+    pub(crate) implied: bool,
+}
+
+/// What a reader has to be told of a grid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// What stands out.
+    Bad,
+    /// What stands in brackets.
+    Implied,
+    /// What [`ABSENT`] is.
+    Absent,
+}
+
+impl Note {
+    /// What it means.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Bad => "did not end well",
+            Self::Implied => "implied by another scenario's result",
+            Self::Absent => "not asked, or not chosen",
+        }
+    }
+
+    /// The same for readers who do not know provisor.
+    pub(crate) const fn words_in_print(self) -> &'static str {
+        match self {
+            Self::Bad => "other than expected, or not settled",
+            _ => self.words(),
+        }
+    }
 }
 
 /// A query's values on the axes, and what became of it.
@@ -121,26 +157,41 @@ fn grid(
 
 impl Cell {
     fn of(row: Option<&Standing>) -> Self {
-        let Some(row) = row else { return Self { word: NOT_DONE.into(), bad: false } };
+        let Some(row) = row else { return Self { word: NOT_DONE.into(), bad: false, implied: false } };
         let outcome = &row.outcome;
-        let word = outcome.judgement.verdict.as_deref().unwrap_or(outcome.cause_word());
-        Self { word: clean(word).into_owned(), bad: !row.is_well() }
+        let cause = outcome.cause_word();
+        let implied = cause == IMPLIED;
+        // What a limit has cut short may have answered some of what was asked, and says so in its row.
+        let verdict = outcome.judgement.verdict.as_deref().filter(|_| implied || outcome.ended_by_itself());
+        Self { word: clean(verdict.unwrap_or(cause)).trim().to_owned(), bad: !row.is_well(), implied }
+    }
+
+    /// A word that stands for this cell's, as it is told from one that was measured.
+    pub(crate) fn bracketed(&self, word: &str) -> String {
+        if self.implied { format!("({word})") } else { word.to_owned() }
     }
 }
 
 impl Grid {
-    /// As a sheet, with the words alone.
-    pub(crate) fn sheet(&self) -> Sheet {
-        let corner = format!("{} / {}", self.axes[0], self.axes[1]);
-        let heads = std::iter::once(&corner).chain(&self.across);
-        let word = |cell: &Option<Cell>| cell.as_ref().map(|cell| cell.word.clone()).unwrap_or_default();
-        let rows = self.down.iter().zip(&self.cells);
-        Sheet {
-            title: self.title.clone(),
-            columns: heads.map(|name| Column::new(name, Give::Nothing)).collect(),
-            rows: rows
-                .map(|(name, cells)| std::iter::once(name.clone()).chain(cells.iter().map(word)).collect())
-                .collect(),
-        }
+    /// What stands above the names of both axes.
+    pub(crate) fn corner(&self) -> String {
+        format!("{} / {}", self.axes[0], self.axes[1])
+    }
+
+    /// Each name down with its cells.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&str, &[Option<Cell>])> {
+        self.down.iter().map(String::as_str).zip(self.cells.iter().map(Vec::as_slice))
+    }
+
+    /// What has to be told of it.
+    pub(crate) fn notes(&self) -> Vec<Note> {
+        let any = |is_so: fn(&Cell) -> bool| self.cells.iter().flatten().flatten().any(is_so);
+        let is_absent = self.cells.iter().flatten().any(Option::is_none);
+        let notes = [
+            (any(|cell| cell.bad), Note::Bad),
+            (any(|cell| cell.implied), Note::Implied),
+            (is_absent, Note::Absent),
+        ];
+        notes.into_iter().filter_map(|(is_so, note)| is_so.then_some(note)).collect()
     }
 }

@@ -1,10 +1,13 @@
-//! A sheet as a fragment of LaTeX, to be read by `\input`: a `longtable` with the rules of `booktabs`. It compiles with
+//! Sheets and grids as a fragment of LaTeX, to be read by `\input`: a `longtable` with the rules of `booktabs`. It compiles with
 //! pdfLaTeX, LuaLaTeX and XeLaTeX, whatever stands in the cells.
+
+mod grid;
 
 use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr;
 
+pub(crate) use self::grid::grids;
 use super::sheet::{Column, Sheet};
 
 /// What stands above the tables. Without Unicode mathematics it is pdfLaTeX that reads this, which stops at characters
@@ -28,19 +31,14 @@ const LEAST_PART: usize = 20;
 /// What has more characters and no mark among them is broken anywhere.
 const LONGEST_WORD: usize = 12;
 
-/// The fragment, with a table for each sheet.
-pub(crate) fn text(about: &str, sheets: &[Sheet]) -> String {
+/// The fragment with this table. `about` is a comment.
+pub(crate) fn text(about: &str, sheet: &Sheet) -> String {
     let mut text = format!("% {about}\n{HEAD}");
-    for sheet in sheets {
-        table(&mut text, sheet);
-    }
+    table(&mut text, sheet);
     text
 }
 
 fn table(text: &mut String, sheet: &Sheet) {
-    if let Some(title) = &sheet.title {
-        let _ = writeln!(text, "\\par\\noindent\\textbf{{{}}}\\nopagebreak", escape(title));
-    }
     let columns = kinds(sheet);
     let letters: String = columns.iter().map(Kind::letters).collect();
     let _ = writeln!(text, "\\begin{{longtable}}{{{letters}}}\n\\toprule");
@@ -174,13 +172,12 @@ mod tests {
         let sheet = |long: &str, last: &str| Sheet {
             columns: vec![column("a"), column("b").right(), column("c")],
             rows: vec![vec![long.into(), "1".into(), last.into()], vec!["s".into(), "2".into(), "t".into()]],
-            title: None,
         };
-        let none = text("", &[sheet("short", "short")]);
+        let none = text("", &sheet("short", "short"));
         assert!(none.contains("{lrl}") && none.contains("short & 1 & short \\\\\n"), "{none}");
-        let one = text("", &[sheet(&"word ".repeat(20), "short")]);
+        let one = text("", &sheet(&"word ".repeat(20), "short"));
         assert!(one.contains("{p{0.80\\linewidth}rl}") && one.contains("\\raggedright word"), "{one}");
-        let both = text("", &[sheet(&"word ".repeat(20), &"x".repeat(290))]);
+        let both = text("", &sheet(&"word ".repeat(20), &"x".repeat(290)));
         assert!(both.contains("{p{0.43\\linewidth}rp{0.43\\linewidth}}"), "{both}");
         assert!(both.contains("& 2 & \\raggedright t \\tabularnewline\n"), "{both}");
     }

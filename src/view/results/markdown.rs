@@ -1,17 +1,56 @@
-//! A sheet as a table of GitHub's Markdown.
+//! A sheet, or a grid, as a table of GitHub's Markdown.
 
+use super::grid::{ABSENT, Cell, Grid, Note};
 use super::sheet::{Column, Sheet};
 
-/// The table, with its title above it.
+/// The table.
 pub(crate) fn text(sheet: &Sheet) -> String {
-    let mut text = sheet.title.as_ref().map(|title| format!("### {}\n\n", escape(title))).unwrap_or_default();
     let rule = |column: &Column| if column.right { "--:" } else { ":--" }.to_owned();
-    text.push_str(&line(sheet.columns.iter().map(|column| escape(&column.name))));
+    let mut text = line(sheet.columns.iter().map(|column| escape(&column.name)));
     text.push_str(&line(sheet.columns.iter().map(rule)));
     for row in &sheet.rows {
         text.push_str(&line(row.iter().map(|cell| escape(cell))));
     }
     text
+}
+
+/// A grid, with what has to be told of it below.
+pub(crate) fn grid(grid: &Grid) -> String {
+    let heading = |title| format!("### {}\n\n", escape(title));
+    let mut text = grid.title.as_deref().map(heading).unwrap_or_default();
+    let heads =
+        std::iter::once(&grid.corner()).chain(&grid.across).map(|name| escape(name)).collect::<Vec<_>>();
+    text.push_str(&line(heads.iter().cloned()));
+    text.push_str(&line(heads.iter().map(|_| ":--".to_owned())));
+    for (name, cells) in grid.rows() {
+        text.push_str(&line(
+            std::iter::once(escape(name)).chain(cells.iter().map(|cell| word(cell.as_ref()))),
+        ));
+    }
+    let notes: Vec<_> =
+        grid.notes().into_iter().map(|note| format!("{}: {}", sign(note), note.words_in_print())).collect();
+    if !notes.is_empty() {
+        text.push_str(&format!("\n{}\n", notes.join("; ")));
+    }
+    text
+}
+
+fn word(cell: Option<&Cell>) -> String {
+    match cell {
+        None => ABSENT.into(),
+        Some(cell) if cell.bad && !cell.word.is_empty() => {
+            format!("**{}**", cell.bracketed(&escape(&cell.word)))
+        }
+        Some(cell) => cell.bracketed(&escape(&cell.word)),
+    }
+}
+
+const fn sign(note: Note) -> &'static str {
+    match note {
+        Note::Bad => "**bold**",
+        Note::Implied => "( )",
+        Note::Absent => ABSENT,
+    }
 }
 
 fn line(cells: impl Iterator<Item = String>) -> String {

@@ -1,11 +1,12 @@
-//! A grid on a terminal. Where it is too wide its heads become numbers, its words their first letters, each with a
+//! A grid on a terminal. What did not end well has a mark, and is red where there are colours. Where the grid is too wide its heads become numbers, its words their first letters, each with a
 //! legend; and what is too wide even then is laid out in blocks, one below the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use console::style;
 use unicode_width::UnicodeWidthStr;
 
-use super::grid::{Cell, Grid};
+use super::grid::{ABSENT, Cell, Grid, Note};
 use super::table::{cut_end, cut_middle, pad};
 
 /// Between two columns.
@@ -17,7 +18,7 @@ const LONGEST_WORD: usize = 24;
 const LONGEST_START: usize = 8;
 
 /// A grid as it fits.
-pub(crate) fn text(grid: &Grid, width: usize) -> String {
+pub(crate) fn text(grid: &Grid, width: usize, colors: bool) -> String {
     let forms = [(false, false), (true, false), (false, true), (true, true)];
     let drawings = forms.map(|(numbers, letters)| Drawing::of(grid, numbers, letters, width));
     let [.., shortest] = &drawings;
@@ -27,7 +28,7 @@ pub(crate) fn text(grid: &Grid, width: usize) -> String {
         .as_ref()
         .map(|title| format!(" {}\n", cut_end(title, width.saturating_sub(1))))
         .unwrap_or_default();
-    let blocks: Vec<_> = drawing.blocks(width).iter().map(|block| drawing.block(block)).collect();
+    let blocks: Vec<_> = drawing.blocks(width).iter().map(|block| drawing.block(block, colors)).collect();
     text.push_str(&blocks.join("\n"));
     let legend = drawing.legend(width);
     if !legend.is_empty() {
@@ -42,7 +43,7 @@ struct Drawing {
     corner: String,
     heads: Vec<String>,
     names: Vec<String>,
-    cells: Vec<Vec<String>>,
+    cells: Vec<Vec<Shown>>,
     /// Of the column of names.
     names_width: usize,
     /// Of each other column.
@@ -51,11 +52,17 @@ struct Drawing {
     legend: [Vec<String>; 2],
 }
 
+/// A cell as it is shown.
+struct Shown {
+    text: String,
+    bad: bool,
+}
+
 impl Drawing {
     /// `numbers` instead of heads, the first `letters` of words instead of words.
     fn of(grid: &Grid, numbers: bool, letters: bool, width: usize) -> Self {
         let words = Words::of(grid, letters);
-        let cell = |cell: &Option<Cell>| cell.as_ref().map(|cell| words.show(cell)).unwrap_or_default();
+        let cell = |cell: &Option<Cell>| words.show(cell.as_ref());
         let cells: Vec<Vec<_>> = grid.cells.iter().map(|row| row.iter().map(cell).collect()).collect();
         let head = |(number, name): (usize, &String)| match numbers {
             true => number.to_string(),
@@ -66,7 +73,7 @@ impl Drawing {
         let names_width = names.iter().map(|name| name.width()).max().unwrap_or_default();
         let corner = corner(grid, names_width, width);
         let column = |(at, head): (usize, &String)| {
-            cells.iter().fold(head.width(), |widest, row| widest.max(row[at].width()))
+            cells.iter().fold(head.width(), |widest, row| widest.max(row[at].text.width()))
         };
         let widths = heads.iter().enumerate().map(column).collect();
         let legend = [told(heads.iter().zip(&grid.across)), words.legend()];
@@ -97,17 +104,20 @@ impl Drawing {
         blocks
     }
 
-    fn block(&self, columns: &[usize]) -> String {
-        let line = |name: &str, cells: &[String]| {
+    fn block(&self, columns: &[usize], colors: bool) -> String {
+        let line = |name: &str, cell: &dyn Fn(usize) -> String| {
             let mut line = format!(" {}", pad(name, self.names_width, false));
             for &at in columns {
                 line.push_str(GAP);
-                line.push_str(&pad(&cells[at], self.widths[at], false));
+                line.push_str(&cell(at));
             }
             format!("{}\n", line.trim_end())
         };
-        let rows = self.names.iter().zip(&self.cells);
-        line(&self.corner, &self.heads) + &rows.map(|(name, cells)| line(name, cells)).collect::<String>()
+        let mut text = line(&self.corner, &|at| pad(&self.heads[at], self.widths[at], false));
+        for (name, cells) in self.names.iter().zip(&self.cells) {
+            text.push_str(&line(name, &|at| cells[at].padded(self.widths[at], colors)));
+        }
+        text
     }
 
     /// What stands for what, in lines that fit.
@@ -116,9 +126,18 @@ impl Drawing {
     }
 }
 
+impl Shown {
+    /// Up to this width, which is without the colour.
+    fn padded(&self, width: usize, colors: bool) -> String {
+        let padded = pad(&self.text, width, false);
+        let Some(spaces) = padded.strip_prefix(&self.text).filter(|_| self.bad) else { return padded };
+        style(&self.text).red().force_styling(colors).to_string() + spaces
+    }
+}
+
 /// The names of both axes, or of the one that stands down where that is all there is room for.
 fn corner(grid: &Grid, names_width: usize, width: usize) -> String {
-    let both = format!("{} / {}", grid.axes[0], grid.axes[1]);
+    let both = grid.corner();
     let corner = if both.width() > names_width.max(width / 4) { &grid.axes[0] } else { &both };
     cut_middle(corner, width / 3)
 }
@@ -127,7 +146,7 @@ fn corner(grid: &Grid, names_width: usize, width: usize) -> String {
 struct Words<'a> {
     shown: BTreeMap<&'a str, String>,
     short: bool,
-    any_bad: bool,
+    notes: Vec<Note>,
 }
 
 impl<'a> Words<'a> {
@@ -141,25 +160,37 @@ impl<'a> Words<'a> {
             (*word, shown.unwrap_or_else(|| format!("#{number}")))
         };
         let shown = (1..).zip(&words).map(shown).collect();
-        Self { shown, short, any_bad: all().any(|cell| cell.bad) }
+        Self { shown, short, notes: grid.notes() }
     }
 
     /// A word with its mark; what has none stands below those that have one.
-    fn show(&self, cell: &Cell) -> String {
-        let mark = match (self.any_bad, cell.bad) {
+    fn show(&self, cell: Option<&Cell>) -> Shown {
+        let any_bad = self.notes.contains(&Note::Bad);
+        let bad = cell.is_some_and(|cell| cell.bad);
+        let mark = match (any_bad, bad) {
             (false, _) => "",
             (true, true) => BAD,
             (true, false) => " ",
         };
-        let space = if self.any_bad && !self.short { " " } else { "" };
-        let word = self.shown.get(&*cell.word).map_or("", |shown| shown);
-        format!("{mark}{space}{word}")
+        let space = if any_bad && !self.short { " " } else { "" };
+        let word = cell.map_or(ABSENT.into(), |cell| {
+            cell.bracketed(self.shown.get(&*cell.word).map_or("", |shown| shown))
+        });
+        Shown { text: format!("{mark}{space}{word}"), bad }
     }
 
     fn legend(&self) -> Vec<String> {
-        let mut legend = told(self.shown.iter().map(|(word, shown)| (shown, word)));
-        legend.extend(self.any_bad.then(|| format!("{BAD} did not end well")));
-        legend
+        let words = told(self.shown.iter().map(|(word, shown)| (shown, word)));
+        let notes = self.notes.iter().map(|note| format!("{} {}", sign(*note), note.words()));
+        words.into_iter().chain(notes).collect()
+    }
+}
+
+const fn sign(note: Note) -> &'static str {
+    match note {
+        Note::Bad => BAD,
+        Note::Implied => "( )",
+        Note::Absent => ABSENT,
     }
 }
 

@@ -1,11 +1,9 @@
-//! A table as texts: what the layouts for a terminal, Markdown, LaTeX and CSV have in common. Its cells are clean, and
+//! A table as texts: what the layouts for a terminal, Markdown and LaTeX have in common. Its cells are clean, and
 //! escaped by none of them.
 
 /// A table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sheet {
-    /// What it is about, where there are several.
-    pub(crate) title: Option<String>,
     /// Its columns.
     pub(crate) columns: Vec<Column>,
     /// Its rows, with a cell in each column.

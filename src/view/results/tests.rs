@@ -12,6 +12,8 @@ use super::grid::{Cell, Grid};
 use super::sheet::{Column, Give, Sheet};
 use super::{columns, matrix, table};
 
+mod grids;
+
 fn row(query: &str, verdict: Option<&str>, line: &str) -> Standing {
     let judgement = Judgement {
         verdict: verdict.map(Into::into),
@@ -107,7 +109,7 @@ fn no_table_is_wider_than_the_terminal() {
         let lines = columns::result_lines(&rows);
         let mut grid = large();
         grid.title = Some("a = long/value/of/another, axis = 1".into());
-        for text in [at(width), table::text(&lines, width), matrix::text(&grid, width)] {
+        for text in [at(width), table::text(&lines, width), matrix::text(&grid, width, false)] {
             let is_wider = |line: &str| unicode_width::UnicodeWidthStr::width(line) > width;
             assert!(!text.lines().any(is_wider), "wider than {width}:\n{text}");
         }
@@ -139,7 +141,11 @@ fn large() -> Grid {
     let words = ["true", "reachable", "false", "cannot be proved", "wall-limit", "not done"];
     let cell = |at: usize| {
         let word = words[at * at % 7 % 6];
-        (at != 13).then(|| Cell { word: word.into(), bad: matches!(word, "false" | "wall-limit") })
+        (at != 13).then(|| Cell {
+            word: word.into(),
+            bad: matches!(word, "false" | "wall-limit"),
+            implied: false,
+        })
     };
     let queries =
         "secrecy auth-client auth-server inj-client inj-server forward-secrecy unique-keys sanity privacy";
@@ -154,17 +160,17 @@ fn large() -> Grid {
 
 #[test]
 fn a_large_grid_at_80_columns() {
-    insta::assert_snapshot!(matrix::text(&large(), 80));
+    insta::assert_snapshot!(matrix::text(&large(), 80, false));
 }
 
 #[test]
 fn a_large_grid_at_120_columns() {
-    insta::assert_snapshot!(matrix::text(&large(), 120));
+    insta::assert_snapshot!(matrix::text(&large(), 120, false));
 }
 
 #[test]
 fn a_large_grid_at_200_columns() {
-    insta::assert_snapshot!(matrix::text(&large(), 200));
+    insta::assert_snapshot!(matrix::text(&large(), 200, false));
 }
 
 #[test]
