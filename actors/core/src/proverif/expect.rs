@@ -119,7 +119,7 @@ fn results(text: &[u8]) -> Result<(u32, Vec<(String, Word)>), Unsaid> {
         return Err(Unsaid::TwoBlocks { first: line, second });
     }
     let lines = || block.split(|byte| *byte == b'\n').map(|line| line.trim_ascii());
-    let is_end = |line: &&[u8]| line.windows(END.len()).any(|bytes| bytes == END);
+    let is_end = |line: &&[u8]| line.starts_with(b"END");
     if lines().find(is_end).is_none() {
         return Err(Unsaid::NoEnd { line });
     }
@@ -130,8 +130,6 @@ fn results(text: &[u8]) -> Result<(u32, Vec<(String, Word)>), Unsaid> {
     let results: Vec<_> = lines().take_while(|line| !is_end(line)).filter_map(of_line).collect();
     if results.is_empty() { Err(Unsaid::NoResults { line }) } else { Ok((line, results)) }
 }
-
-const END: &[u8] = b"END";
 
 /// The comments that say what is expected, each with its line.
 fn blocks(text: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {

@@ -18,6 +18,7 @@ pub use self::edit::{BadSetting, Edit, Put, settings};
 use self::fixed::Fixed;
 use self::item::{Form, Items};
 pub use self::reason::{Kept, Refusal, Whole};
+use super::lexer::{Lexer, Token};
 use super::model::{self, Facts};
 use super::source::{Kind, Source, TagKind};
 use super::statement::Subject;
@@ -137,7 +138,8 @@ pub fn divide(
         Division { parts: vec![part], ..Division::default() }
     } else {
         fixed.whole().map_or_else(|| parts(&items, &fixed, lemmas), Err).unwrap_or_else(|reason| {
-            let part = all(&items, &facts(model, libraries, asked), &reason);
+            let mut part = all(&items, &facts(model, libraries, asked), &reason);
+            part.is_plain = libraries.iter().chain([model]).all(is_plain);
             Division { before: part.lemmas, parts: vec![part], whole: Some(reason), ..Division::default() }
         })
     };
@@ -152,6 +154,13 @@ fn equivalence(model: &Source<'_>, libraries: &[Source<'_>]) -> Option<(Origin, 
     let of_library =
         |(place, library): (usize, &Source<'_>)| Some((Origin::Library(place), library.equivalence?));
     in_model.or_else(|| libraries.iter().enumerate().find_map(of_library))
+}
+
+/// Whether nothing in a text is about another process than that of the model.
+fn is_plain(source: &Source<'_>) -> bool {
+    let changes =
+        |token| matches!(token, Token::Word(b"public_vars" | b"real_or_random" | b"pv_real_or_random"));
+    !Lexer::new(source.text).any(|lexeme| changes(lexeme.token))
 }
 
 /// All that there is to prove.

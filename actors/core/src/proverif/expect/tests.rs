@@ -23,7 +23,7 @@ RESULT (query encoded as nothing)
 RESULT not attacker(r[]) is false.
 RESULT (even not attacker(q[]) is false.)
 RESULT not event(A) cannot be proved.
-RESULT Weak secret w cannot be proved.
+RESULT Weak secret wEND cannot be proved.
 0.012s (user 0.008s + system 0.004s), max rss 10000K
 END *)
 "
@@ -69,6 +69,10 @@ fn what_is_not_divided_has_one_word_for_all() {
     assert_eq!(expected(&same), Ok(vec!["false"]));
     let mixed = model("RESULT not attacker(b[]) is false.\nRESULT not attacker(s[]) is true.");
     assert_eq!(expected(&mixed), Ok(vec!["mixed"]));
+    assert_eq!(
+        expected(&same.replace("query attacker(s)", "query attacker(s) public_vars k")),
+        Err(Unsaid::OutOfOrder)
+    );
 }
 
 #[test]

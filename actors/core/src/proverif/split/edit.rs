@@ -59,7 +59,8 @@ pub(super) fn changed(text: &[u8], piece: Range<usize>, edits: &[Edit]) -> Vec<u
 
 impl Part {
     /// The model as this part has it, with settings as [`settings`] writes them just before its main part, where they
-    /// win. The model must be the one that was divided.
+    /// win. The model must be the one that was divided. `inductionLemmas` does not reach a lemma that is asked itself:
+    /// it is a query then, and how it is proved was decided by the settings of the texts.
     #[must_use]
     pub fn write(&self, model: &Source<'_>, settings: &str) -> Vec<u8> {
         let main = model.main.map_or(model.text.len(), |main| main.start);
