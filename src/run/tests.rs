@@ -12,7 +12,7 @@ use super::*;
 
 /// `none`, `leak` and `all`, each stronger than those before it, which all ask the same.
 fn plan(prune: Prune) -> Plan {
-    let around = provisor_config::Surroundings::of("job.ron".as_ref()).expect("a folder");
+    let around = Surroundings::of("job.ron".as_ref()).expect("a folder");
     let command = |id| format!(r#"(id: "{id}", run: ["true"])"#);
     let commands = ["none", "leak", "all"].map(command).join(", ");
     let spec = format!(r#"Job(name: "job", commands: [{commands}])"#);

@@ -54,7 +54,8 @@ struct Turn {
 struct Asked {
     attempts_before: u32,
     peak: Option<u64>,
-    said: Option<Said>,
+    /// What an earlier pass has said, where one was followed by another.
+    said: Option<Box<Said>>,
 }
 
 /// The roster.
@@ -104,13 +105,14 @@ impl Roster {
         entries: impl IntoIterator<Item = Entry>,
         known: impl IntoIterator<Item = (Place, Answer)>,
     ) -> Self {
+        let implications = Implications::of(&plan);
         let mut roster = Self {
             bounds,
             ceiling: bounds.slots,
             asked: HashMap::new(),
-            line: Line::default(),
+            line: Line::new(implications.is_some()),
             needs: Needs::default(),
-            implications: Implications::of(&plan),
+            implications,
             foregone: VecDeque::new(),
             running: BTreeMap::new(),
             leaving: BTreeSet::new(),

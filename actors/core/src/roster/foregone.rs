@@ -24,7 +24,7 @@ impl Roster {
     /// Takes in a query, and says what its first attempt would be.
     pub(super) fn enter(&mut self, rank: u32, entry: Entry) -> Turn {
         let Entry { query, attempts_before, rung, peak } = entry;
-        self.asked.insert(query, Asked { attempts_before, peak, said: rung.said });
+        self.asked.insert(query, Asked { attempts_before, peak, said: rung.said.map(Box::new) });
         let last = self.query(query).map_or(0, |query| query.further.len());
         let turn =
             Turn { query, rank, attempt: 1, pass: 0, of_pass: 1, memory: None, needs: 0, is_alone: false };
@@ -79,7 +79,7 @@ impl Roster {
     pub(super) fn remember(&mut self, turn: &Turn, outcome: &Outcome) {
         let name = self.query(turn.query).and_then(|query| query.asking(turn.pass)?.name.cloned());
         if let (Some(verdict), Some(asked)) = (&outcome.judgement.verdict, self.asked.get_mut(&turn.query)) {
-            asked.said = Some(Said { pass: name, verdict: Arc::clone(verdict) });
+            asked.said = Some(Box::new(Said { pass: name, verdict: Arc::clone(verdict) }));
         }
     }
 

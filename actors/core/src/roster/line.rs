@@ -21,12 +21,18 @@ enum At {
 pub(super) struct Line {
     waiting: BTreeMap<Spot, Turn>,
     delayed: BTreeMap<(Tick, Place), Turn>,
-    at: HashMap<Place, At>,
+    /// Where each of them is, where somebody may be taken out: a hundred thousand cost more than they are worth.
+    at: Option<HashMap<Place, At>>,
     /// The rank of who was let in front last.
     front: i64,
 }
 
 impl Line {
+    /// A line with nobody in it.
+    pub(super) fn new(may_strike: bool) -> Self {
+        Self { at: may_strike.then(HashMap::new), ..Self::default() }
+    }
+
     /// Lets it wait at its place among those of its pass.
     pub(super) fn join(&mut self, turn: Turn) {
         self.insert((turn.pass, turn.rank.into()), turn);
@@ -40,12 +46,12 @@ impl Line {
 
     /// Lets it wait for its time.
     pub(super) fn delay(&mut self, until: Tick, turn: Turn) {
-        self.at.insert(turn.query, At::Delayed(until));
+        self.note(turn.query, At::Delayed(until));
         self.delayed.insert((until, turn.query), turn);
     }
 
     fn insert(&mut self, spot: Spot, turn: Turn) {
-        self.at.insert(turn.query, At::Waiting(spot));
+        self.note(turn.query, At::Waiting(spot));
         self.waiting.insert(spot, turn);
     }
 
@@ -62,13 +68,21 @@ impl Line {
         let at = patience.next(self.waiting.values(), fits)?;
         let spot = *self.waiting.keys().nth(at)?;
         let turn = self.waiting.remove(&spot)?;
-        self.at.remove(&turn.query);
+        if let Some(at) = &mut self.at {
+            at.remove(&turn.query);
+        }
         Some(turn)
     }
 
-    /// Takes this one out, wherever it waits.
+    fn note(&mut self, query: Place, where_it_is: At) {
+        if let Some(at) = &mut self.at {
+            at.insert(query, where_it_is);
+        }
+    }
+
+    /// Takes this one out, wherever it waits, in a line in which that may be.
     pub(super) fn strike(&mut self, query: Place) -> Option<Turn> {
-        match self.at.remove(&query)? {
+        match self.at.as_mut()?.remove(&query)? {
             At::Waiting(spot) => self.waiting.remove(&spot),
             At::Delayed(until) => self.delayed.remove(&(until, query)),
         }

@@ -130,6 +130,7 @@ fn a_cell_is_a_verdict_only_where_the_query_ended_by_itself() {
     let selection = Selection {
         job: "job".into(),
         axes: vec!["query".into(), "scenario".into()],
+        extras: Default::default(),
         values: vec![vec!["q".into()], across],
         run: None,
         all: rows.len() + 1,
