@@ -3,6 +3,9 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use common::{Desk, can_run, skip_unless};
 
@@ -115,11 +118,164 @@ fn a_query_is_run_again_when_its_file_changes_and_only_then() {
     desk.run(&spec("one"), &[]).with_code(0);
     let inode = |name: &str| {
         use std::os::unix::fs::MetadataExt;
-        std::fs::metadata(desk.file(name)).expect("there").ino()
+        fs::metadata(desk.file(name)).expect("there").ino()
     };
     let kept = inode("out/queries/b/s/all.txt");
     desk.run(&spec("one"), &[]).with_code(0).says("2 reused from earlier runs");
     desk.run(&spec("two"), &[]).with_code(0).says("1 reused from earlier runs");
     assert_eq!(outputs(&desk)["a/s/all"], "two J\n");
     assert_eq!(inode("out/queries/b/s/all.txt"), kept, "what is the same is not written again");
+}
+
+/// The scenarios of the example study.
+const ATTACKERS: [&str; 4] = ["none", "leak-signing", "leak-late", "all"];
+
+/// What each query of the example study comes to, in each of them; all by ProVerif 2.05, none by another's result.
+#[rustfmt::skip]
+const VERDICTS: [(&str, &str, [&str; 4]); 13] = [
+    ("hidden", "equivalence", ["true", "true", "cannot be proved", "cannot be proved"]),
+    ("sealed", "auth_responder", ["true", "true", "true", "false"]),
+    ("sealed", "auth_initiator", ["false", "false", "false", "false"]),
+    ("sealed", "agreement", ["true", "false", "true", "false"]),
+    ("sealed", "secrecy", ["true", "false", "false", "false"]),
+    ("sealed", "finishes", ["reachable", "reachable", "reachable", "reachable"]),
+    ("signed", "rooted", ["true", "true", "true", "true"]),
+    ("signed", "rooted_use", ["true", "true", "true", "true"]),
+    ("signed", "auth_responder", ["true", "true", "true", "false"]),
+    ("signed", "auth_initiator", ["true", "false", "true", "false"]),
+    ("signed", "agreement", ["true", "false", "true", "false"]),
+    ("signed", "secrecy", ["true", "false", "true", "false"]),
+    ("signed", "finishes", ["reachable", "reachable", "reachable", "reachable"]),
+];
+
+fn verdicts() -> BTreeMap<String, String> {
+    let cells = VERDICTS.iter().flat_map(|(model, query, verdicts)| {
+        let cell =
+            |(attacker, verdict): (&str, &str)| (format!("{model}/{attacker}/{query}"), verdict.to_owned());
+        ATTACKERS.into_iter().zip(*verdicts).map(cell).collect::<Vec<_>>()
+    });
+    cells.collect()
+}
+
+/// The example study on a desk, and a command that runs it with what is recorded of ProVerif.
+fn example(desk: &Desk, args: &[&str]) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in ["study.ron", "models/hidden.pv", "models/sealed.pv", "models/signed.pv", "scenarios/all.pv"]
+    {
+        let text = fs::read(root.join("config/examples/study").join(file)).expect("a file of the example");
+        desk.write(file, text);
+    }
+    let mut command = desk.provisor(["run", "study.ron", "-o", "out"]);
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.args(args).env("PATH", format!("{}:{path}", root.join("tests/data/study").display()));
+    command
+}
+
+#[test]
+fn a_complete_study_comes_to_its_table() {
+    let desk = Desk::new("complete");
+    desk.finish(example(&desk, &[])).with_code(0);
+    assert_eq!(desk.column("verdict"), verdicts());
+    let causes = desk.column("cause");
+    let is_implied = |id: &str| causes[id] == "implied";
+    // The strongest attacker's are known from what is asked before, but for those that are only false there.
+    assert!(is_implied("sealed/all/agreement") && is_implied("signed/all/secrecy"), "{causes:?}");
+    for (id, cause) in &causes {
+        let may_follow = !["equivalence", "rooted", "finishes"].iter().any(|query| id.ends_with(query));
+        assert!(cause == "exited" || (cause == "implied" && may_follow), "{id}: {cause}");
+    }
+    let lines = desk.column("line");
+    let from = "implied by `signed/leak-signing/agreement`: false";
+    assert_eq!(lines["signed/all/agreement"], from);
+    let passes = desk.column("pass");
+    assert_eq!(
+        (&*passes["signed/none/agreement"], &*passes["signed/leak-signing/agreement"]),
+        ("fast", "full")
+    );
+    let pages = &desk.results()["signed/leak-signing/agreement"]["pages"];
+    assert_eq!(pages, "html/signed/leak-signing/agreement/full");
+    assert!(desk.file(&format!("out/{pages}/index.html")).is_file(), "its own pages are kept");
+    // The members of a group are told one by one.
+    let group: Vec<_> =
+        desk.verdicts("sealed/leak-signing/secrecy").into_iter().map(|(_, verdict)| verdict).collect();
+    assert!(group.ends_with(&["true".into(), "false".into()]), "{group:?}");
+}
+
+#[test]
+fn without_pruning_everything_is_measured_and_contradicts_nothing() {
+    for option in ["--no-prune", "--check-prune"] {
+        let desk = Desk::new("unpruned");
+        let ran = desk.finish(example(&desk, &[option])).with_code(0);
+        assert_eq!(desk.column("verdict"), verdicts());
+        assert!(desk.column("cause").values().all(|cause| cause == "exited"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn the_real_proverif_says_the_same() {
+    let desk = Desk::new("real");
+    if skip_unless(
+        can_run("proverif", "-help"),
+        "the example study is run with the real ProVerif, which is not installed",
+    ) {
+        return;
+    }
+    let mut command = example(&desk, &["--no-prune"]);
+    command.env("PATH", std::env::var("PATH").unwrap_or_default());
+    desk.finish(command).with_code(0);
+    assert_eq!(desk.column("verdict"), verdicts());
+}
+
+#[test]
+fn a_lemma_that_is_not_true_lets_none_rest_on_it() {
+    let desk = Desk::new("no-lemma");
+    // What the model says of itself does not matter to this ProVerif, which says that the lemma is false.
+    desk.script(
+        "prover",
+        r#"for file; do :; done; case $file in */inv.pv) echo "RESULT event(b) ==> event(a) is false." ;;
+            *) echo "RESULT not attacker(s[]) is true." ;; esac"#,
+    );
+    desk.write(
+        "m.pv",
+        "free c: channel.\nfree s: bitstring [private].\nevent a. event b.\n(* @lemma inv *)\nlemma event(b) ==> event(a).\n\
+         (* @query keeps *)\nquery attacker(s).\nprocess 0",
+    );
+    let spec =
+        r#"Job(name: "x", study: (tool: ProVerif(program: "./prover"), models: ["m.pv"], lemmas: AsAxioms))"#;
+    desk.run(spec, &[]).with_code(1);
+    let rows = desk.results();
+    assert_eq!((&*rows["m/base/inv"]["verdict"], &*rows["m/base/keeps"]["cause"]), ("false", "skipped"));
+    let why = &rows["m/base/keeps"]["line"];
+    assert!(why.contains("`m/base/inv`") && why.contains("true"), "{why}");
+    assert!(desk.read("out/queries/m/base/keeps.pv").contains("axiom event(b)"));
+    // Alone as well: what it needs is asked before it.
+    desk.run(spec, &["--fresh", "--only", "keeps"]).with_code(1);
+    assert_eq!(desk.column("cause")["m/base/inv"], "exited");
+}
+
+#[test]
+fn answers_that_contradict_each_other_are_told_by_the_check() {
+    let desk = Desk::new("contradiction");
+    // Between the two there is one that takes until the first is written down.
+    desk.script(
+        "prover",
+        r#"for file; do :; done; case $file in
+            */between.pv) while ! grep -q weak/keeps out/results.csv; do sleep 0.01; done ;;
+            */strong/*) echo "RESULT not attacker(s[]) is true." ;;
+            *) echo "RESULT not attacker(s[]) is false." ;; esac"#,
+    );
+    desk.write(
+        "m.pv",
+        "free c: channel.\nfree s: bitstring [private].\n(* @query keeps *)\nquery attacker(s).\n\
+         (* @query between *)\nweaksecret s.\nprocess 0",
+    );
+    let spec = r#"Job(name: "x", study: (tool: ProVerif(program: "./prover"), models: ["m.pv"],
+        scenarios: [(id: "weak"), (id: "strong")], stronger_than: {"strong": ["weak"]}))"#;
+    let ran = desk.run(spec, &["--check-prune", "-j", "1", "--order", "spec"]).with_code(1);
+    let told = ran.err.lines().any(|line| line.contains("m/strong/keeps") && line.contains("m/weak/keeps"));
+    assert!(told, "{}", ran.err);
+    assert_eq!(desk.column("cause")["m/strong/keeps"], "exited");
+    desk.run(spec, &["--fresh", "-j", "1", "--order", "spec"]).with_code(1);
+    let row = &desk.results()["m/strong/keeps"];
+    assert_eq!((&*row["cause"], &*row["verdict"]), ("implied", "false"));
 }
