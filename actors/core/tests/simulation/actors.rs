@@ -42,6 +42,8 @@ pub(crate) enum Told {
 pub(crate) struct Actor {
     machine: Process<Hearing>,
     pub(crate) child: Option<u64>,
+    /// Which pass of its query it is.
+    pub(crate) pass: usize,
     /// The limit of its memory.
     pub(crate) memory: Option<u64>,
     /// When it asked for its child: from then on its time counts.
@@ -58,10 +60,11 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    pub(crate) fn new(limits: Limits, now: u64) -> Self {
+    pub(crate) fn new(pass: usize, limits: Limits, now: u64) -> Self {
         Self {
             machine: Process::new(Hearing::default(), limits, Patience::default()),
             child: None,
+            pass,
             memory: limits.memory,
             since: Tick::ZERO,
             is_refused: false,
@@ -214,6 +217,8 @@ impl World {
 #[derive(Clone, Debug, Default)]
 struct Hearing {
     results: usize,
+    /// What the last one said, and what that counts as.
+    last: Option<(&'static str, verdict::Counts)>,
 }
 
 impl Ear for Hearing {
@@ -228,8 +233,13 @@ impl Ear for Hearing {
             return None;
         }
         self.results += 1;
-        let (statement, verdict) = ("s".into(), "true".into());
-        found.push(Finding { statement, verdict, counts: verdict::Counts::Ok, own: true, at });
+        let (verdict, counts) = match bytes {
+            b"f" => ("false", verdict::Counts::Bad),
+            b"m" => ("maybe", verdict::Counts::Open),
+            _ => ("true", verdict::Counts::Ok),
+        };
+        self.last = Some((verdict, counts));
+        found.push(Finding { statement: "s".into(), verdict: verdict.into(), counts, own: true, at });
         match bytes {
             b"stop" => Some(StopMethod::Term),
             b"kill" => Some(StopMethod::Kill),
@@ -243,7 +253,8 @@ impl Ear for Hearing {
 
     fn judge(&mut self, _: Cause, _: Option<Exit>) -> Judgement {
         Judgement {
-            verdict: (self.results > 0).then(|| "true".into()),
+            verdict: self.last.map(|(verdict, _)| verdict.into()),
+            counts: self.last.map(|(_, counts)| counts).unwrap_or_default(),
             results: self.results as u64,
             ..Judgement::default()
         }

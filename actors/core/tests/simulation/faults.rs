@@ -61,10 +61,36 @@ pub(crate) enum Fault {
     ShortageIsFinal,
     /// Whoever waits again is not counted as waiting.
     RequeuedNotCounted,
+    /// Who is known without an attempt is counted as if it had run.
+    ForegoneCountedAsRunning,
+    /// Every pass is carried out as the first one.
+    PassForgottenAtStart,
+    /// The roster is told that a pass follows whatever the one before has come to.
+    RuleForgotten,
+    /// The roster is told of no further passes.
+    PassesForgotten,
+    /// The roster is told of no needs.
+    NeedsForgotten,
+    /// The roster is not told what earlier runs have decided.
+    DecidedForgotten,
+    /// The roster is told of no scenarios.
+    ScenariosForgotten,
+    /// The roster is told that what is true of a weaker attacker is true of a stronger one.
+    LatticeTurned,
+    /// A ladder that is taken up begins with its first pass.
+    RungForgottenAtResume,
+    /// A ladder that is taken up leaves out a pass.
+    RungTooHighAtResume,
+    /// A ladder that is taken up does not know what was said.
+    SaidForgottenAtResume,
+    /// What is known without an attempt is taken for measured by the next run.
+    DerivedKeptAtResume,
+    /// Those that are started at once are started in the reverse order.
+    StartsOutOfOrder,
 }
 
 impl Fault {
-    pub(crate) const ALL: [(Self, Law); 28] = [
+    pub(crate) const ALL: [(Self, Law); 41] = [
         (Self::AckBeforeSync, Law::NoAcknowledgedRowIsLost),
         (Self::CommitAfterCount, Law::NoAcknowledgedRowIsLost),
         (Self::FailedSyncIgnored, Law::NoAcknowledgedRowIsLost),
@@ -93,5 +119,18 @@ impl Fault {
         (Self::RaisedLimitForgotten, Law::WhoNeedsMoreIsGivenMore),
         (Self::ShortageIsFinal, Law::AShortageIsNoRow),
         (Self::RequeuedNotCounted, Law::TheCountsAreTrue),
+        (Self::ForegoneCountedAsRunning, Law::TheCountsAreTrue),
+        (Self::PassForgottenAtStart, Law::APassIsAskedInItsOwnWay),
+        (Self::RuleForgotten, Law::APassFollowsItsRule),
+        (Self::PassesForgotten, Law::APassFollowsItsRule),
+        (Self::NeedsForgotten, Law::NoneStartsBeforeItsNeeds),
+        (Self::DecidedForgotten, Law::WhatIsSkippedCouldNotBeAsked),
+        (Self::ScenariosForgotten, Law::WhatFollowsIsNotMeasured),
+        (Self::LatticeTurned, Law::WhatIsImpliedFollows),
+        (Self::RungForgottenAtResume, Law::NoRowIsDoubled),
+        (Self::RungTooHighAtResume, Law::APassFollowsItsRule),
+        (Self::SaidForgottenAtResume, Law::WhatAPassSaidIsRemembered),
+        (Self::DerivedKeptAtResume, Law::WhatIsDerivedIsDecidedAnew),
+        (Self::StartsOutOfOrder, Law::EarlierPassesComeFirst),
     ];
 }

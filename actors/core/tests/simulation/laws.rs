@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use provisor_core::cause::{Cause, End, Exit};
 use provisor_core::roster::Place;
+use provisor_core::roster::Then;
 use provisor_core::row::Row;
 
+use crate::bonds::Bonds;
 use crate::nursery::Child;
 use crate::office::Office;
 use crate::world::World;
@@ -42,6 +44,15 @@ laws! {
     WhatIsMissingIsSaid,
     AnInterruptionEndsTheRun,
     EveryQueryEnds,
+    APassFollowsItsRule,
+    APassIsAskedInItsOwnWay,
+    EarlierPassesComeFirst,
+    WhatAPassSaidIsRemembered,
+    NoneStartsBeforeItsNeeds,
+    WhatIsSkippedCouldNotBeAsked,
+    WhatIsImpliedFollows,
+    WhatFollowsIsNotMeasured,
+    WhatIsDerivedIsDecidedAnew,
 }
 
 /// What is said of a start that the system had no means for.
@@ -72,6 +83,13 @@ pub(crate) struct Witness {
     acknowledged: BTreeSet<Key>,
     /// Queries with an acknowledged row that stands whatever comes.
     settled: BTreeSet<Place>,
+    /// Queries of which it is acknowledged that they have gone on to this pass, or a later one.
+    risen: BTreeMap<Place, usize>,
+    /// Of each query the rows that it was given without an attempt, and how many of them were acknowledged last.
+    derived: BTreeMap<Place, Vec<Arc<Row>>>,
+    derived_acknowledged: BTreeMap<Place, usize>,
+    /// What binds queries to each other.
+    pub(crate) bonds: Bonds,
     /// Rows of this run, and those of them that are the query's.
     sent_now: BTreeSet<Key>,
     last_now: BTreeSet<Place>,
@@ -80,6 +98,8 @@ pub(crate) struct Witness {
     pub(crate) was_too_small: BTreeMap<Place, Option<u64>>,
     /// The limit of the attempt that runs.
     memory: BTreeMap<Place, Option<u64>>,
+    /// The pass that each is in.
+    pass: BTreeMap<Place, usize>,
 }
 
 impl Witness {
@@ -96,6 +116,9 @@ impl Witness {
     /// A row is sent to the disk: a query has one row a run, and an attempt has one for ever.
     pub(crate) fn row_is_sent(&mut self, row: &Arc<Row>) -> Verdict {
         let key = (row.query, row.attempt);
+        if row.outcome.is_derived() {
+            self.derived.entry(row.query).or_default().push(Arc::clone(row));
+        }
         let acknowledged = self.acknowledged.contains(&key);
         holds(!acknowledged, Law::NoRowIsDoubled, || format!("{key:?} was acknowledged before"))?;
         holds(self.sent_now.insert(key), Law::NoRowIsDoubled, || format!("{key:?} is sent twice"))?;
@@ -121,17 +144,37 @@ impl Witness {
         self.acknowledge(row);
     }
 
-    fn acknowledge(&mut self, row: &Row) {
+    fn acknowledge(&mut self, row: &Arc<Row>) {
+        if let Some(at) = self.which_derived(row) {
+            self.derived_acknowledged.insert(row.query, at);
+            return;
+        }
         self.acknowledged.insert((row.query, row.attempt));
-        if row.is_last() && is_settled(row) {
+        let leads_on = self.bonds.leads_on(row);
+        if row.is_last() && is_settled(row) && !leads_on {
             self.settled.insert(row.query);
+        }
+        // Of other limits it is seen that they are reached though there are none: those may be others another time.
+        let knows_why =
+            matches!(row.outcome.cause, Cause::Exited | Cause::Concluded | Cause::WallLimit | Cause::Silent);
+        if row.then == Then::NextPass && knows_why {
+            let risen = self.risen.entry(row.query).or_default();
+            *risen = (*risen).max(row.pass + 1);
         }
     }
 
+    fn which_derived(&self, row: &Arc<Row>) -> Option<usize> {
+        self.derived.get(&row.query)?.iter().position(|derived| Arc::ptr_eq(derived, row))
+    }
+
     /// What is done is not run again.
-    pub(crate) fn attempt_starts(&mut self, query: Place, memory: Option<u64>) -> Verdict {
-        let settled = self.settled.contains(&query);
+    pub(crate) fn attempt_starts(&mut self, query: Place, pass: usize, memory: Option<u64>) -> Verdict {
+        let settled =
+            self.settled.contains(&query) || self.risen.get(&query).is_some_and(|risen| pass < *risen);
         self.memory.insert(query, memory);
+        if self.pass.insert(query, pass) != Some(pass) {
+            self.was_too_small.remove(&query);
+        }
         let before = self.was_too_small.get(&query).copied().flatten();
         let is_more = before.is_none_or(|before| memory.is_none_or(|memory| memory > before));
         holds(is_more, Law::WhoNeedsMoreIsGivenMore, || format!("query {query} has {memory:?} again"))?;
@@ -145,12 +188,25 @@ impl Witness {
     /// What a run finds on the disk.
     pub(crate) fn disk_is_read(&self, found: &[Arc<Row>]) -> Verdict {
         let mut keys = BTreeSet::new();
+        let mut derived = BTreeMap::new();
         for row in found {
             let key = (row.query, row.attempt);
+            if row.outcome.is_derived() {
+                let which = self.which_derived(row);
+                holds(which.is_some(), Law::NoRowIsMadeUp, || format!("{row:?} was never written"))?;
+                derived.insert(row.query, which);
+                continue;
+            }
             holds(keys.insert(key), Law::NoRowIsDoubled, || format!("{key:?} is twice on the disk"))?;
             let as_sent = self.sent.get(&key).is_some_and(|sent| sent == row);
             holds(as_sent, Law::NoRowIsMadeUp, || format!("{key:?} was never written like this"))?;
         }
+        let is_lost = |(query, at): &(&Place, &usize)| {
+            derived.get(query).copied().flatten().is_none_or(|found| found < **at)
+        };
+        let lost = self.derived_acknowledged.iter().find(is_lost);
+        let law = Law::NoAcknowledgedRowIsLost;
+        holds(lost.is_none(), law, || format!("the derived row {lost:?} is not on the disk"))?;
         let lost = self.acknowledged.difference(&keys).next();
         holds(lost.is_none(), Law::NoAcknowledgedRowIsLost, || format!("{lost:?} is not on the disk"))
     }
@@ -162,8 +218,11 @@ impl Witness {
         holds(forgotten.is_none(), Law::NoRowIsForgotten, || format!("{forgotten:?} is nowhere"))
     }
 
-    fn unacknowledged(&self) -> usize {
-        self.last_now.iter().filter(|query| !self.is_done_now(**query)).count()
+    /// How many queries have a row that is not acknowledged: first those without an attempt.
+    fn unacknowledged(&self) -> (usize, usize) {
+        let open = || self.last_now.iter().filter(|query| !self.is_done_now(**query));
+        let derived = open().filter(|query| self.sent_now.contains(&(**query, 0))).count();
+        (derived, open().count() - derived)
     }
 
     fn is_done_now(&self, query: Place) -> bool {
@@ -186,12 +245,12 @@ fn is_settled(row: &Row) -> bool {
 
 /// The sum is the total, and each part is what it says.
 pub(crate) fn the_counts_are_true(office: &Office, witness: &Witness) -> Verdict {
-    let (counts, running) = (&office.counts, office.live.len() + witness.unacknowledged());
+    let (derived, measured) = witness.unacknowledged();
+    let (waiting, running) = (office.desk.waiting() + derived, office.live.len() + measured);
+    let counts = &office.counts;
     let sum = counts.waiting + counts.running + counts.done == counts.total;
-    let parts = counts.waiting == office.desk.waiting() && counts.running == running;
-    holds(sum && parts, Law::TheCountsAreTrue, || {
-        format!("{counts:?}, but {} wait and {running} run", office.desk.waiting())
-    })
+    let parts = counts.waiting == waiting && counts.running == running;
+    holds(sum && parts, Law::TheCountsAreTrue, || format!("{counts:?}, but {waiting} wait and {running} run"))
 }
 
 /// Whoever is alive belongs to an attempt that somebody attends to, or is being killed, or cannot be killed.
@@ -218,7 +277,7 @@ pub(crate) fn memory_is_never_exceeded(world: &World) -> Verdict {
     let alive: Vec<_> = world.children.values().filter(ours).collect();
     let budget = world.scenario.plan.memory_budget;
     let share = budget.map_or(0, |budget| budget / world.scenario.slots as u64);
-    let asked = |child: &Child| world.scenario.plan.queries[child.query as usize].limits.memory;
+    let asked = |child: &Child| world.scenario.limits(child.query, child.pass).memory;
     let needed: u64 = alive.iter().map(|child| child.memory.max(asked(child)).unwrap_or(share)).sum();
     let fits = budget.is_none_or(|budget| needed <= budget);
     let is_lonely = alive.iter().any(|child| world.witness.was_too_small.contains_key(&child.query));

@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use provisor_core::Query;
 use provisor_core::answer::Answer;
-use provisor_core::plan::Only;
 use provisor_core::reuse::{Asked, AskedPass, Decision, Fingerprint, Past, Prints, Wanted, decide};
-use provisor_core::roster::Place;
+use provisor_core::roster::{Entry, Place, Rung, Then};
 use provisor_core::row::Row;
 
 use crate::faults::Fault;
@@ -40,7 +40,12 @@ impl World {
                 .sync(&mut self.dice)
                 .map_err(|_| Broken { law: Law::EveryQueryEnds, how: "no disk".into() })?;
         }
-        let (todo, kept) = self.decide(&found);
+        let known = self.known(&found);
+        let (todo, kept) = self.decide(&found, &known);
+        let begin_with: BTreeMap<_, _> = todo.iter().map(|entry| (entry.query, entry.rung.pass)).collect();
+        let anew = todo.iter().filter(|entry| entry.rung.pass == 0);
+        self.since.extend(anew.map(|entry| (entry.query, entry.attempts_before)));
+        self.witness.bonds.run_begins(&self.scenario.plan, &known, &kept, begin_with)?;
         self.witness.run_begins(&kept);
         let reused = kept.iter().map(|row| (row.query, Answer::of(&row.outcome))).collect();
         self.office = Some(Office::new(self, todo, reused));
@@ -50,42 +55,55 @@ impl World {
         Ok(())
     }
 
-    /// What is to be done, with the number of attempts before, and the rows that stand.
-    fn decide(&self, found: &[Arc<Row>]) -> (Vec<(Place, u32)>, Vec<Arc<Row>>) {
-        let plan = Arc::clone(&self.scenario.plan);
-        let mut standing: BTreeMap<Place, Arc<Row>> = BTreeMap::new();
-        let mut attempts: BTreeMap<Place, u32> = BTreeMap::new();
-        for row in found {
+    /// What is known of queries: their rows, and the attempts before those that were followed by the next pass.
+    fn known(&self, found: &[Arc<Row>]) -> Vec<Arc<Row>> {
+        let latest: BTreeMap<_, _> = found.iter().map(|row| (row.query, row)).collect();
+        let is_known = |row: &&Arc<Row>| {
+            // Whoever was begun again since then has no row any more.
+            let stands =
+                row.is_last() && latest.get(&row.query).is_some_and(|latest| Arc::ptr_eq(latest, row));
+            let since = self.since.get(&row.query).copied().unwrap_or_default();
+            let is_of_concern = row.attempt > since || row.outcome.is_derived();
+            is_of_concern
+                && (row.then == Then::NextPass || (stands && !self.is(Fault::DoneForgottenAtResume)))
+        };
+        found.iter().filter(is_known).cloned().collect()
+    }
+
+    /// What is to be done, and the rows that stand.
+    fn decide(&self, found: &[Arc<Row>], known: &[Arc<Row>]) -> (Vec<Entry>, Vec<Arc<Row>>) {
+        let plan = &self.scenario.plan;
+        let mut attempts = BTreeMap::<Place, u32>::new();
+        for row in found.iter().filter(|_| !self.is(Fault::AttemptsForgottenAtResume)) {
             let before = attempts.entry(row.query).or_default();
             *before = row.attempt.max(*before);
-            if row.is_last() && !self.is(Fault::DoneForgottenAtResume) {
-                standing.insert(row.query, Arc::clone(row));
-            }
         }
-        if self.is(Fault::AttemptsForgottenAtResume) {
-            attempts.clear();
-        }
-        let standing: Vec<_> = standing.into_values().collect();
-        let past: Vec<_> = standing.iter().map(|row| past(row, &plan.queries[row.query as usize])).collect();
-        let pass = |limits| AskedPass { name: None, only: Only::default(), prints: PRINTS, limits };
-        let asked = plan.queries.iter().map(|query| Asked {
-            id: &query.id,
-            passes: [pass(query.limits)].into(),
-            expect: None,
-            wanted: Wanted::AsUsual,
-        });
-        let asked: Vec<_> = asked.collect();
+        let past: Vec<_> = known.iter().map(|row| past(row, &plan.queries[row.query as usize])).collect();
+        let asked: Vec<_> = plan.queries.iter().map(asked).collect();
         let (mut todo, mut kept) = (Vec::new(), Vec::new());
         let planned = plan.queries.iter().map(|query| &*query.id);
-        for (place, decision) in (0..).zip(decide(plan.reuse, &asked, planned, &past, false, &mut |_| None)) {
-            match decision {
-                Decision::Keep(at) => kept.push(Arc::clone(&standing[at])),
-                Decision::Judge { .. } | Decision::Run(..) => {
-                    todo.push((place, attempts.get(&place).copied().unwrap_or_default()));
+        for (query, decision) in (0..).zip(decide(plan.reuse, &asked, planned, &past, false, &mut |_| None)) {
+            let derived = known.iter().rfind(|row| row.query == query && row.outcome.is_derived());
+            match (decision, derived) {
+                (_, Some(row)) if self.is(Fault::DerivedKeptAtResume) => kept.push(Arc::clone(row)),
+                (Decision::Keep(at), _) => kept.push(Arc::clone(&known[at])),
+                (Decision::Judge { .. }, _) => {}
+                (Decision::Run(_, rung), _) => {
+                    let attempts_before = attempts.get(&query).copied().unwrap_or_default();
+                    todo.push(Entry { query, attempts_before, rung: self.as_taken_up(rung), peak: None });
                 }
             }
         }
         (todo, kept)
+    }
+
+    fn as_taken_up(&self, rung: Rung) -> Rung {
+        match self.fault {
+            Some(Fault::RungForgottenAtResume) => Rung::default(),
+            Some(Fault::RungTooHighAtResume) if rung.pass > 0 => Rung { pass: rung.pass + 1, ..rung },
+            Some(Fault::SaidForgottenAtResume) => Rung { said: None, ..rung },
+            _ => rung,
+        }
     }
 
     /// Writes down what this run has in store.
@@ -158,17 +176,32 @@ impl World {
     }
 }
 
-/// All that is asked is the same, and stays so.
-const PRINTS: Prints = Prints { command: Fingerprint([0; 32]), judging: Fingerprint([0; 32]) };
+/// What each pass asks is another thing, and stays so.
+const fn prints(pass: usize) -> Prints {
+    Prints { command: Fingerprint([pass as u8; 32]), judging: Fingerprint([0; 32]) }
+}
 
-fn past(row: &Row, query: &provisor_core::Query) -> Past {
+fn asked(query: &Query) -> Asked<'_> {
+    let passes = (0..query.passes()).filter_map(|pass| asked_pass(query, pass));
+    Asked { id: &query.id, passes: passes.collect(), expect: None, wanted: Wanted::AsUsual }
+}
+
+fn asked_pass(query: &Query, pass: usize) -> Option<AskedPass<'_>> {
+    let asking = query.asking(pass)?;
+    let only = pass.checked_sub(1).map(|at| query.further[at].only).unwrap_or_default();
+    let name = asking.name.map(|name| &**name);
+    Some(AskedPass { name, only, prints: prints(pass), limits: *asking.limits })
+}
+
+fn past(row: &Row, query: &Query) -> Past {
+    let asking = query.asking(row.pass);
     Past {
         id: Arc::clone(&query.id),
-        stands: true,
-        pass: None,
-        prints: PRINTS,
+        stands: row.is_last(),
+        pass: asking.and_then(|asking| asking.name.cloned()),
+        prints: prints(row.pass),
         answer: Answer::of(&row.outcome),
-        limits: query.limits,
+        limits: asking.map_or(query.limits, |asking| *asking.limits),
         log_is_whole: false,
     }
 }

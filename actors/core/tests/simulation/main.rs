@@ -2,6 +2,7 @@
 //! like, a disk that forgets, and deaths at any step. What holds in every one of these worlds is in `laws.rs`.
 
 mod actors;
+mod bonds;
 mod dice;
 mod disk;
 mod faults;
@@ -10,6 +11,7 @@ mod laws;
 mod life;
 mod nursery;
 mod office;
+mod relations;
 mod scenario;
 mod world;
 mod writer;
@@ -65,10 +67,12 @@ fn every_law_holds_in_every_world() {
         all.runs += story.runs;
         all.crashes += story.crashes;
         all.rows += story.rows;
+        all.passed_on += story.passed_on;
+        all.derived += story.derived;
     }
     say(&format!(
-        "{worlds} worlds from seed {first}: {} runs, {} crashes, {} rows, {} steps",
-        all.runs, all.crashes, all.rows, all.steps
+        "{worlds} worlds from seed {first}: {} runs, {} crashes, {} rows, {} steps; {} further passes, {} rows without an attempt",
+        all.runs, all.crashes, all.rows, all.steps, all.passed_on, all.derived
     ));
 }
 

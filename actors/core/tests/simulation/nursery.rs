@@ -23,6 +23,8 @@ pub(crate) struct Child {
     pub(crate) run: u32,
     pub(crate) query: Place,
     pub(crate) attempt: u32,
+    /// As which pass of its query it was started.
+    pub(crate) pass: usize,
     /// The limit of its memory.
     pub(crate) memory: Option<u64>,
     pub(crate) leader: bool,
@@ -109,11 +111,13 @@ impl World {
         let is_late = self.dice.percent(10);
         let answered = self.now + if is_late { self.dice.below(3 * SECOND) } else { self.latency() };
         let strays = if self.dice.percent(20) { 1 + self.dice.below(3) } else { 0 };
+        let (pass, memory) = self.asked_of(query, attempt);
         let child = Child {
             run: self.run,
             query,
             attempt,
-            memory: self.memory_of(query, attempt),
+            pass,
+            memory,
             leader: true,
             strays: u32::try_from(strays).unwrap_or_default(),
             holds_pipes: strays > 0 && self.dice.percent(50),
@@ -126,23 +130,25 @@ impl World {
         };
         self.children.insert(id, child);
         self.post(answered, Happening::Actor { query, attempt, told: Told::Spawned(id) });
-        self.lead_a_life(id, query);
+        self.lead_a_life(id, query, pass);
         id
     }
 
-    fn memory_of(&self, query: Place, attempt: u32) -> Option<u64> {
+    /// The pass that is asked for, and the limit of its memory.
+    fn asked_of(&self, query: Place, attempt: u32) -> (usize, Option<u64>) {
         let actor = self.office.as_ref().and_then(|office| office.actors.get(&(query, attempt)));
-        actor.and_then(|actor| actor.memory)
+        actor.map_or((0, None), |actor| (actor.pass, actor.memory))
     }
 
     /// What it will do, if nobody ends it.
-    fn lead_a_life(&mut self, child: u64, query: Place) {
-        let limits = self.scenario.plan.queries[query as usize].limits;
+    fn lead_a_life(&mut self, child: u64, query: Place, pass: usize) {
+        let limits = self.scenario.limits(query, pass);
         let within = self.dice.pick(&[MILLI, MILLI, 100 * MILLI, 3 * SECOND, 30 * SECOND, 300 * SECOND]);
         let time = self.dice.below(within);
         let until = self.now + time;
         for _ in 0..self.dice.below(4) {
             let text: &[u8] = self.dice.pick(&[b"." as &[u8], b".", b"r", b"r", b"stop", b"kill"]);
+            let text = if text == b"r" { self.scenario.word(query, pass) } else { text };
             let at = self.now + self.dice.below(time + 1);
             self.post(at, Happening::Says(child, text));
         }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use provisor_core::answer::Answer;
 use provisor_core::cause::Cause;
 use provisor_core::desk::{Desk, Effect, Event, Failure, News, Papers};
-use provisor_core::plan::Limits;
+use provisor_core::plan::{Limits, Only, Plan};
 use provisor_core::process::Fact;
-use provisor_core::roster::{Bounds, Entry, Place, Roster, Rung};
+use provisor_core::roster::{Bounds, Entry, Place, Roster, Then};
 use provisor_core::row::Printed;
 use provisor_core::tally::{Change, Counts};
 use provisor_core::tick::Tick;
@@ -56,8 +56,38 @@ pub(crate) struct Office {
     pub(crate) verdict: Verdict,
 }
 
+/// The plan as the roster is told of it.
+fn told(plan: &Arc<Plan>, fault: Option<Fault>) -> Arc<Plan> {
+    let mut told = Arc::clone(plan);
+    let Some(fault) = fault else { return told };
+    let plan = Arc::make_mut(&mut told);
+    for query in &mut plan.queries {
+        match fault {
+            Fault::MemoryForgotten => query.limits.memory = None,
+            Fault::RuleForgotten => query.further.iter_mut().for_each(|pass| pass.only = Only::NotTrue),
+            Fault::PassesForgotten => query.further = Box::default(),
+            Fault::NeedsForgotten => query.needs = Box::default(),
+            Fault::ScenariosForgotten => query.cell = None,
+            _ => {}
+        }
+    }
+    if fault == Fault::LatticeTurned {
+        let weaker = std::mem::take(&mut plan.lattice.weaker);
+        let above =
+            |of: u32| (0..).zip(&weaker).filter(move |(_, weaker)| weaker.contains(&of)).map(|(at, _)| at);
+        plan.lattice.weaker = (0..weaker.len() as u32).map(|of| above(of).collect()).collect();
+    }
+    told
+}
+
+fn reverse_starts(effects: &mut [Effect]) {
+    let is_start = |effect: &Effect| matches!(effect, Effect::Start { .. });
+    let at: Vec<_> = (0..effects.len()).filter(|at| is_start(&effects[*at])).collect();
+    at.iter().zip(at.iter().rev()).take(at.len() / 2).for_each(|(a, b)| effects.swap(*a, *b));
+}
+
 impl Office {
-    pub(crate) fn new(world: &World, todo: Vec<(Place, u32)>, reused: Vec<(Place, Answer)>) -> Self {
+    pub(crate) fn new(world: &World, todo: Vec<Entry>, reused: Vec<(Place, Answer)>) -> Self {
         let plan = &world.scenario.plan;
         let bounds = Bounds {
             slots: world.scenario.slots,
@@ -66,19 +96,9 @@ impl Office {
             memory_budget: plan.memory_budget,
             machine_memory: None,
         };
-        let entry = |&(query, attempts_before): &(Place, u32)| Entry {
-            query,
-            attempts_before,
-            rung: Rung::default(),
-            peak: None,
-        };
-        let mut asked = Arc::clone(plan);
-        if world.is(Fault::MemoryForgotten) {
-            let queries = &mut Arc::make_mut(&mut asked).queries;
-            queries.iter_mut().for_each(|query| query.limits.memory = None);
-        }
         let classes: Vec<_> = reused.iter().map(|(_, answer)| answer.class(None)).collect();
-        let roster = Roster::new(bounds, asked, todo.iter().map(entry), reused);
+        let known = if world.is(Fault::DecidedForgotten) { Vec::new() } else { reused };
+        let roster = Roster::new(bounds, told(plan, world.fault), todo.iter().cloned(), known);
         let papers = Papers {
             plan: Arc::clone(plan),
             containment: "simulated".into(),
@@ -87,7 +107,7 @@ impl Office {
         Self {
             desk: Desk::new(papers, roster),
             counts: Counts::new(todo.len() + classes.len(), classes),
-            todo: todo.into_iter().map(|(query, _)| query).collect(),
+            todo: todo.into_iter().map(|entry| entry.query).collect(),
             live: BTreeMap::new(),
             actors: BTreeMap::new(),
             writer: Writer::default(),
@@ -211,6 +231,9 @@ impl World {
         let mut effects = Vec::new();
         let Some(office) = &mut self.office else { return };
         office.desk.step(tick, event, &mut effects);
+        if self.is(Fault::StartsOutOfOrder) {
+            reverse_starts(&mut effects);
+        }
         for effect in effects {
             self.tell(|| format!("  the desk: {effect:?}"));
             self.perform(effect);
@@ -238,9 +261,10 @@ impl World {
 
     fn perform(&mut self, effect: Effect) {
         let forgets_requeued = self.is(Fault::RequeuedNotCounted);
+        let miscounts = self.is(Fault::ForegoneCountedAsRunning);
         let Some(office) = &mut self.office else { return };
         match effect {
-            Effect::Start { query, attempt, memory, .. } => self.start(query, attempt, memory),
+            Effect::Start { query, attempt, pass, memory, .. } => self.start((query, attempt), pass, memory),
             Effect::Abort { query, cause, forced } => {
                 if let Some(&attempt) = office.live.get(&query) {
                     self.control(query, attempt, Told::Abort { cause, forced });
@@ -248,27 +272,35 @@ impl World {
             }
             Effect::Release { query } => drop(office.live.remove(&query)),
             Effect::Write(row) => {
-                let verdict = self.witness.row_is_sent(&row);
+                let lives = office.live.contains_key(&row.query);
+                let ends = office.desk.stopped().is_some();
+                let bound = self.witness.bonds.row_is_sent(&row, lives, ends);
+                let verdict = self.witness.row_is_sent(&row).and(bound);
+                self.story.passed_on += u64::from(row.then == Then::NextPass);
+                self.story.derived += u64::from(row.outcome.is_derived());
                 self.found(verdict);
                 self.send_row(row);
             }
             Effect::Count(Change::Requeued) if forgets_requeued => {}
+            Effect::Count(Change::Foregone(class)) if miscounts => office.counts.apply(Change::Done(class)),
             Effect::Count(change) => office.counts.apply(change),
             Effect::Tell(News::Done(row)) => self.witness.row_is_done(&row),
             Effect::Tell(_) => {}
         }
     }
 
-    fn start(&mut self, query: Place, attempt: u32, memory: Option<u64>) {
+    fn start(&mut self, (query, attempt): (Place, u32), pass: usize, memory: Option<u64>) {
         let Some(office) = &mut self.office else { return };
-        let limits = self.scenario.plan.queries[query as usize].limits;
+        let ran_as = if self.fault == Some(Fault::PassForgottenAtStart) { 0 } else { pass };
+        let limits = self.scenario.limits(query, ran_as);
         let memory = if self.fault == Some(Fault::RaisedLimitForgotten) { limits.memory } else { memory };
         let limits = Limits { memory, ..limits };
-        let actor = Actor::new(limits, self.now);
+        let actor = Actor::new(ran_as, limits, self.now);
         office.live.insert(query, attempt);
         office.actors.insert((query, attempt), actor);
         let in_time = laws::nothing_starts_out_of_time(self);
-        let verdict = in_time.and(self.witness.attempt_starts(query, memory));
+        let verdict = in_time.and(self.witness.attempt_starts(query, pass, memory));
+        let verdict = verdict.and(self.witness.bonds.attempt_starts(query, attempt, pass, ran_as));
         self.found(verdict);
         self.control(query, attempt, Told::Begin);
         if self.dice.percent(self.trouble.panics) {

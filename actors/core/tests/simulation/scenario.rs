@@ -7,10 +7,12 @@ use std::time::Duration;
 use provisor_core::plan::{
     Command, Containment, Judging, Lattice, Limits, Logs, Plan, Prune, Query, Retry, RetryOn, Reuse, Stdin,
 };
+use provisor_core::roster::Place;
 use provisor_core::tick::Tick;
 use provisor_core::verdict::Preset;
 
 use crate::dice::Dice;
+use crate::relations::{Words, relate};
 
 pub(crate) const MILLI: u64 = 1000;
 pub(crate) const SECOND: u64 = 1000 * MILLI;
@@ -20,6 +22,8 @@ const BUDGET: u64 = 100;
 
 pub(crate) struct Scenario {
     pub(crate) plan: Arc<Plan>,
+    /// What the results of its queries say; where it is not told they say that it is true.
+    words: Words,
     pub(crate) slots: usize,
     /// Rows that may wait for the disk.
     pub(crate) unwritten: usize,
@@ -62,7 +66,7 @@ pub(crate) struct Trouble {
 }
 
 impl Scenario {
-    pub(crate) fn of(dice: &mut Dice) -> Self {
+    pub(crate) fn of(seed: u64, dice: &mut Dice) -> Self {
         let slots = usize::try_from(dice.between(1, 8)).unwrap_or(1);
         let most = dice.pick(&[4, 8, 8, 12, 12, 16, 40]);
         let n = dice.between(0, most);
@@ -72,7 +76,20 @@ impl Scenario {
         if dice.percent(20) {
             troubles.extend(Trouble::twice(dice));
         }
-        Self { plan: Arc::new(plan(dice, n, slots)), slots, unwritten, troubles }
+        let mut plan = plan(dice, n, slots);
+        let words = relate(&mut plan, seed);
+        Self { plan: Arc::new(plan), words, slots, unwritten, troubles }
+    }
+
+    /// The limits of a query in one of its passes.
+    pub(crate) fn limits(&self, query: Place, pass: usize) -> Limits {
+        let query = &self.plan.queries[query as usize];
+        query.asking(pass).map_or(query.limits, |asking| *asking.limits)
+    }
+
+    /// What a result of a query says in this pass, to be heard by its actor.
+    pub(crate) fn word(&self, query: Place, pass: usize) -> &'static [u8] {
+        self.words.get(&(query, pass)).copied().unwrap_or(b"r")
     }
 }
 

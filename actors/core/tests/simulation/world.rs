@@ -120,6 +120,10 @@ pub(crate) struct Story {
     pub(crate) runs: u32,
     pub(crate) crashes: u32,
     pub(crate) rows: u64,
+    /// Attempts that were followed by another pass.
+    pub(crate) passed_on: u64,
+    /// Rows without an attempt.
+    pub(crate) derived: u64,
     pub(crate) digest: u64,
 }
 
@@ -136,6 +140,9 @@ pub(crate) struct World {
     /// The order of requests to the guardian.
     pub(crate) guardian_floor: u64,
     pub(crate) disk: Disk,
+    /// Attempts of a query up to this one are of no concern any more: it was begun anew. That is committed at the beginning of
+    /// a run.
+    pub(crate) since: BTreeMap<Place, u32>,
     pub(crate) witness: Witness,
     pub(crate) paused_until: Option<u64>,
     pub(crate) is_told: bool,
@@ -148,7 +155,7 @@ impl World {
     /// Lives through all that a seed has in store.
     pub(crate) fn live(seed: u64, fault: Option<Fault>, is_told: bool) -> Result<Story, Broken> {
         let mut dice = Dice::new(seed);
-        let scenario = Scenario::of(&mut dice);
+        let scenario = Scenario::of(seed, &mut dice);
         let mut world = Self {
             dice,
             scenario,
@@ -161,6 +168,7 @@ impl World {
             guardian_lives: true,
             guardian_floor: 0,
             disk: Disk::default(),
+            since: BTreeMap::new(),
             witness: Witness::default(),
             paused_until: None,
             is_told,
