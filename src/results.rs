@@ -95,7 +95,11 @@ fn text(selection: &Selection, format: ResultsFormat, verdicts: bool) -> io::Res
         ResultsFormat::Csv if verdicts => comma::result_lines(&rows)?,
         ResultsFormat::Csv => comma::rows(&selection.axes, selection.extras, &rows)?,
         ResultsFormat::Json => json::text(selection, verdicts)?.into(),
-        ResultsFormat::Markdown => markdown::text(&sheet(&[Mark, Query, Verdict, Ended, Time, Why])).into(),
+        ResultsFormat::Markdown if verdicts => markdown::text(&sheet(&[])).into(),
+        ResultsFormat::Markdown => {
+            let pages: Vec<_> = rows.iter().map(|row| row.pages.as_deref().map(entrance)).collect();
+            markdown::linked(&sheet(&[Mark, Query, Verdict, Ended, Time, Why]), 1, &pages).into()
+        }
         ResultsFormat::Latex => {
             let shown: Vec<_> =
                 [Query, Verdict, Ended, Time].into_iter().chain(columns::extras(&rows)).collect();
@@ -103,6 +107,12 @@ fn text(selection: &Selection, format: ResultsFormat, verdicts: bool) -> io::Res
         }
         ResultsFormat::Junit => junit::text(selection, verdicts)?,
     })
+}
+
+/// Where the pages begin that a query's program has written, from the run directory on: ProVerif's `-html` has a first one,
+/// its `-graph` has none.
+fn entrance(folder: &str) -> String {
+    if folder.starts_with("html/") { format!("{folder}/index.html") } else { folder.to_owned() }
 }
 
 /// Under the table: what the shown ones came to, and how many of all they are.

@@ -195,6 +195,8 @@ fn a_complete_study_comes_to_its_table() {
     let pages = &desk.results()["signed/leak-signing/agreement"]["pages"];
     assert_eq!(pages, "html/signed/leak-signing/agreement/full");
     assert!(desk.file(&format!("out/{pages}/index.html")).is_file(), "its own pages are kept");
+    let markdown = desk.finish(desk.provisor(["results", "out", "--format", "markdown"])).with_code(0).out;
+    assert!(markdown.contains(&format!("]({pages}/index.html) | false |")), "and linked: {markdown}");
     // The members of a group are told one by one.
     let group: Vec<_> =
         desk.verdicts("sealed/leak-signing/secrecy").into_iter().map(|(_, verdict)| verdict).collect();

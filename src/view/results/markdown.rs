@@ -5,11 +5,22 @@ use super::sheet::{Column, Sheet};
 
 /// The table.
 pub(crate) fn text(sheet: &Sheet) -> String {
+    linked(sheet, 0, &[])
+}
+
+/// The table, in which the cells of a column lead to these places, row by row, as far as there are any. A place is made
+/// of parts of ids: it holds nothing that Markdown would take for more.
+pub(crate) fn linked(sheet: &Sheet, column: usize, places: &[Option<String>]) -> String {
     let rule = |column: &Column| if column.right { "--:" } else { ":--" }.to_owned();
     let mut text = line(sheet.columns.iter().map(|column| escape(&column.name)));
     text.push_str(&line(sheet.columns.iter().map(rule)));
-    for row in &sheet.rows {
-        text.push_str(&line(row.iter().map(|cell| escape(cell))));
+    for (number, row) in sheet.rows.iter().enumerate() {
+        let place = places.get(number).and_then(Option::as_ref);
+        let cell = |(at, cell): (usize, &String)| match place {
+            Some(place) if at == column => format!("[{}]({place})", escape(cell)),
+            _ => escape(cell),
+        };
+        text.push_str(&line(row.iter().enumerate().map(cell)));
     }
     text
 }
