@@ -3,7 +3,7 @@
 
 use provisor_actors::rundir::RunDir;
 use provisor_config::Lowered;
-use provisor_core::Plan;
+use provisor_core::{Plan, Query};
 
 use crate::failure::Failure;
 
@@ -24,8 +24,7 @@ pub(crate) fn empty_folders(
     todo: impl Iterator<Item = usize>,
 ) -> Result<(), Failure> {
     let queries = todo.filter_map(|place| plan.queries.get(place));
-    let askings = queries.flat_map(|query| (0..query.passes()).filter_map(|pass| query.asking(pass)));
-    for folder in askings.filter_map(|asking| asking.pages) {
+    for folder in queries.flat_map(Query::askings).filter_map(|asking| asking.pages) {
         dir.make_empty_folder(folder)
             .map_err(|source| Failure::Write { path: dir.path().join(&**folder), source })?;
     }

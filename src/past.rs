@@ -90,21 +90,22 @@ fn asked<'a>(job: &'a Lowered, prints: &[Box<[Prints]>], wish: &Wish) -> Vec<Ask
     let chosen = job.plan.queries.iter().zip(prints).zip(&job.chosen).filter(|(_, chosen)| **chosen);
     let asked = chosen.map(|((query, prints), _)| Asked {
         id: &query.id,
-        passes: prints
-            .iter()
-            .enumerate()
-            .filter_map(|(pass, prints)| asked_pass(query, pass, *prints))
-            .collect(),
+        passes: asked_passes(query, prints),
         expect: query.expect.as_deref(),
         wanted: wish.for_id(&query.id),
     });
     asked.collect()
 }
 
-fn asked_pass(query: &Query, pass: usize, prints: Prints) -> Option<AskedPass<'_>> {
-    let Asking { name, limits, .. } = query.asking(pass)?;
-    let only = pass.checked_sub(1).map(|further| query.further[further].only).unwrap_or_default();
-    Some(AskedPass { name: name.map(|name| &**name), only, prints, limits: *limits })
+/// Each list is made as long as it is: there may be a hundred thousand.
+fn asked_passes<'a>(query: &'a Query, prints: &[Prints]) -> Box<[AskedPass<'a>]> {
+    let mut passes = Vec::with_capacity(prints.len());
+    for ((pass, asking), prints) in query.askings().enumerate().zip(prints) {
+        let Asking { name, limits, .. } = asking;
+        let only = pass.checked_sub(1).map(|further| query.further[further].only).unwrap_or_default();
+        passes.push(AskedPass { name: name.map(|name| &**name), only, prints: *prints, limits: *limits });
+    }
+    passes.into()
 }
 
 fn fate_of(decision: Decision, reasons: &mut BTreeMap<Why, usize>) -> Fate {
@@ -130,11 +131,14 @@ fn prints(job: &Lowered) -> Result<Vec<Box<[Prints]>>, Failure> {
         let judging = *judgings
             .entry(Arc::as_ptr(asking.judging))
             .or_insert_with(|| fingerprint::judging(asking.judging));
-        Ok(Prints { command, judging })
+        Ok::<_, Failure>(Prints { command, judging })
     };
     let mut of_all = |(query, chosen): (&Query, &bool)| {
-        let passes = (0..query.passes()).filter(|_| *chosen).filter_map(|pass| query.asking(pass));
-        passes.map(|asking| print(query, asking)).collect()
+        let mut prints = Vec::with_capacity(query.passes());
+        for asking in query.askings().filter(|_| *chosen) {
+            prints.push(print(query, asking)?);
+        }
+        Ok(prints.into())
     };
     job.plan.queries.iter().zip(&job.chosen).map(&mut of_all).collect()
 }

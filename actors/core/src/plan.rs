@@ -178,6 +178,11 @@ impl Query {
         Some(Asking { name: Some(name), command, limits, judging, pages: pages.as_ref() })
     }
 
+    /// How it is asked in each pass.
+    pub fn askings(&self) -> impl Iterator<Item = Asking<'_>> {
+        (0..self.passes()).filter_map(|pass| self.asking(pass))
+    }
+
     /// How many passes it has, at least one.
     #[must_use]
     pub const fn passes(&self) -> usize {
