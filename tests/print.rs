@@ -245,11 +245,13 @@ fn held_up(desk: &Desk, args: &[&str]) -> (Child, File, Leash) {
     provisor
 }
 
-/// Two that print without end, and what else there is.
+/// Two that print without end, and what else there is. Their lines are long: a tag takes room as well, and how much of it has
+/// been taken for tags when the room is full is a matter of who was faster.
 fn loud_and(others: &str) -> String {
+    let line = "y".repeat(1000);
     format!(
         r#"Job(name: "loud", slots: 3, commands: [
-            (id: "loud/1", run: ["yes"]), (id: "loud/2", run: ["yes"]), {others}])"#
+            (id: "loud/1", run: ["yes", "{line}"]), (id: "loud/2", run: ["yes", "{line}"]), {others}])"#
     )
 }
 
