@@ -3,19 +3,21 @@
 //! Whatever can be wrong in meaning keeps its place, so that `lower` can tell all of it at once. No defaults here:
 //! a field that is not written is `None`, because it may be written one level further out.
 
+mod pass;
 pub(crate) mod study;
 mod values;
 
-use provisor_core::plan::{Containment, Only, Prune, RetryOn, Reuse};
+use provisor_core::plan::{Containment, Prune, RetryOn, Reuse};
 use provisor_core::tool::{AddsUp, Role};
 use provisor_core::verdict::Counts;
 use serde::Deserialize;
 
 use crate::spanned::Spanned;
+pub(crate) use pass::{Pass, PassFields, PassKind};
 use study::Study;
 pub(crate) use values::{
-    Axis, AxisForm, Entries, Expect, Expected, InputList, Later, Listed, Logs, Pass, PassKind, PresetChoice,
-    PresetForm, ProVerifOptions, Scalar, ScalarValue, Stop,
+    Axis, AxisForm, Entries, Expect, Expected, InputList, Later, Listed, Logs, PresetChoice, PresetForm,
+    ProVerifOptions, Scalar, ScalarValue, Stop,
 };
 
 /// Fields that a whole job has as well as one of its commands or hosts, where the inner one goes before the outer.
@@ -171,21 +173,6 @@ pub(crate) struct Limits {
     pub(crate) silence: Option<Scalar>,
     pub(crate) grace: Option<Scalar>,
     pub(crate) total: Option<Scalar>,
-    pub(crate) cpu: Option<Scalar>,
-    pub(crate) memory: Option<Scalar>,
-    pub(crate) output: Option<Scalar>,
-    pub(crate) processes: Option<Scalar>,
-}
-
-/// What a pass may say; its limits go before all others.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct PassFields {
-    pub(crate) name: Option<Spanned<String>>,
-    pub(crate) only: Option<Spanned<Only>>,
-    pub(crate) vars: Option<Entries<Scalar>>,
-    pub(crate) wall: Option<Scalar>,
-    pub(crate) silence: Option<Scalar>,
     pub(crate) cpu: Option<Scalar>,
     pub(crate) memory: Option<Scalar>,
     pub(crate) output: Option<Scalar>,

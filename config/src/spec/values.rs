@@ -13,7 +13,6 @@ use provisor_core::proverif::EarlyStop;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::PassFields;
 use crate::spanned::{Place, Raw, Spanned, key_twice, skip_trivia};
 
 /// A map in the order of the file, no key twice.
@@ -223,43 +222,6 @@ impl<'de> Deserialize<'de> for PresetChoice {
             }
         };
         Ok(Self { form, place: raw.place() })
-    }
-}
-
-/// One of `passes`, and where it stands.
-#[derive(Debug)]
-pub(crate) struct Pass {
-    pub(crate) kind: PassKind,
-    pub(crate) fields: PassFields,
-    pub(crate) place: Place,
-}
-
-/// What effort is made in a pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PassKind {
-    Fast,
-    Full,
-}
-
-#[derive(Deserialize)]
-enum PassWord {
-    Fast(PassFields),
-    Full(PassFields),
-}
-
-impl<'de> Deserialize<'de> for Pass {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Raw::take(deserializer)?;
-        let (kind, fields) = match raw.first() {
-            _ if is_word(raw.text, "Fast") => (PassKind::Fast, PassFields::default()),
-            _ if is_word(raw.text, "Full") => (PassKind::Full, PassFields::default()),
-            Some('F') => match raw.parse()? {
-                PassWord::Fast(fields) => (PassKind::Fast, fields),
-                PassWord::Full(fields) => (PassKind::Full, fields),
-            },
-            _ => return Err(raw.refuse("a pass: Fast(...) or Full(...)")),
-        };
-        Ok(Self { kind, fields, place: raw.place() })
     }
 }
 

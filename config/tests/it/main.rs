@@ -8,6 +8,7 @@ mod judged;
 mod ladder;
 mod many;
 mod overrides;
+mod parts;
 mod presets;
 mod proverif;
 mod robust;
