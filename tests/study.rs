@@ -280,4 +280,11 @@ fn answers_that_contradict_each_other_are_told_by_the_check() {
     desk.run(spec, &["--fresh", "-j", "1", "--order", "spec"]).with_code(1);
     let row = &desk.results()["m/strong/keeps"];
     assert_eq!((&*row["cause"], &*row["verdict"]), ("implied", "false"));
+    let hopeful = spec.replace(
+        "stronger_than: {\"strong\": [\"weak\"]}))",
+        "stronger_than: {\"strong\": [\"weak\"]}), expect: {\"keeps\": \"true\"})",
+    );
+    desk.run(&hopeful, &["--fresh", "-j", "1", "--order", "spec"]).with_code(1);
+    let junit = desk.finish(desk.provisor(["results", "out", "--format", "junit"])).with_code(0).out;
+    assert!(junit.contains(r#"<failure type="implied""#), "an answer, and the wrong one: {junit}");
 }

@@ -5,6 +5,7 @@
 use std::io;
 
 use provisor_actors::store::Standing;
+use provisor_core::End;
 use provisor_core::text::clean;
 use quick_xml::Writer;
 use quick_xml::escape::escape;
@@ -77,7 +78,9 @@ enum Kind {
 
 impl Kind {
     fn of(row: &Standing) -> Self {
-        match (row.is_well(), row.outcome.ended_by_itself()) {
+        // What follows from a measured answer is an answer, and may be the wrong one.
+        let is_answered = row.outcome.ended_by_itself() || matches!(row.outcome.end, End::Implied(_));
+        match (row.is_well(), is_answered) {
             (true, _) => Self::Passed,
             (false, true) => Self::Failure,
             (false, false) => Self::Error,
