@@ -8,6 +8,7 @@ mod compile;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use minijinja::value::{Object, ObjectRepr};
@@ -97,6 +98,11 @@ impl Point {
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         let file = self.file.iter().flat_map(|file| [&*file.stem, &*file.name]);
         std::iter::once(&*self.text).chain(file)
+    }
+
+    /// Of the file that it is, where that has one.
+    pub(crate) fn extension(&self) -> Option<&str> {
+        Path::new(&*self.file.as_ref()?.name).extension()?.to_str()
     }
 
     fn field(&self, field: &str, absolute: bool) -> Option<Value> {

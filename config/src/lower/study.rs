@@ -64,7 +64,7 @@ impl<'e> Lowering<'e> {
         self.axes = AXES.map(Arc::from).into();
         let (scenarios, lattice) = self.scenarios(study);
         let models = self.models(study);
-        let Some(kit) = self.kit(written, &models) else { return Vec::new() };
+        let Some(kit) = self.kit(written) else { return Vec::new() };
         let vars = Rc::clone(&kit.recipe.vars);
         let tool = study.templates.unwrap_or_default();
         let renderer = Renderer::new(tool, &self.around.folder, &vars, &scenarios);
@@ -91,8 +91,7 @@ impl<'e> Lowering<'e> {
     fn refuse_beside_study(&mut self) {
         let command = self.job.command.as_ref().map(|command| ("command", command.place));
         let id = self.job.id.as_ref().map(|id| ("id", id.place));
-        let stdin = self.job.stdin.as_ref().map(|_| ("stdin", self.job.name.place));
-        for (field, place) in [command, id, stdin].into_iter().flatten() {
+        for (field, place) in [command, id].into_iter().flatten() {
             self.problems.fault(place, Fault::NotWithStudy { field });
         }
         if self.job.study.as_ref().is_some_and(|study| study.value.passes.is_some())
@@ -162,7 +161,7 @@ impl<'e> Lowering<'e> {
         text: &Arc<[u8]>,
     ) -> Option<Query> {
         let id = ids::of_points(points);
-        let file = format!("{QUERIES}/{id}.{}", bench.kit.extension);
+        let file = format!("{QUERIES}/{id}.{}", bench.kit.extension(&points[0]));
         let id: Arc<str> = id.into();
         let recipe = self.fitted(&mut bench.kit, ask, &id, &file);
         let mut query = self.query(&recipe, points)?;
@@ -217,9 +216,8 @@ impl<'e> Lowering<'e> {
         let mut known: HashMap<&str, bool> = HashMap::new();
         for variable in bench.scenarios.iter().flat_map(|scenario| &scenario.vars) {
             let Some(place) = variable.place else { continue };
-            let is_used = *known
-                .entry(&variable.name)
-                .or_insert_with(|| bench.renderer.mentions(&variable.name, &texts));
+            let is_used =
+                *known.entry(&variable.name).or_insert_with(|| bench.renderer.uses(&variable.name, &texts));
             if !is_used {
                 self.problems.fault(place, Fault::ScenarioVariable { name: Arc::clone(&variable.name) });
             }

@@ -1,9 +1,11 @@
 //! `study`: models, scenarios and queries become commands with files of their own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot find its query has failed")]
 
+use std::collections::BTreeSet;
+
 use provisor_config::Lowered;
 use provisor_core::Query;
-use provisor_core::plan::{Only, Prune, Reuse};
+use provisor_core::plan::{Only, Prune, Reuse, Stdin};
 use provisor_core::proverif::{ProVerif, Weakened};
 use provisor_core::verdict::Preset;
 
@@ -133,6 +135,9 @@ fn settings_are_written_where_they_win_and_are_known_to_weaken() {
     assert!(ends.contains(sets), "{ends}");
     assert_eq!(reading(query(&lowered, "m/none/ends")).weakened, Some(Weakened::Trace));
     assert!(!text(&lowered, "m/none/keeps_s").contains("reconstructTrace"));
+    let nobody = folder()
+        .plan(&study(&format!(r#"settings: {{"nobody": {{"traceDisplay": "none"}}}}, {SCENARIOS}"#), ""));
+    assert!(warnings(&nobody).contains("the pattern `nobody` in `settings` matches nothing"));
     assert_eq!(reading(query(&lowered, "m/none/keeps_s")).weakened, None);
 }
 
@@ -266,10 +271,12 @@ fn queries_may_stand_in_a_file_or_be_made_of_names() {
 
 #[test]
 fn a_scenarios_file_is_put_in_where_it_is_asked_for_or_before_the_process() {
-    let plain = "free c: channel.\nquery attacker(c).\nprocess 0";
+    // The word alone is no place for it, nor is its name.
+    let plain = "free c: channel.\n(* one scenario *)\nquery attacker(c).\nprocess 0";
+    let named = "free c: channel.\n(* {{ scenario.id }} *)\nquery attacker(c).\nprocess 0";
     let asks = "free c: channel.\n{{ scenario }}\n(* {{ scenario.id }} *)\nquery attacker(c).\nprocess 0";
-    for (model, wanted) in
-        [(plain, "free k: bitstring. process 0"), (asks, "channel.\nfree k: bitstring.\n(* a *)")]
+    let before = "free k: bitstring. process 0";
+    for (model, wanted) in [(plain, before), (named, before), (asks, "channel.\nfree k: bitstring.\n(* a *)")]
     {
         let folder = Folder::with(&[("m.pv", model), ("a.pv", "free k: bitstring.")]);
         let lowered = folder.plan(&study(r#"scenarios: [(id: "a", file: "a.pv")],"#, ""));
@@ -279,6 +286,35 @@ fn a_scenarios_file_is_put_in_where_it_is_asked_for_or_before_the_process() {
     let folder = Folder::with(&[("m.pv", asks), ("s/b.pv", "free k: bitstring."), ("s/a.pv", "")]);
     let lowered = folder.plan(&study(r#"scenarios: Files("s/*.pv"),"#, ""));
     assert_eq!(ids(&lowered), ["m/a/attacker_c", "m/b/attacker_c"]);
+}
+
+#[test]
+fn a_model_may_say_all_that_jinja_can() {
+    let text = "free c: channel.\n{% macro out(key) %}(* out {{ key }} *){% endmacro %}{% include 'parts/a.pv' %}\n\
+                {% for n in range(2) %}(* {{ n }} of {{ model }} *){% endfor %}{{ out('k') }}\nquery attacker(c).\nprocess 0";
+    let folder = Folder::with(&[("m.pv", text), ("parts/a.pv", "free {{ leak }}: bitstring.")]);
+    let lowered = folder.plan(&study(r#"scenarios: [(id: "a", vars: {"leak": "k"})],"#, ""));
+    let made = text_of(&lowered);
+    assert!(made.contains("free k: bitstring.\n(* 0 of m *)(* 1 of m *)(* out k *)"), "{made}");
+}
+
+/// What stands in the first file.
+fn text_of(lowered: &Lowered) -> String {
+    String::from_utf8(lowered.made[0].bytes()).unwrap()
+}
+
+#[test]
+fn a_hundred_queries_and_more_have_ids_and_files_of_their_own() {
+    let asked: String = (0..21).map(|n| format!("(* @query q{n} *)\nquery event(e{n}(c)).\n")).collect();
+    let events: String = (0..21).map(|n| format!("event e{n}(channel).\n")).collect();
+    let model = format!("free c: channel.\n{events}{asked}process {{{{ leak }}}}");
+    let folder = Folder::with(&[("m.pv", &model), ("n.pv", &model)]);
+    let scenarios: String = (0..9).map(|n| format!(r#"(id: "s{n}", vars: {{"leak": "0"}}),"#)).collect();
+    let spec = study(&format!("scenarios: [{scenarios}],"), "").replace(r#"["m.pv"]"#, r#"["m.pv", "n.pv"]"#);
+    let lowered = folder.plan(&spec);
+    assert_eq!((lowered.plan.queries.len(), lowered.made.len()), (378, 378));
+    let files: BTreeSet<_> = lowered.made.iter().map(|made| made.name.clone()).collect();
+    assert_eq!((files.len(), ids(&lowered)[377]), (378, "n/s8/q20"));
 }
 
 #[test]
@@ -338,6 +374,12 @@ fn other_tools_have_commands_of_their_own() {
         argv(&verifpal.plan.queries[0]),
         ["verifpal", "verify", "provisor-runs/job/queries/p/a/all.vp"]
     );
+    let stdin = folder.plan(
+        r#"Job(name: "x", stdin: File("{{ file }}"), study: (tool: Command(["z3", "-in"]), models: ["x.smt2", "p.vp"]))"#,
+    );
+    let of = |place: usize| stdin.plan.queries[place].command.stdin.clone();
+    let file = |name: &str| Stdin::File(folder.path().join("provisor-runs/job/queries").join(name).into());
+    assert_eq!((of(0), of(1)), (file("x/base/all.smt2"), file("p/base/all.vp")), "each as its model");
     let command = plan(r#"Command(["z3", "{{ file }}", "{{ scenario }}"])"#, "x.smt2");
     assert_eq!(argv(&command.plan.queries[1]), ["z3", "provisor-runs/job/queries/x/b/all.smt2", "b"]);
 }
@@ -354,6 +396,12 @@ fn what_is_wrong_is_told_with_its_place() {
         ("(* open\nprocess 0", "", one, "m.pv:1:1"),
         (good, "free d: channel.", r#"queries: Declarations("q.pv"),"#, "q.pv:1:1"),
         (good, "", r#"scenarios: [(id: "a", vars: {"leak": "k"})],"#, "no template uses `leak`"),
+        (
+            "(* leak *) process 0",
+            "",
+            r#"scenarios: [(id: "a", vars: {"leak": "k"})],"#,
+            "no template uses `leak`",
+        ),
         (good, "", r#"scenarios: [(id: "a"), (id: "a")],"#, "two scenarios are called `a`"),
         (good, "", r#"scenarios: [(id: "a/b")],"#, "`a/b` is no name of a scenario"),
         (

@@ -16,7 +16,7 @@ use super::render::text_of;
 use super::sources::Text;
 use crate::fault::Fault;
 use crate::spec::Expect;
-use crate::spec::study::{LemmaUse, QueryForm, TemplateTool, Tool};
+use crate::spec::study::{LemmaUse, QueryForm, Tool};
 
 /// The name of the one query of what is not divided.
 const ALL: &str = "all";
@@ -101,9 +101,7 @@ impl<'e> Lowering<'e> {
             true => source.shown.clone(),
             false => format!("{} (scenario {})", source.shown.display(), scenario.id).into(),
         };
-        let asks_for_it = bench.study.templates.unwrap_or_default() == TemplateTool::Jinja
-            && bench.renderer.mentions("scenario", &[&source.bytes]);
-        Some((Model { shown, text }, extra.filter(|_| !asks_for_it)))
+        Some((Model { shown, text }, extra.filter(|_| !bench.renderer.places_scenario(source))))
     }
 
     fn tamarins(&mut self, model: Model) -> Option<Asks> {

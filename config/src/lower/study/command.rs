@@ -14,14 +14,14 @@ use super::super::ids::IdPattern;
 use super::super::proverif::{library, parameters, weakened};
 use super::super::recipe::{Origin, Reading, Recipe, Text as Rendered, from_folder};
 use super::super::{Lowering, glob};
+use super::Bench;
 use super::ask::Ask;
 use super::render::{Source, text_of};
-use super::{Bench, Model};
 use crate::fault::Fault;
 use crate::spanned::{Place, Spanned};
 use crate::spec::study::{Program, QueryForm, Setting as Written, Study, Tool};
 use crate::spec::{ProVerifOptions, Scalar};
-use crate::template::Template;
+use crate::template::{Point, Template};
 
 /// Under this name the template of a command finds the file of its query.
 const FILE: &str = "file";
@@ -31,8 +31,6 @@ pub(super) struct Kit<'e> {
     /// Without what depends on the query.
     pub(super) recipe: Recipe<'e>,
     pub(super) tool: &'e Tool,
-    /// Of the files of queries, without the dot.
-    pub(super) extension: String,
     /// What comes before the options of a query: the program and what is written behind it.
     words: Vec<Rendered<'e>>,
     /// ProVerif's libraries.
@@ -59,7 +57,7 @@ pub(super) struct Setting {
 
 impl<'e> Lowering<'e> {
     /// What is needed for any query. `None`: something of it is wrong, and that was said.
-    pub(super) fn kit(&mut self, written: &'e Spanned<Study>, models: &[Model]) -> Option<Kit<'e>> {
+    pub(super) fn kit(&mut self, written: &'e Spanned<Study>) -> Option<Kit<'e>> {
         let study = &written.value;
         let tool = &study.tool.value;
         let argv: &[_] = if let Tool::Command(argv) = tool { argv } else { &[] };
@@ -82,7 +80,6 @@ impl<'e> Lowering<'e> {
         let patterns = self.name_patterns(study);
         Some(Kit {
             words: self.words(tool, study.tool.place),
-            extension: extension(tool, models),
             pages: self.pages(study),
             recipe,
             tool,
@@ -327,6 +324,16 @@ impl Setting {
 }
 
 impl Kit<'_> {
+    /// What the files of a model's queries end with, without the dot: ProVerif and Verifpal go by that.
+    pub(super) fn extension(&self, model: &Point) -> String {
+        match self.tool {
+            Tool::ProVerif(_) => "pv".into(),
+            Tool::Tamarin(_) => "spthy".into(),
+            Tool::Verifpal(_) => "vp".into(),
+            Tool::Command(_) => model.extension().unwrap_or("txt").into(),
+        }
+    }
+
     /// Whether a name is one of those that are asked about.
     pub(super) fn names(&self, name: &[u8]) -> bool {
         let name = text_of(name);
@@ -353,17 +360,4 @@ impl Source {
 
 fn literal<'e>(word: &str, place: Place) -> Rendered<'e> {
     Rendered { template: Rc::new(Template::Literal(word.into())), place }
-}
-
-/// What the files of queries end with: ProVerif and Verifpal go by that.
-fn extension(tool: &Tool, models: &[Model]) -> String {
-    match tool {
-        Tool::ProVerif(_) => "pv".into(),
-        Tool::Tamarin(_) => "spthy".into(),
-        Tool::Verifpal(_) => "vp".into(),
-        Tool::Command(_) => {
-            let own = models.first().and_then(|model| model.source.path.extension());
-            own.map_or_else(|| "txt".into(), |own| own.to_string_lossy().into_owned())
-        }
-    }
 }

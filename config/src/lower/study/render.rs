@@ -3,6 +3,7 @@
 //! Jinja by minijinja; M4 and C's preprocessor by the real programs, which are run by whoever lowers the spec. A model
 //! may be in latin-1, and stays so. Must never know what a model says.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -66,14 +67,40 @@ impl Renderer {
         self.tool == TemplateTool::Jinja && !template::is_template(&text_of(&source.bytes))
     }
 
-    /// Whether a template mentions this word, be it in a file that it includes.
-    pub(super) fn mentions(&self, word: &str, sources: &[&[u8]]) -> bool {
-        let includes = |text: &[u8]| self.tool != TemplateTool::Jinja && has_word(text, b"include");
-        let included = self.included.lock().map(|texts| texts.clone()).unwrap_or_default();
-        sources.iter().copied().chain(included.iter().map(String::as_bytes)).any(|text| {
+    /// Whether one of these templates uses a variable, be it in a file that it includes.
+    pub(super) fn uses(&self, name: &str, sources: &[&[u8]]) -> bool {
+        match self.tool {
+            TemplateTool::Jinja => {
+                let is_it = |used: &String| used.split('.').next() == Some(name);
+                self.is_included(name) || sources.iter().any(|source| self.asks(source).iter().any(is_it))
+            }
             // What other programs include is not known here.
-            has_word(text, word.as_bytes()) || includes(text)
-        })
+            TemplateTool::M4 | TemplateTool::Cpp => {
+                sources.iter().any(|source| has_word(source, name.as_bytes()) || has_word(source, b"include"))
+            }
+        }
+    }
+
+    /// Whether the text of a scenario has its place in this template. Its name alone, `{{ scenario.id }}`, is no place.
+    pub(super) fn places_scenario(&self, source: &Source) -> bool {
+        self.tool == TemplateTool::Jinja
+            && (self.is_included(SCENARIO) || self.asks(&source.bytes).contains(SCENARIO))
+    }
+
+    /// What a template wants to know: names, with a field where only that is wanted.
+    fn asks(&self, source: &[u8]) -> HashSet<String> {
+        let text = text_of(source);
+        if !template::is_template(&text) {
+            return HashSet::new();
+        }
+        let compiled = self.engine.template_from_str(&text);
+        compiled.map(|compiled| compiled.undeclared_variables(true)).unwrap_or_default()
+    }
+
+    /// Whether a word stands in what was included so far.
+    fn is_included(&self, word: &str) -> bool {
+        let included = self.included.lock().map(|texts| texts.clone()).unwrap_or_default();
+        included.iter().any(|text| has_word(text.as_bytes(), word.as_bytes()))
     }
 
     /// All that a template sees in a scenario, the innermost last.
@@ -130,16 +157,11 @@ impl Lowering<'_> {
     }
 
     /// A name that neither the job nor any scenario defines is a slip, also where nothing comes of it.
-    fn check_names(
-        &mut self,
-        used: &std::collections::HashSet<String>,
-        renderer: &Renderer,
-        source: &Source,
-        template: &str,
-    ) {
+    fn check_names(&mut self, used: &HashSet<String>, renderer: &Renderer, source: &Source, template: &str) {
         self.templates.used.extend(used.iter().cloned());
-        let mut unknown: Vec<&String> =
-            used.iter().filter(|name| !renderer.names.iter().any(|known| **known == ***name)).collect();
+        let is_known =
+            |name: &str| template::is_reserved(name) || renderer.names.iter().any(|known| **known == *name);
+        let mut unknown: Vec<&String> = used.iter().filter(|name| !is_known(name)).collect();
         unknown.sort();
         for name in unknown {
             let known: Vec<&str> = renderer.names.iter().map(|name| &**name).collect();
