@@ -5,7 +5,6 @@
 //! run's own beginning and end, with its three threads, are in it: that is what the run of one query shows.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +13,8 @@ use nix::sys::resource::{UsageWho, getrusage};
 use provisor_actors::runtime::{Job, Ports, Runtime};
 use provisor_actors::testing::{Ledger, Script, Theatre};
 use provisor_core::Plan;
-use provisor_core::plan::{Command, Containment, Judging, Lattice, Limits, Logs, Prune, Query, Reuse, Stdin};
+use provisor_core::plan::{Command, Logs, Query, Reuse};
 use provisor_core::roster::Place;
-use provisor_core::verdict::Preset;
 
 const QUERIES: [usize; 4] = [1, 100, 1000, 10_000];
 
@@ -89,40 +87,8 @@ fn ports(theatre: &Theatre) -> Ports<Ledger> {
 }
 
 fn plan(slots: usize) -> Plan {
-    let judging = Arc::new(Judging { rules: Vec::new(), preset: Some(Preset::ExitCode) });
-    let query = |number| Query {
-        id: format!("q{number}").into(),
-        command: Command {
-            argv: ["null".into()].into(),
-            env: Arc::default(),
-            cwd: Path::new("/").into(),
-            stdin: Stdin::Null,
-        },
-        limits: Limits::default(),
-        judging: Arc::clone(&judging),
-        retry: Arc::default(),
-        expect: None,
-        inputs: Arc::default(),
-        axes: Box::default(),
-        logs: Logs::Drop,
-        record: false,
-        pass: None,
-        further: Box::default(),
-        needs: Box::default(),
-        cell: None,
-        pages: None,
-    };
+    let null = Query::new("null", Command::new(["null"]));
+    let query = |number| Query { id: format!("q{number}").into(), logs: Logs::Drop, ..null.clone() };
     let queries = (0..slots).map(query).collect();
-    Plan {
-        job: "null".into(),
-        slots,
-        total: None,
-        memory_budget: None,
-        reuse: Reuse::Never,
-        containment: Containment::Auto,
-        axes: Vec::new(),
-        lattice: Lattice::default(),
-        prune: Prune::default(),
-        queries,
-    }
+    Plan { slots, reuse: Reuse::Never, ..Plan::new("null", queries) }
 }

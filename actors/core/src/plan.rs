@@ -162,6 +162,28 @@ pub struct Asking<'q> {
 }
 
 impl Query {
+    /// A query of one pass that is judged by its exit code, with nothing else that a spec could say of it.
+    #[must_use]
+    pub fn new(id: impl Into<Arc<str>>, command: Command) -> Self {
+        Self {
+            id: id.into(),
+            command,
+            limits: Limits::default(),
+            judging: Arc::new(Judging { rules: Vec::new(), preset: Some(Preset::ExitCode) }),
+            retry: Arc::default(),
+            expect: None,
+            inputs: Arc::default(),
+            axes: Box::default(),
+            logs: Logs::Keep,
+            record: false,
+            pass: None,
+            further: Box::default(),
+            needs: Box::default(),
+            cell: None,
+            pages: None,
+        }
+    }
+
     /// How it is asked in a pass, counted from 0; `None` where it has not so many.
     #[must_use]
     pub fn asking(&self, pass: usize) -> Option<Asking<'_>> {
@@ -190,6 +212,25 @@ impl Query {
     }
 }
 
+impl Plan {
+    /// A job of these queries, one at a time, with nothing else that a spec could say.
+    #[must_use]
+    pub fn new(job: impl Into<String>, queries: Vec<Query>) -> Self {
+        Self {
+            job: job.into(),
+            slots: 1,
+            total: None,
+            memory_budget: None,
+            reuse: Reuse::Unfinished,
+            containment: Containment::default(),
+            axes: Vec::new(),
+            lattice: Lattice::default(),
+            prune: Prune::default(),
+            queries,
+        }
+    }
+}
+
 /// An argv and its surroundings. Never a shell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
@@ -202,6 +243,19 @@ pub struct Command {
     pub cwd: Arc<Path>,
     /// What it reads.
     pub stdin: Stdin,
+}
+
+impl Command {
+    /// This argv, in the root directory and the usual environment, with nothing to read.
+    #[must_use]
+    pub fn new<const N: usize>(argv: [&str; N]) -> Self {
+        Self {
+            argv: argv.map(Arc::from).into(),
+            env: Arc::default(),
+            cwd: Path::new("/").into(),
+            stdin: Stdin::Null,
+        }
+    }
 }
 
 /// The environment of a child: some of provisor's own, and on top of it what the spec sets.

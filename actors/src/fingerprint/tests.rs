@@ -3,7 +3,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::Arc;
 use std::time::Duration;
 
-use provisor_core::plan::{Environment, Limits, Logs, Only, Pass, Query, Retry, Reuse};
+use provisor_core::plan::{Environment, Limits, Only, Pass, Query, Reuse};
 
 use super::*;
 use crate::testdir::TestDir;
@@ -16,28 +16,11 @@ fn query(dir: &Path) -> Query {
         fs::write(dir.join(name), text).unwrap();
     }
     fs::set_permissions(dir.join("tool"), fs::Permissions::from_mode(0o755)).unwrap();
-    Query {
-        id: "q".into(),
-        command: Command {
-            argv: ["./tool", "-v", "model.pv"].map(Arc::from).into(),
-            env: Arc::new(Environment { inherit: Inherit::Basic, set: vec![("A".into(), "1".into())] }),
-            cwd: dir.into(),
-            stdin: Stdin::Null,
-        },
-        limits: Limits::default(),
-        judging: Arc::new(Judging { rules: Vec::new(), preset: Some(Preset::ExitCode) }),
-        retry: Arc::new(Retry::default()),
-        expect: None,
-        inputs: Arc::new(Inputs { argv: true, files: vec!["lib.pvl".into()] }),
-        axes: [].into(),
-        logs: Logs::Keep,
-        record: false,
-        pass: None,
-        further: Box::default(),
-        needs: Box::default(),
-        cell: None,
-        pages: None,
-    }
+    let env = Environment { inherit: Inherit::Basic, set: vec![("A".into(), "1".into())] };
+    let command =
+        Command { env: Arc::new(env), cwd: dir.into(), ..Command::new(["./tool", "-v", "model.pv"]) };
+    let inputs = Inputs { argv: true, files: vec!["lib.pvl".into()] };
+    Query { inputs: Arc::new(inputs), ..Query::new("q", command) }
 }
 
 fn first_pass(hasher: &mut Hasher, query: &Query) -> Fingerprint {

@@ -1,7 +1,6 @@
 //! Plans of scripted queries, and how they are run.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,49 +9,18 @@ use provisor_actors::row::Row;
 use provisor_actors::runtime::{Job, Ports, Runtime};
 use provisor_actors::testing::{Ledger, Theatre};
 use provisor_core::Plan;
-use provisor_core::plan::{Command, Containment, Judging, Lattice, Limits, Logs, Prune, Query, Reuse, Stdin};
+use provisor_core::plan::{Command, Limits, Logs, Query, Reuse};
 use provisor_core::roster::Place;
-use provisor_core::verdict::Preset;
 
 pub(crate) fn query(id: usize) -> Query {
-    Query {
-        id: format!("q{id}").into(),
-        command: Command {
-            argv: ["scripted".into()].into(),
-            env: Arc::default(),
-            cwd: Path::new("/").into(),
-            stdin: Stdin::Null,
-        },
-        limits: Limits { grace: Duration::from_millis(20), ..Limits::default() },
-        judging: Arc::new(Judging { rules: Vec::new(), preset: Some(Preset::ExitCode) }),
-        retry: Arc::default(),
-        expect: None,
-        inputs: Arc::default(),
-        axes: Box::default(),
-        logs: Logs::Drop,
-        record: false,
-        pass: None,
-        further: Box::default(),
-        needs: Box::default(),
-        cell: None,
-        pages: None,
-    }
+    let limits = Limits { grace: Duration::from_millis(20), ..Limits::default() };
+    let query = Query::new(format!("q{id}"), Command::new(["scripted"]));
+    Query { limits, logs: Logs::Drop, ..query }
 }
 
 pub(crate) fn plan(queries: usize, slots: usize) -> Plan {
     let queries = (0..queries).map(query).collect();
-    Plan {
-        job: "test".into(),
-        slots,
-        total: None,
-        memory_budget: None,
-        reuse: Reuse::Never,
-        containment: Containment::Auto,
-        axes: Vec::new(),
-        lattice: Lattice::default(),
-        prune: Prune::default(),
-        queries,
-    }
+    Plan { slots, reuse: Reuse::Never, ..Plan::new("test", queries) }
 }
 
 pub(crate) fn job(plan: Plan) -> Job {

@@ -7,10 +7,7 @@ use std::time::Duration;
 
 use provisor_actors::store::{Fate, Opening, PastRow, Row, Store};
 use provisor_core::cause::{Cause, End, Exit, Outcome, Usage};
-use provisor_core::plan::{
-    Command, Containment, Environment, Inputs, Judging, Lattice, Limits, Logs, Plan, Prune, Query, Retry,
-    Reuse, Stdin,
-};
+use provisor_core::plan::{Command, Judging, Limits, Plan, Query, Reuse};
 use provisor_core::reuse::{Fingerprint, Prints};
 use provisor_core::roster::{Place, Then};
 use provisor_core::row::Printed;
@@ -39,43 +36,13 @@ impl Drop for TestDir {
 }
 
 pub(crate) fn query(id: &str) -> Query {
-    Query {
-        id: id.into(),
-        command: Command {
-            argv: ["true".into()].into(),
-            env: Arc::new(Environment::default()),
-            cwd: Path::new("/").into(),
-            stdin: Stdin::Null,
-        },
-        limits: Limits { wall: Some(Duration::from_secs(10)), ..Limits::default() },
-        judging: Arc::new(Judging { rules: Vec::new(), preset: None }),
-        retry: Arc::new(Retry::default()),
-        expect: None,
-        inputs: Arc::new(Inputs::default()),
-        axes: [].into(),
-        logs: Logs::Keep,
-        record: false,
-        pass: None,
-        further: Box::default(),
-        needs: Box::default(),
-        cell: None,
-        pages: None,
-    }
+    let limits = Limits { wall: Some(Duration::from_secs(10)), ..Limits::default() };
+    let judging = Arc::new(Judging { rules: Vec::new(), preset: None });
+    Query { limits, judging, ..Query::new(id, Command::new(["true"])) }
 }
 
 pub(crate) fn plan(ids: &[&str]) -> Plan {
-    Plan {
-        job: "job".into(),
-        slots: 1,
-        total: None,
-        memory_budget: None,
-        reuse: Reuse::Conclusive,
-        containment: Containment::Auto,
-        axes: Vec::new(),
-        lattice: Lattice::default(),
-        prune: Prune::default(),
-        queries: ids.iter().map(|id| query(id)).collect(),
-    }
+    Plan { reuse: Reuse::Conclusive, ..Plan::new("job", ids.iter().map(|id| query(id)).collect()) }
 }
 
 pub(crate) fn print(n: u8) -> Fingerprint {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::{Command, Inputs, Judging, Logs, Only, Pass, Retry, RetryOn, Stdin};
+use crate::plan::{Command, Only, Pass, Retry, RetryOn};
 use std::sync::Arc;
 
 fn s(seconds: f64) -> Duration {
@@ -88,26 +88,9 @@ fn the_total_time_is_a_bound_too() {
 #[test]
 fn a_query_may_take_all_its_attempts() {
     let query = |wall: Option<f64>, times, on| Query {
-        id: "q".into(),
-        command: Command {
-            argv: ["true".into()].into(),
-            env: Arc::default(),
-            cwd: std::path::Path::new("/").into(),
-            stdin: Stdin::Null,
-        },
         limits: Limits { wall: wall.map(s), grace: s(5.0), ..Limits::default() },
-        judging: Arc::new(Judging { rules: Vec::new(), preset: None }),
         retry: Arc::new(Retry { times, on, backoff: s(1.0) }),
-        expect: None,
-        inputs: Arc::new(Inputs::default()),
-        axes: [].into(),
-        logs: Logs::Keep,
-        record: false,
-        pass: None,
-        further: Box::default(),
-        needs: Box::default(),
-        cell: None,
-        pages: None,
+        ..Query::new("q", Command::new(["true"]))
     };
     assert_eq!(longest(&query(None, 3, vec![RetryOn::Signal])), None);
     assert_eq!(longest(&query(Some(10.0), 3, Vec::new())), Some(s(15.0)));

@@ -1,51 +1,19 @@
-use std::path::Path;
-
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::{Command, Containment, Judging, Limits, Logs, Reuse, Stdin};
+use crate::plan::Command;
 use crate::verdict::Counts;
 
 fn query(place: usize, cell: Option<Cell>) -> Query {
-    Query {
-        id: format!("q{place}").into(),
-        command: Command {
-            argv: ["x".into()].into(),
-            env: Arc::default(),
-            cwd: Path::new("/").into(),
-            stdin: Stdin::Null,
-        },
-        limits: Limits::default(),
-        judging: Arc::new(Judging { rules: Vec::new(), preset: None }),
-        retry: Arc::default(),
-        expect: None,
-        inputs: Arc::default(),
-        axes: Box::default(),
-        logs: Logs::Drop,
-        record: false,
-        pass: None,
-        further: Box::default(),
-        needs: Box::default(),
-        cell,
-        pages: None,
-    }
+    Query { cell, ..Query::new(format!("q{place}"), Command::new(["x"])) }
 }
 
 /// A plan with one query for each of these cells.
 fn plan(weaker: &[&[u32]], prune: Prune, cells: &[Option<(u32, u32)>]) -> Arc<Plan> {
     let cell = |cell: &Option<(u32, u32)>| cell.map(|(family, scenario)| Cell { family, scenario });
-    Arc::new(Plan {
-        job: "test".into(),
-        slots: 1,
-        total: None,
-        memory_budget: None,
-        reuse: Reuse::Never,
-        containment: Containment::default(),
-        axes: Vec::new(),
-        lattice: Lattice { weaker: weaker.iter().map(|weaker| (*weaker).into()).collect() },
-        prune,
-        queries: cells.iter().map(cell).enumerate().map(|(place, cell)| query(place, cell)).collect(),
-    })
+    let queries = cells.iter().map(cell).enumerate().map(|(place, cell)| query(place, cell)).collect();
+    let lattice = Lattice { weaker: weaker.iter().map(|weaker| (*weaker).into()).collect() };
+    Arc::new(Plan { lattice, prune, ..Plan::new("test", queries) })
 }
 
 const fn truth(is_true: bool) -> Truth {

@@ -1,54 +1,16 @@
 //! Plans for tests of the roster and the desk.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use provisor_core::plan::{
-    Command, Containment, Judging, Lattice, Limits, Logs, Plan, Prune, Query, Reuse, Stdin,
-};
+use provisor_core::plan::{Command, Plan, Query};
 use provisor_core::roster::{Bounds, Entry, Place, Rung};
-use provisor_core::verdict::Preset;
 
 /// The query `qN`: one pass, no limits, no needs, and its logs are kept.
 pub(crate) fn query(place: Place) -> Query {
-    Query {
-        id: format!("q{place}").into(),
-        command: Command {
-            argv: ["x".into()].into(),
-            env: Arc::default(),
-            cwd: Path::new("/").into(),
-            stdin: Stdin::Null,
-        },
-        limits: Limits::default(),
-        judging: Arc::new(Judging { rules: Vec::new(), preset: Some(Preset::ExitCode) }),
-        retry: Arc::default(),
-        expect: None,
-        inputs: Arc::default(),
-        axes: Box::default(),
-        logs: Logs::Keep,
-        record: false,
-        pass: None,
-        further: Box::default(),
-        needs: Box::default(),
-        cell: None,
-        pages: None,
-    }
+    Query::new(format!("q{place}"), Command::new(["x"]))
 }
 
 /// A plan of these.
 pub(crate) fn plan(queries: Vec<Query>) -> Plan {
-    Plan {
-        job: "test".into(),
-        slots: 1,
-        total: None,
-        memory_budget: None,
-        reuse: Reuse::Never,
-        containment: Containment::default(),
-        axes: Vec::new(),
-        lattice: Lattice::default(),
-        prune: Prune::default(),
-        queries,
-    }
+    Plan::new("test", queries)
 }
 
 /// So many slots, and room for so many rows as no test has.

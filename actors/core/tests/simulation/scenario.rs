@@ -1,15 +1,11 @@
 //! What a seed stands for: a job, and what the world has in store for each of its runs.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use provisor_core::plan::{
-    Command, Containment, Judging, Lattice, Limits, Logs, Plan, Prune, Query, Retry, RetryOn, Reuse, Stdin,
-};
+use provisor_core::plan::{Command, Limits, Logs, Plan, Query, Retry, RetryOn, Reuse};
 use provisor_core::roster::Place;
 use provisor_core::tick::Tick;
-use provisor_core::verdict::Preset;
 
 use crate::dice::Dice;
 use crate::relations::{Words, relate};
@@ -94,46 +90,17 @@ impl Scenario {
 }
 
 fn plan(dice: &mut Dice, n: u64, slots: usize) -> Plan {
-    let judging = Arc::new(Judging { rules: Vec::new(), preset: Some(Preset::ExitCode) });
-    let command = Command {
-        argv: ["x".into()].into(),
-        env: Arc::default(),
-        cwd: Path::new("/").into(),
-        stdin: Stdin::Null,
-    };
     let retry = Arc::new(retry(dice));
     let query = |place: u64| Query {
-        id: place.to_string().into(),
-        command: command.clone(),
         limits: limits(dice),
-        judging: Arc::clone(&judging),
         retry: Arc::clone(&retry),
-        expect: None,
-        inputs: Arc::default(),
-        axes: Box::default(),
         logs: Logs::Drop,
-        record: false,
-        pass: None,
-        further: Box::default(),
-        needs: Box::default(),
-        cell: None,
-        pages: None,
+        ..Query::new(place.to_string(), Command::new(["x"]))
     };
     let queries = (0..n).map(query).collect();
     let memory_budget = dice.percent(30).then_some(BUDGET);
     let reuse = dice.pick(&[Reuse::Conclusive, Reuse::Unfinished]);
-    Plan {
-        job: "simulated".into(),
-        slots,
-        total: None,
-        memory_budget,
-        reuse,
-        containment: Containment::default(),
-        axes: Vec::new(),
-        lattice: Lattice::default(),
-        prune: Prune::default(),
-        queries,
-    }
+    Plan { slots, memory_budget, reuse, ..Plan::new("simulated", queries) }
 }
 
 fn retry(dice: &mut Dice) -> Retry {
