@@ -11,7 +11,9 @@ use provisor_config::{IdPattern, Lowered};
 use provisor_core::Query;
 use provisor_core::plan::{Asking, Judging, Reuse};
 use provisor_core::replay::Reaction;
-use provisor_core::reuse::{Asked, AskedPass, Decision, Fingerprint, Prints, ToJudge, Wanted, Why, decide};
+use provisor_core::reuse::{
+    Asked, AskedPass, Decision, Fingerprint, Prints, ToJudge, Wanted, Why, decide, hold_to_needs,
+};
 use provisor_core::roster::{Place, Rung};
 use provisor_core::rules::Judge;
 use provisor_core::verdict::Judgement;
@@ -76,7 +78,11 @@ pub(crate) fn look(job: &Lowered, store: &Store, dir: &RunDir, args: &RunArgs) -
         let judging = chosen.get(log.query)?.asking(log.pass)?.judging;
         judge(judging, dir.path(), past.get(log.row)?)
     };
-    let mut decisions = decide(policy, &asked, planned, &rows, complete, &mut judge).into_iter();
+    let mut decisions = decide(policy, &asked, planned, &rows, complete, &mut judge);
+    let places = (0..).zip(&job.plan.queries).zip(&job.chosen);
+    let places: Vec<_> = places.filter_map(|(query, chosen)| chosen.then_some(query)).collect();
+    hold_to_needs(&places, &rows, &mut decisions);
+    let mut decisions = decisions.into_iter();
     let mut reasons = BTreeMap::new();
     let mut fate = |chosen: &bool| {
         let decision = if *chosen { decisions.next() } else { None };

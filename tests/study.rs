@@ -104,6 +104,14 @@ fn plan_names_the_files_of_the_run_directory_that_it_is_asked_about() {
     assert_eq!(line(&[]), "m/base/attacker_c  proverif provisor-runs/study/queries/m/base/attacker_c.pv\n");
     assert_eq!(line(&["-o", "there"]), "m/base/attacker_c  proverif there/queries/m/base/attacker_c.pv\n");
     assert!(!desk.file("there").exists(), "it writes nothing");
+    desk.write("lib.pvl", "query attacker(c).");
+    desk.write(
+        "study.ron",
+        r#"Job(name: "x", study: (tool: ProVerif(libs: ["lib.pvl"]), models: ["m.pv"]))"#,
+    );
+    let whole = desk.finish(desk.provisor(["plan", "study.ron"])).with_code(0);
+    assert!(whole.out.starts_with("m/base/all "), "{}", whole.out);
+    whole.says("m.pv is not divided: the query in line 1 of a library").says("lib.pvl:1:1");
 }
 
 #[test]
@@ -174,8 +182,11 @@ fn example(desk: &Desk, args: &[&str]) -> Command {
 #[test]
 fn a_complete_study_comes_to_its_table() {
     let desk = Desk::new("complete");
-    desk.finish(example(&desk, &[])).with_code(0);
+    // With a slot for each query nothing would be known before it runs.
+    desk.finish(example(&desk, &["-j", "2"])).with_code(0);
     assert_eq!(desk.column("verdict"), verdicts());
+    let grid = desk.finish(desk.provisor(["results", "out", "--grid", "--format", "csv"])).with_code(0).out;
+    assert!(grid.contains("model = signed,agreement,true,false,true,(false)\n"), "{grid}");
     let causes = desk.column("cause");
     let is_implied = |id: &str| causes[id] == "implied";
     // The strongest attacker's are known from what is asked before, but for those that are only false there.
@@ -228,6 +239,10 @@ fn the_real_proverif_says_the_same() {
     assert_eq!(desk.column("verdict"), verdicts());
 }
 
+/// A model with a query that rests on a lemma.
+const RESTS_ON_A_LEMMA: &str = "free c: channel.\nfree s: bitstring [private].\nevent a. event b.\n\
+    (* @lemma inv *)\nlemma event(b) ==> event(a).\n(* @query keeps *)\nquery attacker(s).\nprocess 0";
+
 #[test]
 fn a_lemma_that_is_not_true_lets_none_rest_on_it() {
     let desk = Desk::new("no-lemma");
@@ -237,11 +252,7 @@ fn a_lemma_that_is_not_true_lets_none_rest_on_it() {
         r#"for file; do :; done; case $file in */inv.pv) echo "RESULT event(b) ==> event(a) is false." ;;
             *) echo "RESULT not attacker(s[]) is true." ;; esac"#,
     );
-    desk.write(
-        "m.pv",
-        "free c: channel.\nfree s: bitstring [private].\nevent a. event b.\n(* @lemma inv *)\nlemma event(b) ==> event(a).\n\
-         (* @query keeps *)\nquery attacker(s).\nprocess 0",
-    );
+    desk.write("m.pv", RESTS_ON_A_LEMMA);
     let spec =
         r#"Job(name: "x", study: (tool: ProVerif(program: "./prover"), models: ["m.pv"], lemmas: AsAxioms))"#;
     desk.run(spec, &[]).with_code(1);
@@ -253,6 +264,28 @@ fn a_lemma_that_is_not_true_lets_none_rest_on_it() {
     // Alone as well: what it needs is asked before it.
     desk.run(spec, &["--fresh", "--only", "keeps"]).with_code(1);
     assert_eq!(desk.column("cause")["m/base/inv"], "exited");
+}
+
+#[test]
+fn what_rests_on_a_lemma_does_not_outlive_it() {
+    let desk = Desk::new("lemma-lost");
+    // What it says of the lemma stands in a file of which nobody knows.
+    desk.script(
+        "prover",
+        r#"for file; do :; done; case $file in */inv.pv) echo "RESULT event(b) ==> event(a) is $(cat said)." ;;
+            *) echo "RESULT not attacker(s[]) is true." ;; esac"#,
+    );
+    desk.write("m.pv", RESTS_ON_A_LEMMA);
+    let spec =
+        r#"Job(name: "x", study: (tool: ProVerif(program: "./prover"), models: ["m.pv"], lemmas: AsAxioms))"#;
+    desk.write("said", "true");
+    desk.run(spec, &[]).with_code(0);
+    assert_eq!(desk.column("cause")["m/base/keeps"], "exited");
+    desk.run(spec, &[]).with_code(0).says("2 reused from earlier runs");
+    desk.write("said", "false");
+    let ran = desk.run(spec, &["--rerun", "inv"]).with_code(1);
+    ran.says("what they rest on is asked again, or says something else");
+    assert_eq!(desk.column("cause")["m/base/keeps"], "skipped", "its answer took the lemma for granted");
 }
 
 #[test]

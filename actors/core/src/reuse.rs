@@ -1,11 +1,14 @@
 //! Which finished queries of earlier runs stand, which are judged again, which go on with a later pass, and which are run,
 //! each with its reason.
 
+mod needs;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::needs::hold_to_needs;
 use crate::answer::Answer;
 use crate::cause::{Cause, is_limited, is_own_end};
 use crate::plan::{Limits, Only, Reuse};
@@ -102,6 +105,8 @@ pub enum Why {
     Complete,
     /// The user wants it.
     Asked,
+    /// What it rests on is asked again, or says something else by now.
+    NeedsOther,
 }
 
 /// What becomes of a query.

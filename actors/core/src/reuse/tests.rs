@@ -11,7 +11,7 @@ const fn prints(command: u8, judging: u8) -> Prints {
     Prints { command: print(command), judging: print(judging) }
 }
 
-fn past(id: &str, cause: &'static str, verdict: Option<&str>) -> Past {
+pub(super) fn past(id: &str, cause: &'static str, verdict: Option<&str>) -> Past {
     Past {
         id: id.into(),
         stands: true,

@@ -1,0 +1,79 @@
+//! What rests on others stands only as long as they do.
+
+use std::collections::HashMap;
+
+use super::{Decision, Past, Why};
+use crate::plan::{Need, Query};
+use crate::roster::{Place, Rung};
+
+/// Lets those be run again that need something which does not stand, or says something else than they need: it was taken
+/// for granted when they were measured. `asked`: the queries of these decisions, in the same order.
+pub fn hold_to_needs(asked: &[(Place, &Query)], past: &[Past], decisions: &mut [Decision]) {
+    if asked.iter().all(|(_, query)| query.needs.is_empty()) {
+        return;
+    }
+    let at: HashMap<Place, usize> = asked.iter().enumerate().map(|(at, (place, _))| (*place, at)).collect();
+    loop {
+        let is_met = |need: &Need| at.get(&need.query).is_some_and(|at| says(&decisions[*at], past, need));
+        let loose = |(at, (_, query)): (usize, &(Place, &Query))| {
+            let stands = !matches!(decisions[at], Decision::Run(..));
+            (stands && !query.needs.iter().all(is_met)).then_some(at)
+        };
+        let loose: Vec<_> = asked.iter().enumerate().filter_map(loose).collect();
+        if loose.is_empty() {
+            return;
+        }
+        for at in loose {
+            decisions[at] = Decision::Run(Why::NeedsOther, Rung::default());
+        }
+    }
+}
+
+/// Whether what stands of it says what is needed.
+fn says(decision: &Decision, past: &[Past], need: &Need) -> bool {
+    match decision {
+        Decision::Keep(row) => past[*row].answer.says(&need.verdict),
+        Decision::Judge { judgement, .. } => judgement.verdict.as_ref() == Some(&need.verdict),
+        Decision::Run(..) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::past;
+    use super::*;
+    use crate::plan::Command;
+    use crate::verdict::Judgement;
+
+    fn query(place: Place) -> Query {
+        Query::new(place.to_string(), Command::new(["x"]))
+    }
+
+    /// The decisions after that, where `q1` needs `q0` to be true and `q2` needs `q1`.
+    fn held(decisions: [Decision; 4]) -> [bool; 4] {
+        let need = |query| [Need { query, verdict: "true".into() }].into();
+        let queries =
+            [query(0), Query { needs: need(0), ..query(1) }, Query { needs: need(1), ..query(2) }, query(3)];
+        let past = [past("a", "exited", Some("true")), past("b", "exited", Some("false"))];
+        let mut decisions = decisions;
+        hold_to_needs(&(0..).zip(&queries).collect::<Vec<_>>(), &past, &mut decisions);
+        decisions.map(|decision| !matches!(decision, Decision::Run(..)))
+    }
+
+    #[test]
+    fn what_rests_on_others_stands_only_as_long_as_they_do() {
+        const TRUE: Decision = Decision::Keep(0);
+        const FALSE: Decision = Decision::Keep(1);
+        let run = || Decision::Run(Why::Asked, Rung::default());
+        let judged = |word: &str| {
+            let judgement = Judgement { verdict: Some(word.into()), ..Judgement::default() };
+            Decision::Judge { row: 0, pass: 0, judgement: Box::new(judgement) }
+        };
+        assert_eq!(held([TRUE, TRUE, TRUE, TRUE]), [true; 4]);
+        assert_eq!(held([run(), TRUE, TRUE, TRUE]), [false, false, false, true]);
+        assert_eq!(held([FALSE, TRUE, TRUE, FALSE]), [true, false, false, true]);
+        assert_eq!(held([TRUE, run(), TRUE, TRUE]), [true, false, false, true]);
+        assert_eq!(held([judged("true"), TRUE, TRUE, TRUE]), [true; 4]);
+        assert_eq!(held([judged("false"), TRUE, TRUE, TRUE]), [true, false, false, true]);
+    }
+}
