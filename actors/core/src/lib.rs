@@ -8,6 +8,7 @@
 pub mod amount;
 pub mod answer;
 pub mod cause;
+mod comment;
 pub mod containment;
 pub mod desk;
 pub mod eta;

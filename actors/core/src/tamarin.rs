@@ -3,6 +3,8 @@
 //! A lexer and no parser: it knows comments and formal comments, and finds `lemma NAME [...]:`. Whatever the bytes are,
 //! it comes to an end. Must never judge whether a theory is correct.
 
+use crate::comment::nested;
+
 /// A lemma of a theory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lemma<'t> {
@@ -150,22 +152,7 @@ fn skipped(text: &[u8], word: usize) -> Option<usize> {
     if !text.starts_with(b"/*") {
         return None;
     }
-    let (mut depth, mut length) = (0_usize, 0);
-    while let Some(pair) = text.get(length..length + 2) {
-        match pair {
-            b"/*" => depth += 1,
-            b"*/" => depth -= 1,
-            _ => {
-                length += 1;
-                continue;
-            }
-        }
-        length += 2;
-        if depth == 0 {
-            return Some(length);
-        }
-    }
-    Some(text.len())
+    Some(nested(text, [*b"/*", *b"*/"]).unwrap_or(text.len()))
 }
 
 const fn is_word(byte: u8) -> bool {

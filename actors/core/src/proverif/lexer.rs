@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::comment::nested;
+
 /// A token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token<'t> {
@@ -204,26 +206,9 @@ impl<'t> Iterator for Lexer<'t> {
     }
 }
 
-/// How long the comment is with which a text begins; `None` where it is not closed. Comments nest, and strings in them
-/// are nothing special.
+/// How long the comment is with which a text begins; `None` where it is not closed. Strings in it are nothing special.
 pub(super) fn comment(text: &[u8]) -> Option<usize> {
-    let mut depth = 0_usize;
-    let mut length = 0;
-    while let Some(pair) = text.get(length..length + 2) {
-        match pair {
-            b"(*" => depth += 1,
-            b"*)" => depth -= 1,
-            _ => {
-                length += 1;
-                continue;
-            }
-        }
-        length += 2;
-        if depth == 0 {
-            return Some(length);
-        }
-    }
-    None
+    nested(text, [*b"(*", *b"*)"])
 }
 
 /// The comments in a gap between tokens, without their marks, each with where it begins.
