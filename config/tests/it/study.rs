@@ -233,9 +233,15 @@ fn no_answer_follows_where_other_things_are_taken_for_granted() {
                 (* @query q *)\nquery attacker(c).\nprocess 0";
     let folder = Folder::with(&[("m.pv", text)]);
     let scenarios = r#"scenarios: [(id: "a", vars: {"strict": 0}), (id: "b", vars: {"strict": 0}), (id: "c", vars: {"strict": 1})],"#;
-    let lowered = folder.plan(&study(scenarios, ""));
-    let families: Vec<u32> = lowered.plan.queries.iter().map(|query| query.cell.unwrap().family).collect();
-    assert_eq!(families, [0, 0, 1]);
+    let families = |folder: &Folder| -> Vec<u32> {
+        let lowered = folder.plan(&study(scenarios, ""));
+        lowered.plan.queries.iter().map(|query| query.cell.unwrap().family).collect()
+    };
+    assert_eq!(families(&folder), [0, 0, 1]);
+    // Nor where something else is asked under the same name, be it the second in its line.
+    let text = "free c: channel.\nevent e.\nquery attacker(c). (* @query q *) query \
+                {% if strict %}event(e){% else %}attacker(c){% endif %}.\nprocess 0";
+    assert_eq!(families(&Folder::with(&[("m.pv", text)])), [0, 1, 0, 1, 0, 2]);
 }
 
 #[test]

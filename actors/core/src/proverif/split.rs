@@ -13,6 +13,7 @@ mod name;
 mod reason;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 pub use self::edit::{BadSetting, Edit, Put, settings};
 use self::fixed::Fixed;
@@ -73,7 +74,9 @@ pub struct Part {
     pub role: Role,
     /// Where its declaration stands.
     pub origin: Origin,
-    /// In which line that begins, counted from 1.
+    /// Its bytes there; none for what is asked as a whole.
+    pub at: Range<usize>,
+    /// In which line it begins, counted from 1.
     pub line: u32,
     /// What is changed in the model, in the order of its text and without overlaps.
     pub edits: Vec<Edit>,
@@ -187,6 +190,7 @@ impl Part {
             name: name.into(),
             role,
             origin: Origin::Model,
+            at: 0..0,
             line,
             edits: Vec::new(),
             needs: Vec::new(),
@@ -254,6 +258,7 @@ fn part(
         name: tag.map_or_else(|| name::derived(kind, &item.body), |tag| tag.name.into()),
         role,
         origin: item.origin,
+        at: item.declaration.at.clone(),
         line: item.declaration.line,
         edits: items.edits(|place| &forms[place]),
         needs: needs.filter_map(|(_, part)| *part).collect(),

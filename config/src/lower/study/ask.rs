@@ -333,8 +333,7 @@ impl Texts<'_> {
             (Origin::Asked, Some((_, source))) => source,
             _ => self.model.1,
         };
-        let declaration = source.declarations.iter().find(|declaration| declaration.line == part.line);
-        declaration.map_or(&[], |declaration| &source.text[declaration.at.clone()])
+        &source.text[part.at.clone()]
     }
 }
 
