@@ -13,4 +13,5 @@ mod presets;
 mod proverif;
 mod robust;
 mod study;
+mod study_bad;
 mod support;
