@@ -3,7 +3,7 @@
 //! For the guardian only. It must never wait for a process, however long that takes to die, and never reap a leader:
 //! until its sweep is done a leader's zombie pins the numbers of its process, its group and its session.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -47,22 +47,38 @@ pub(super) struct Sweep {
     pub(super) begun: Instant,
     /// It was said that something of it does not die.
     pub(super) told: bool,
-    /// All that were found alive and killed. Numbers that are not ours to pin: for counting, and for reaping those that
-    /// turn out to be children of ours.
-    victims: HashSet<i32>,
+    /// All that were found alive and killed, and whether they had outlived their leader. Numbers that are not ours to pin: for
+    /// counting, and for reaping those that turn out to be children of ours.
+    victims: HashMap<i32, bool>,
+    /// The group that was killed together with the leader, and nobody in it has outlived that.
+    died_with_leader: Option<Folder>,
     /// A kill was refused.
     refused: Option<i32>,
 }
 
 impl Sweep {
-    /// One that begins.
-    pub(super) fn new() -> Self {
-        Self { begun: Instant::now(), told: false, victims: HashSet::new(), refused: None }
+    /// One that begins, of what has this group, if it has one.
+    pub(super) fn new(group: Option<&Folder>) -> Self {
+        Self {
+            begun: Instant::now(),
+            told: false,
+            victims: HashMap::new(),
+            died_with_leader: group.filter(|group| group.was_killed()).cloned(),
+            refused: None,
+        }
     }
 
     /// How many had outlived the leader.
     pub(super) fn leftovers(&self) -> u32 {
-        u32::try_from(self.victims.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.victims.values().filter(|outlived| **outlived).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Notes one that does not seem to be leaving. Between the moment in which a process takes up its SIGKILL and that in
+    /// which it begins to leave, it looks as if it lived on.
+    fn hit(&mut self, pid: i32) {
+        let Self { victims, died_with_leader, .. } = self;
+        let died_with_leader = || died_with_leader.as_ref().is_some_and(|group| group.holds(pid));
+        victims.entry(pid).or_insert_with(|| !died_with_leader() && !tree::was_sent_sigkill(pid));
     }
 
     /// Whether a kill was refused for want of a right.
@@ -78,7 +94,7 @@ impl Sweep {
         }
         for pid in folder.members() {
             if tree::stat(pid).is_some_and(|stat| !stat.leaving) {
-                self.victims.insert(pid);
+                self.hit(pid);
             }
         }
         let _ = folder.kill();
@@ -247,10 +263,12 @@ impl Orphans {
     pub(super) fn kill_of(&mut self, id: u64, sweep: &mut Sweep) -> bool {
         let orphans = self.of(id);
         let mut victims = Vec::new();
-        let refused = self.kill(&orphans, &mut |victim| victims.push(victim));
+        let refused = self.kill(&orphans, &mut |victim| {
+            sweep.hit(victim);
+            victims.push((victim, id));
+        });
         sweep.refused = sweep.refused.or(refused);
-        self.victim_of.extend(victims.iter().map(|victim| (*victim, id)));
-        sweep.victims.extend(victims);
+        self.victim_of.extend(victims);
         orphans.is_empty()
     }
 
@@ -282,7 +300,7 @@ impl Orphans {
 
     /// The sweep of a query is over: what it has killed and is our child, is reaped.
     pub(super) fn finish(&mut self, id: u64, sweep: &Sweep, leaders: &Leaders) {
-        for pid in &sweep.victims {
+        for pid in sweep.victims.keys() {
             self.victim_of.remove(pid);
             // By now the number may have been given to another child.
             if !leaders.has(*pid) && tree::reap(*pid) == Reaped::One(*pid) {
@@ -369,7 +387,7 @@ mod tests {
 
     #[test]
     fn a_sweep_does_not_wait_for_ever_for_those_who_show_no_mark() {
-        let (mut orphans, mut sweep) = (Orphans::new(), Sweep::new());
+        let (mut orphans, mut sweep) = (Orphans::new(), Sweep::new(None));
         assert!(!orphans.may_unveil(&sweep));
         orphans.veiled.insert(7, Instant::now());
         assert!(orphans.may_unveil(&sweep));

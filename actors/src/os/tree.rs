@@ -293,6 +293,18 @@ pub(super) fn stat(pid: i32) -> Option<Stat> {
     parse_stat(&fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
+/// Whether SIGKILL was sent to a process that has not been reaped since. From when it has taken it up until it leaves, `stat`
+/// does not show that; the signals that wait for the process as a whole do, unless a control group was killed.
+pub(super) fn was_sent_sigkill(pid: i32) -> bool {
+    fs::read(format!("/proc/{pid}/status")).is_ok_and(|status| shows_sigkill(&status))
+}
+
+fn shows_sigkill(status: &[u8]) -> bool {
+    let mask = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"ShdPnd:\t"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(std::str::from_utf8(mask).ok()?, 16).ok());
+    mask.is_some_and(|mask| mask & SIGKILL_WAITS != 0)
+}
+
 /// The name stands in brackets and may hold anything, brackets too: the last one ends it.
 fn parse_stat(text: &[u8]) -> Option<Stat> {
     let end = text.iter().rposition(|byte| *byte == b')')?;
@@ -331,6 +343,14 @@ mod tests {
         assert!(!leaving(&waiting));
         assert_eq!(parse_stat(b""), None);
         assert_eq!(parse_stat(b"12 (a"), None);
+    }
+
+    #[test]
+    fn a_sigkill_that_was_taken_up_shows_among_those_that_wait_for_the_whole_process() {
+        let status =
+            |shared: &str| format!("Name:\ta\nSigPnd:\t0000000000000100\nShdPnd:\t{shared}\nSigBlk:\t0\n");
+        assert!(shows_sigkill(status("0000000000000100").as_bytes()));
+        assert!(!shows_sigkill(status("0000000000004001").as_bytes()) && !shows_sigkill(b""));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -120,6 +121,18 @@ impl Folder {
         !self.was_killed.get() && is_alone() && self.read("cgroup.events").is_ok_and(is_at_rest)
     }
 
+    /// Whether a kill was written to it: all that was in it then dies of that, however long it takes.
+    pub(in crate::os) fn was_killed(&self) -> bool {
+        self.was_killed.get()
+    }
+
+    /// Whether a process is in it or below it. For counting only. Its name and its run's say so: the path to them depends
+    /// on who looks.
+    pub(in crate::os) fn holds(&self, pid: i32) -> bool {
+        let membership = fs::read(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        is_member(&membership, &self.path)
+    }
+
     /// Kills everything in it and below it, at once and for good, frozen or not. Version 2 only, from Linux 5.14 on.
     pub(in crate::os) fn kill(&self) -> io::Result<()> {
         self.was_killed.set(true);
@@ -192,6 +205,16 @@ fn tolerant<T>(
         }
         result => result,
     }
+}
+
+/// Whether one whose `/proc/PID/cgroup` this is, is in the group at this path, seen from wherever, or below it.
+pub(super) fn is_member(membership: &[u8], group: &Path) -> bool {
+    let tail = |path: &Path| {
+        path.components().rev().take(2).map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>()
+    };
+    let wanted = tail(group);
+    let mut unified = membership.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"0::"));
+    unified.any(|path| Path::new(OsStr::from_bytes(path)).ancestors().any(|path| tail(path) == wanted))
 }
 
 /// ENODEV is what an open file says of a group that was removed meanwhile.

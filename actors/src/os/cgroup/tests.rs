@@ -2,6 +2,8 @@
 
 use std::process::{Child, Command, Stdio};
 
+use super::super::sweep::Sweep;
+use super::folder::is_member;
 use super::*;
 
 /// The groups of a run that is this test; none where the machine does not let us.
@@ -175,4 +177,43 @@ fn a_run_without_groups_admits_everybody() {
     let places = Places { unified: Some("/proc".into()), ..Places::default() };
     let (_, why) = RunGroups::make_in(places, "x", true, &[]);
     assert!(matches!(why, Some(Unavailable::NotOurs { .. })), "{why:?}");
+}
+
+/// Who is in a group that was killed with the leader is dying, even where nothing shows that yet.
+#[test]
+fn who_is_in_a_group_that_was_killed_with_its_leader_has_not_outlived_it() {
+    let Some(mut run) = groups("with-leader") else { return };
+    for (was_killed, leftovers) in [(false, 1), (true, 0)] {
+        let query = run.admit(TreeLimits::default()).expect("a group");
+        let folder = query.unified().expect("in the unified hierarchy");
+        if was_killed {
+            folder.kill().expect("killed, with nobody in it");
+        }
+        // One that shows nothing of its end: it was not there.
+        let mut child = inhabitant(&query);
+        let mut sweep = Sweep::new(Some(folder));
+        assert!(!sweep.kill_group(folder));
+        child.wait().expect("it was killed");
+        until("it is seen to be empty", || !folder.populated().unwrap_or(true));
+        assert!(sweep.kill_group(folder));
+        assert_eq!(sweep.leftovers(), leftovers, "{was_killed}");
+        run.release(query, false);
+    }
+    assert!(run.end(Duration::from_secs(20)));
+}
+
+#[test]
+fn whoever_looks_finds_who_is_in_a_group_or_below_it() {
+    let group = Path::new("/sys/fs/cgroup/a/provisor-t/g1");
+    for (membership, is_in_it) in [
+        ("4:pids:/x\n0::/a/provisor-t/g1\n", true),
+        ("0::/provisor-t/g1/inner\n", true),
+        ("0::/../a/provisor-t/g1\n", true),
+        ("0::/a/provisor-t/g11\n", false),
+        ("0::/a/provisor-t\n", false),
+        ("4:pids:/a/provisor-t/g1\n0::/\n", false),
+        ("", false),
+    ] {
+        assert_eq!(is_member(membership.as_bytes(), group), is_in_it, "{membership}");
+    }
 }

@@ -134,7 +134,8 @@ impl Keeper {
     }
 
     fn begin_sweep(&mut self, id: u64) {
-        self.sweeps.entry(id).or_insert_with(Sweep::new);
+        let group = self.children.get(&id).and_then(|child| child.groups.unified());
+        self.sweeps.entry(id).or_insert_with(|| Sweep::new(group));
         self.round_wait = ROUND;
     }
 
