@@ -113,7 +113,6 @@ mod tests {
     use provisor_actors::store::{Fate, Opening};
     use provisor_core::Outcome;
     use provisor_core::reuse::{Fingerprint, Prints};
-    use provisor_core::roster::Then;
 
     use super::*;
 
@@ -144,19 +143,7 @@ mod tests {
 
     /// The guardian died while this row found no room.
     fn ending() -> Ending {
-        let row = Row {
-            query: 0,
-            attempt: 1,
-            pass: 0,
-            then: Then::Nothing,
-            outcome: Outcome::lost("made up".into()),
-            started_us: None,
-            log: None,
-            printed: Default::default(),
-            memory_limit: None,
-            log_is_whole: false,
-            containment: "sweep".into(),
-        };
+        let row = Row { containment: "sweep".into(), ..Row::new(0, 1, Outcome::lost("made up".into())) };
         Ending {
             stopped: None,
             unfinished: 0,

@@ -102,7 +102,8 @@ impl Progress {
                 self.learn(row);
             }
             Event::Stopping { cause: Cause::Deadline | Cause::Cancelled, .. } => self.is_ending = true,
-            Event::Returned { .. }
+            Event::Submitted { .. }
+            | Event::Returned { .. }
             | Event::Verdict { .. }
             | Event::Stopping { .. }
             | Event::Stalled { .. }

@@ -281,7 +281,7 @@ fn open<S: Commit + 'static>(job: Job, judges: Judges, ports: Ports<S>) -> Resul
     let counts = counts(&plan, todo.len(), &reused);
     let bounds = bounds(&plan, &memory);
     let roster = Roster::new(bounds, Arc::clone(&plan), entries(todo, rungs, &memory), reused);
-    let desk = Desk::new(Papers { plan: Arc::clone(&plan), containment, log_name }, roster);
+    let desk = Desk::new(Papers { containment, log_name }, roster);
     let (counter, counts) = Counter::new(counts);
     // The monitors report to the supervisor, and the supervisor sends to the counter: the address comes first.
     let context = Context::<Supervisor>::new();

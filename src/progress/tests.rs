@@ -4,7 +4,6 @@ use provisor_config::Surroundings;
 use provisor_core::Outcome;
 use provisor_core::cause::Exit;
 use provisor_core::plan::{Only, Pass};
-use provisor_core::row::Printed;
 
 use super::*;
 use crate::times::Times;
@@ -35,21 +34,7 @@ fn at(seconds: u64) -> Tick {
 fn done(query: Place, wall: u64) -> Event {
     let end = End::Reaped(Exit::Code(0));
     let outcome = Outcome { end, wall: Duration::from_secs(wall), ..Outcome::lost("".into()) };
-    let (log, containment) = (None, "sweep".into());
-    let row = Row {
-        query,
-        attempt: 1,
-        pass: 0,
-        then: Then::Nothing,
-        outcome,
-        started_us: None,
-        log,
-        log_is_whole: true,
-        printed: Printed::default(),
-        memory_limit: None,
-        containment,
-    };
-    Event::Done(Arc::new(row))
+    Event::Done(Arc::new(Row::new(query, 1, outcome)))
 }
 
 const fn started(query: Place) -> Event {

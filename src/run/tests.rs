@@ -4,8 +4,6 @@ use provisor_actors::store::{Fate, Row};
 use provisor_core::cause::{End as Ended, Exit, Outcome};
 use provisor_core::plan::{Cell, Lattice};
 use provisor_core::reuse::{Fingerprint, Prints};
-use provisor_core::roster::Then;
-use provisor_core::row::Printed;
 use provisor_core::verdict::Judgement;
 
 use super::*;
@@ -25,19 +23,7 @@ fn plan(prune: Prune) -> Plan {
 }
 
 fn row(query: Place, outcome: Outcome) -> Row {
-    Row {
-        query,
-        attempt: 1,
-        pass: 0,
-        then: Then::Nothing,
-        outcome,
-        started_us: None,
-        log: None,
-        log_is_whole: false,
-        printed: Printed::default(),
-        memory_limit: None,
-        containment: "sweep".into(),
-    }
+    Row { containment: "sweep".into(), ..Row::new(query, 1, outcome) }
 }
 
 fn says(verdict: &str) -> Outcome {

@@ -36,8 +36,6 @@ impl<S: Commit> Commit for Groups<S> {
 #[cfg(test)]
 mod tests {
     use provisor_core::Outcome;
-    use provisor_core::roster::Then;
-    use provisor_core::row::Printed;
 
     use super::*;
     use crate::session::EVENTS;
@@ -49,19 +47,7 @@ mod tests {
     }
 
     fn row() -> Arc<Row> {
-        Arc::new(Row {
-            query: 0,
-            attempt: 1,
-            pass: 0,
-            then: Then::Nothing,
-            outcome: Outcome::lost("".into()),
-            started_us: None,
-            log: None,
-            log_is_whole: false,
-            printed: Printed::default(),
-            memory_limit: None,
-            containment: "sweep".into(),
-        })
+        Arc::new(Row::new(0, 1, Outcome::lost("".into())))
     }
 
     /// Takes so many rows and no more.

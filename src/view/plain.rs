@@ -105,7 +105,7 @@ mod tests {
 
     use provisor_core::cause::{Cause, Exit, Outcome};
     use provisor_core::plan::{Only, Pass};
-    use provisor_core::row::Printed;
+
     use provisor_core::tally::{Change, Class};
     use provisor_core::verdict::Counts as Worth;
 
@@ -129,19 +129,7 @@ mod tests {
     }
 
     fn row(pass: usize, then: Then, outcome: Outcome) -> Row {
-        Row {
-            query: 0,
-            attempt: 1,
-            pass,
-            then,
-            outcome,
-            started_us: None,
-            log: None,
-            log_is_whole: false,
-            printed: Printed::default(),
-            memory_limit: None,
-            containment: "sweep".into(),
-        }
+        Row { pass, then, ..Row::new(0, 1, outcome) }
     }
 
     #[test]

@@ -228,6 +228,12 @@ impl Outcome {
         Self { leftovers: None, judgement, ..outcome }
     }
 
+    /// A query that nobody wants to know any more, before it had a process.
+    #[must_use]
+    pub fn cancelled() -> Self {
+        Self::without_process(End::NotStarted("cancelled while it waited".into()), Cause::Cancelled)
+    }
+
     fn without_process(end: End, cause: Cause) -> Self {
         Self {
             end,

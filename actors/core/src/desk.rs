@@ -6,6 +6,7 @@
 //! shell, and the simulation in `tests/simulation` drives the very same desk.
 
 mod failing;
+mod open;
 mod words;
 
 use std::collections::hash_map::Entry;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use crate::cause::{Cause, Outcome};
 use crate::containment::Level;
-use crate::plan::{Logs, Plan, Query};
+use crate::plan::Logs;
 use crate::process::Fact;
 use crate::roster::{Order, Place, Roster, Then};
 use crate::row::{Printed, Row};
@@ -32,8 +33,6 @@ pub type LogName = Box<dyn Fn(&str, u32) -> String + Send>;
 
 /// What goes into rows beside what happened.
 pub struct Papers {
-    /// What is asked.
-    pub plan: Arc<Plan>,
     /// The containment of the children.
     pub containment: Arc<str>,
     /// Names logs.
@@ -49,8 +48,10 @@ pub struct Desk {
     /// is started again under the same number, and the word of the first must not be taken for that of the second.
     leaving: HashMap<(Place, u32), u32>,
     /// Rows on their way to the disk, in the order in which they were sent.
-    unwritten: VecDeque<Arc<Row>>,
+    unwritten: VecDeque<Sent>,
     stall: Option<Stall>,
+    /// More may be asked: it is not over before that is closed.
+    is_open: bool,
     /// Somebody wants an end of it, or it is given up: nobody waits for the disk any more.
     is_hurried: bool,
     failure: Option<Failure>,
@@ -72,6 +73,13 @@ struct Live {
     has_left: bool,
 }
 
+/// A row on its way to the disk.
+struct Sent {
+    row: Arc<Row>,
+    /// An attempt had ended, and the query was counted among those that run.
+    ran: bool,
+}
+
 /// The disk takes no rows just now.
 struct Stall {
     text: Arc<str>,
@@ -90,6 +98,7 @@ impl Desk {
             leaving: HashMap::new(),
             unwritten: VecDeque::new(),
             stall: None,
+            is_open: false,
             is_hurried: false,
             failure: None,
             cannot_write: false,
@@ -109,7 +118,8 @@ impl Desk {
     pub fn is_over(&self) -> bool {
         // What follows the rows may find no room when they have.
         let is_written = self.stall.is_none();
-        (self.roster.is_over() && is_written) || (self.cannot_write && self.roster.running() == 0)
+        (self.roster.is_over() && is_written && !self.takes_in())
+            || (self.cannot_write && self.roster.running() == 0)
     }
 
     /// What stopped the run before its end, if anything.
@@ -133,7 +143,7 @@ impl Desk {
     /// The rows that are not known to be on the disk, in the order in which they were sent there. They are no more than
     /// the roster lets wait for the disk, and those of what ran besides.
     pub fn unwritten(&self) -> impl ExactSizeIterator<Item = &Arc<Row>> {
-        self.unwritten.iter()
+        self.unwritten.iter().map(|sent| &sent.row)
     }
 
     /// Why the run is not to be trusted, if so.
@@ -178,6 +188,16 @@ impl Desk {
                 self.consult(out, |roster, orders| roster.abort(cause, forced, orders));
             }
             Event::Failed(failure) => self.fail(failure, out),
+            Event::Cancel { query, forced } => {
+                self.consult(out, |roster, orders| roster.cancel(now, query, forced, orders));
+            }
+            Event::Slots(slots) => {
+                self.consult(out, |roster, orders| roster.set_slots(now, slots, orders));
+            }
+            Event::Paused(paused) => {
+                self.consult(out, |roster, orders| roster.pause(now, paused, orders));
+            }
+            Event::Closed => self.is_open = false,
         }
     }
 
@@ -273,7 +293,7 @@ impl Desk {
         memory: Option<u64>,
         out: &mut Vec<Effect>,
     ) {
-        let Some(asked) = self.papers.query(query) else { return };
+        let Some(asked) = self.query(query) else { return };
         let log: Arc<str> = (self.papers.log_name)(&asked.id, attempt).into();
         let live = Live {
             attempt,
@@ -302,15 +322,19 @@ impl Desk {
         // At this level nobody looks for what a leader leaves behind.
         outcome.leftovers = outcome.leftovers.filter(|_| *self.papers.containment != *Level::Group.word());
         let live = self.live.remove(&query);
+        let has_run = live.is_some();
         out.extend(live.as_ref().map(|_| Effect::Release { query }));
         let memory_limit = live.as_ref().and_then(|live| live.memory_limit);
         // What never ran has no log.
         let ran = live.filter(|live| live.started_us.is_some());
         let started_us = ran.as_ref().and_then(|live| live.started_us);
         let printed = ran.as_ref().map(|live| live.printed).unwrap_or_default();
-        let logged = ran.filter(|_| self.papers.keeps_log(query));
+        let asked = self.query(query);
+        let logged = ran.filter(|_| asked.is_some_and(|asked| asked.logs != Logs::Drop));
         let row = Arc::new(Row {
             query,
+            id: asked.map(|asked| Arc::clone(&asked.id)).unwrap_or_default(),
+            added: self.roster.book().added(query).cloned(),
             attempt,
             pass,
             then,
@@ -322,14 +346,14 @@ impl Desk {
             memory_limit,
             containment: Arc::clone(&self.papers.containment),
         });
-        self.unwritten.push_back(Arc::clone(&row));
+        self.unwritten.push_back(Sent { row: Arc::clone(&row), ran: has_run });
         out.push(Effect::Write(row));
     }
 
     /// What is written of these rows is what is told of them.
     fn doubt(&mut self, logs: &[Arc<str>]) {
         let logs: HashSet<_> = logs.iter().collect();
-        for row in &mut self.unwritten {
+        for Sent { row, .. } in &mut self.unwritten {
             if row.log.as_ref().is_some_and(|log| logs.contains(log)) {
                 Arc::make_mut(row).doubt_log();
             }
@@ -338,23 +362,15 @@ impl Desk {
 
     /// Rows are durable: now they count.
     fn count(&mut self, rows: usize, out: &mut Vec<Effect>) {
-        for row in self.unwritten.drain(..rows.min(self.unwritten.len())) {
+        for _ in 0..rows {
+            let Some(Sent { row, ran }) = self.unwritten.pop_front() else { break };
             if row.is_last() {
-                let done = if row.outcome.is_derived() { Change::Foregone } else { Change::Done };
-                out.push(Effect::Count(done(self.papers.class_of(&row))));
+                let done = if ran { Change::Done } else { Change::Foregone };
+                out.push(Effect::Count(done(self.class_of(&row))));
+                self.roster.forget(row.query);
             }
             out.push(Effect::Tell(News::Done(row)));
         }
-    }
-}
-
-impl Papers {
-    fn query(&self, query: Place) -> Option<&Query> {
-        self.plan.queries.get(query as usize)
-    }
-
-    fn keeps_log(&self, query: Place) -> bool {
-        self.query(query).is_some_and(|query| query.logs != Logs::Drop)
     }
 
     fn class_of(&self, row: &Row) -> Class {

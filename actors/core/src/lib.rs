@@ -7,11 +7,13 @@
 
 pub mod amount;
 pub mod answer;
+pub mod book;
 pub mod cause;
 mod comment;
 pub mod containment;
 pub mod desk;
 pub mod eta;
+pub mod id;
 pub mod implied;
 pub mod lines;
 pub mod order;

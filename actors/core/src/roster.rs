@@ -8,6 +8,7 @@ mod foregone;
 mod line;
 mod memory;
 mod needs;
+mod open;
 mod retry;
 mod shortage;
 mod words;
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::answer::Answer;
+use crate::book::Book;
 use crate::cause::{Cause, End, Outcome, StopMethod};
 use crate::implied::Implications;
 use crate::plan::{Plan, Query};
@@ -25,6 +27,7 @@ use foregone::Foregone;
 use line::Line;
 use memory::{Budget, Memory, Patience};
 use needs::Needs;
+pub use open::Refusal;
 pub(crate) use retry::longest_pause;
 use shortage::Shortage;
 pub use words::{Bounds, Entry, Order, Place, Rung, Said, Then};
@@ -34,7 +37,7 @@ pub use words::{Bounds, Entry, Order, Place, Rung, Said, Then};
 struct Turn {
     query: Place,
     /// Its place among the entries.
-    rank: u32,
+    rank: u64,
     /// Counted from 1 in this run.
     attempt: u32,
     /// Which of its passes, counted from 0.
@@ -54,6 +57,8 @@ struct Turn {
 struct Asked {
     attempts_before: u32,
     peak: Option<u64>,
+    /// Somebody has no use for it any more: nothing follows its attempt.
+    is_cancelled: bool,
     /// What an earlier pass has said, where one was followed by another.
     said: Option<Box<Said>>,
 }
@@ -61,11 +66,13 @@ struct Asked {
 /// The roster.
 #[derive(Debug)]
 pub struct Roster {
-    plan: Arc<Plan>,
+    book: Book,
     bounds: Bounds,
     /// How many may be at work just now: `slots`, or fewer while the system is short of something.
     ceiling: usize,
     asked: HashMap<Place, Asked>,
+    /// The rank of the last one that was taken in.
+    rank: u64,
     line: Line,
     needs: Needs,
     implications: Option<Implications>,
@@ -82,8 +89,10 @@ pub struct Roster {
     shortage: Shortage,
     /// Why nothing can be started any more.
     exhausted: Option<Arc<str>>,
-    /// Nothing new starts until further notice.
+    /// Nothing new starts until there is room for rows.
     held: bool,
+    /// Nothing new starts until somebody lets it go on.
+    paused: bool,
     stopping: Option<Cause>,
 }
 
@@ -110,6 +119,7 @@ impl Roster {
             bounds,
             ceiling: bounds.slots,
             asked: HashMap::new(),
+            rank: 0,
             line: Line::new(implications.is_some()),
             needs: Needs::default(),
             implications,
@@ -123,10 +133,12 @@ impl Roster {
             shortage: Shortage::default(),
             exhausted: None,
             held: false,
+            paused: false,
             stopping: None,
-            plan,
+            book: Book::new(plan),
         };
         let turns: Vec<_> = (0..).zip(entries).map(|(rank, entry)| roster.enter(rank, entry)).collect();
+        roster.rank = turns.len() as u64;
         roster.admit(turns, known);
         roster
     }
@@ -171,8 +183,9 @@ impl Roster {
         if self.stopping.is_some() || self.exhausted.is_some() {
             return None;
         }
-        let retry = self.line.due().filter(|_| !self.held);
-        let shortage = self.shortage.until.filter(|_| self.line.has_waiting() && !self.held);
+        let may_start = !self.held && !self.paused;
+        let retry = self.line.due().filter(|_| may_start);
+        let shortage = self.shortage.until.filter(|_| self.line.has_waiting() && may_start);
         self.bounds.deadline.into_iter().chain(retry).chain(shortage).min()
     }
 
@@ -273,7 +286,7 @@ impl Roster {
         }
         self.line.call(now);
         self.settle_foregone(orders);
-        if self.shortage.lasts(now) {
+        if self.paused || self.shortage.lasts(now) {
             return;
         }
         while let Some(turn) = self.next() {
@@ -315,7 +328,11 @@ impl Roster {
     }
 
     fn query(&self, query: Place) -> Option<&Query> {
-        self.plan.queries.get(query as usize)
+        self.book.query(query)
+    }
+
+    fn is_cancelled(&self, query: Place) -> bool {
+        self.asked.get(&query).is_some_and(|asked| asked.is_cancelled)
     }
 
     fn record(&mut self, turn: &Turn, then: Then, outcome: Outcome, orders: &mut Vec<Order>) {
@@ -326,7 +343,8 @@ impl Roster {
     }
 
     fn following(&self, now: Tick, turn: &Turn, outcome: &Outcome) -> Following {
-        let Some(query) = self.query(turn.query).filter(|_| self.stopping.is_none()) else {
+        let may_follow = self.stopping.is_none() && !self.is_cancelled(turn.query);
+        let Some(query) = self.query(turn.query).filter(|_| may_follow) else {
             return Following::Nothing;
         };
         let next = Turn { attempt: turn.attempt + 1, ..*turn };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::cause::Outcome;
+use crate::plan::Query;
 use crate::roster::{Place, Then};
 use crate::rules::Stream;
 
@@ -35,8 +36,12 @@ impl Printed {
 /// What the store is told of an attempt, or of a query that is known without one; the plan has the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The query's place in the plan.
+    /// The query's place: in the plan, or after that.
     pub query: Place,
+    /// Its id.
+    pub id: Arc<str>,
+    /// The query itself, where it is not one of the plan.
+    pub added: Option<Arc<Query>>,
     /// Which attempt, counted from 1 over all runs; 0 where it is known without one.
     pub attempt: u32,
     /// Which of its passes, counted from 0.
@@ -63,6 +68,26 @@ pub struct Row {
 const LOG_IS_INCOMPLETE: &str = "its log could not be written and is incomplete";
 
 impl Row {
+    /// A query's row, of one that nothing is known of but this.
+    #[must_use]
+    pub fn new(query: Place, attempt: u32, outcome: Outcome) -> Self {
+        Self {
+            query,
+            id: Arc::default(),
+            added: None,
+            attempt,
+            pass: 0,
+            then: Then::Nothing,
+            outcome,
+            started_us: None,
+            log: None,
+            log_is_whole: false,
+            printed: Printed::default(),
+            memory_limit: None,
+            containment: Arc::default(),
+        }
+    }
+
     /// Whether it is the query's row: nothing of it follows in this run.
     #[must_use]
     pub const fn is_last(&self) -> bool {

@@ -30,20 +30,22 @@ impl Class {
 /// One change of the count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
+    /// A query has come that is not in the plan.
+    Submitted,
     /// A query has left the queue.
     Started,
     /// A query is back in the queue.
     Requeued,
     /// A query is done, and its row is durable.
     Done(Class),
-    /// The same of one that waited until then, for it is known without an attempt.
+    /// The same of one that waited until then, for it is known without an attempt, or was cancelled.
     Foregone(Class),
 }
 
 /// The count at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// All queries of the plan.
+    /// All queries: those of the plan, and those that came while it ran.
     pub total: usize,
     /// Not begun, or waiting for another attempt.
     pub waiting: usize,
@@ -95,6 +97,11 @@ impl Counts {
     /// Takes in one change. A change that cannot be, such as a start with nothing waiting, changes nothing.
     pub fn apply(&mut self, change: Change) {
         let (from, to) = match &change {
+            Change::Submitted => {
+                self.total += 1;
+                self.waiting += 1;
+                return;
+            }
             Change::Started => (&mut self.waiting, &mut self.running),
             Change::Requeued => (&mut self.running, &mut self.waiting),
             Change::Done(_) => (&mut self.running, &mut self.done),
@@ -130,12 +137,13 @@ mod tests {
             Change::Done(class(true)),
             Change::Done(class(false)),
             Change::Foregone(class(true)),
+            Change::Submitted,
         ];
         // Every sequence of seven changes, the impossible ones too.
-        for code in 0..5_usize.pow(7) {
+        for code in 0..6_usize.pow(7) {
             let mut counts = Counts::new(3, [class(true)]);
             for digit in 0..7 {
-                counts.apply(changes[code / 5_usize.pow(digit) % 5].clone());
+                counts.apply(changes[code / 6_usize.pow(digit) % 6].clone());
                 assert!(counts.is_consistent(), "{counts:?}");
                 assert_eq!(counts.classes.values().sum::<usize>(), counts.done);
                 assert!(counts.well <= counts.done && counts.reused == 1);

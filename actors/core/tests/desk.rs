@@ -27,7 +27,6 @@ fn desk_of(queries: Vec<Query>, slots: usize, level: Level) -> Desk {
     let plan = Arc::new(plan(queries));
     let roster = Roster::new(bounds(slots), Arc::clone(&plan), entries(&plan), []);
     let papers = Papers {
-        plan,
         containment: level.word().into(),
         log_name: Box::new(|id, attempt| format!("{id}.{attempt}")),
     };

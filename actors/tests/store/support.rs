@@ -9,7 +9,7 @@ use provisor_actors::store::{Fate, Opening, PastRow, Row, Store};
 use provisor_core::cause::{Cause, End, Exit, Outcome, Usage};
 use provisor_core::plan::{Command, Judging, Limits, Plan, Query, Reuse};
 use provisor_core::reuse::{Fingerprint, Prints};
-use provisor_core::roster::{Place, Then};
+use provisor_core::roster::Place;
 use provisor_core::row::Printed;
 use provisor_core::verdict::{Counts, Finding, Judgement};
 
@@ -116,17 +116,12 @@ pub(crate) fn outcome(verdict: &str) -> Outcome {
 
 pub(crate) fn row(query: Place, attempt: u32, outcome: Outcome) -> Row {
     Row {
-        query,
-        attempt,
-        pass: 0,
-        then: Then::Nothing,
-        outcome,
         started_us: Some(1_700_000_000_123_456),
         log: Some(format!("logs/{query}.{attempt}.log").into()),
         log_is_whole: true,
-        memory_limit: None,
         printed: Printed { stdout: 1234, stderr: 5 },
         containment: "sweep".into(),
+        ..Row::new(query, attempt, outcome)
     }
 }
 

@@ -5,39 +5,16 @@
 use std::sync::Arc;
 
 use globset::GlobMatcher;
+pub(super) use provisor_core::id::check;
+use provisor_core::id::is_allowed;
 
 use super::glob;
 use crate::fault::Fault;
 use crate::template::Point;
 
-const LONGEST: usize = 255;
-
-/// Whether this may be an id, and if not, why.
-pub(super) fn check(id: &str) -> Result<(), &'static str> {
-    if id.is_empty() {
-        return Err("is empty");
-    }
-    if id.len() > LONGEST {
-        return Err("has more than 255 bytes");
-    }
-    for part in id.split('/') {
-        if !part.bytes().all(is_allowed) {
-            return Err("holds a character that ids do not have");
-        }
-        if !part.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-            return Err("has a part that does not start with a letter or digit");
-        }
-    }
-    Ok(())
-}
-
 /// Whether a text may be one part of an id.
 pub(super) fn is_part(text: &str) -> bool {
     !text.contains('/') && check(text).is_ok()
-}
-
-fn is_allowed(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 }
 
 /// The id of a query that has none: its axis values, cleaned, as parts. Empty where nothing is left of one.

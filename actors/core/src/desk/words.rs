@@ -66,6 +66,19 @@ pub enum Event {
     },
     /// Something that holds the run together is no more.
     Failed(Failure),
+    /// Nobody wants to know this query any more: it is ended, or never started.
+    Cancel {
+        /// Which query.
+        query: Place,
+        /// By Kill at once.
+        forced: bool,
+    },
+    /// From now on so many may run at a time.
+    Slots(usize),
+    /// Nothing new starts (`true`), or it goes on.
+    Paused(bool),
+    /// Nothing more is asked: it is over with what is there.
+    Closed,
 }
 
 /// What must never happen, and did.
@@ -120,6 +133,11 @@ pub enum Effect {
 /// What is worth telling to whoever listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
+    /// A query has come that is not in the plan, and waits.
+    Submitted {
+        /// Which query.
+        query: Place,
+    },
     /// A query's process is there.
     Started {
         /// Which query.

@@ -18,13 +18,18 @@ pub(super) enum Foregone {
     Skipped(Arc<str>),
     /// The answer of this one was measured.
     Implied(Place, Truth),
+    /// Nobody wants to know it any more.
+    Cancelled,
 }
 
 impl Roster {
     /// Takes in a query, and says what its first attempt would be.
-    pub(super) fn enter(&mut self, rank: u32, entry: Entry) -> Turn {
+    pub(super) fn enter(&mut self, rank: u64, entry: Entry) -> Turn {
         let Entry { query, attempts_before, rung, peak } = entry;
-        self.asked.insert(query, Asked { attempts_before, peak, said: rung.said.map(Box::new) });
+        self.asked.insert(
+            query,
+            Asked { attempts_before, peak, is_cancelled: false, said: rung.said.map(Box::new) },
+        );
         let last = self.query(query).map_or(0, |query| query.further.len());
         let turn =
             Turn { query, rank, attempt: 1, pass: 0, of_pass: 1, memory: None, needs: 0, is_alone: false };
@@ -45,8 +50,8 @@ impl Roster {
                 self.foregone.push_back((turn, foregone));
                 continue;
             }
-            let Self { plan, needs, asked, .. } = self;
-            let freed = needs.admit(plan, turn, |place| match known.get(&place) {
+            let Self { book, needs, asked, .. } = self;
+            let freed = needs.admit(book, turn, |place| match known.get(&place) {
                 Some(answer) => Known::Decided(answer),
                 None if asked.contains_key(&place) => Known::Open,
                 None => Known::Unasked,
@@ -55,9 +60,10 @@ impl Roster {
         }
     }
 
-    /// Lets it wait again, unless its answer is known by now.
+    /// Lets it wait again, unless its answer is known by now, or nobody wants it.
     pub(super) fn await_turn(&mut self, turn: Turn, join: impl FnOnce(&mut Line, Turn)) {
-        match self.follows(turn.query) {
+        let cancelled = self.is_cancelled(turn.query).then_some(Foregone::Cancelled);
+        match self.follows(turn.query).or(cancelled) {
             Some(foregone) => self.foregone.push_back((turn, foregone)),
             None => join(&mut self.line, turn),
         }
@@ -99,7 +105,7 @@ impl Roster {
 
     /// What follows for others from what a query came to.
     fn decide(&mut self, query: Place, answer: &Answer) {
-        let freed = self.needs.decide(&self.plan, query, answer);
+        let freed = self.needs.decide(&self.book, query, answer);
         freed.into_iter().for_each(|freed| self.free(freed));
         let (Some(implications), Some(truth)) = (&mut self.implications, answer.truth()) else { return };
         for place in implications.learn(query, truth) {
@@ -113,12 +119,13 @@ impl Roster {
     pub(super) fn settle_foregone(&mut self, orders: &mut Vec<Order>) {
         while self.unwritten < self.bounds.unwritten {
             if self.foregone.is_empty() && self.line.len() == 0 && self.running.is_empty() {
-                let freed = self.needs.break_circle(&self.plan);
+                let freed = self.needs.break_circle(&self.book);
                 freed.into_iter().for_each(|freed| self.free(freed));
             }
             let Some((turn, foregone)) = self.foregone.pop_front() else { break };
             let outcome = match foregone {
                 Foregone::Skipped(why) => Outcome::skipped(why),
+                Foregone::Cancelled => Outcome::cancelled(),
                 Foregone::Implied(by, truth) => {
                     let id = self.query(by).map(|by| Arc::clone(&by.id)).unwrap_or_default();
                     Outcome::implied(id, truth.word().into(), truth.counts)

@@ -33,9 +33,16 @@ impl Line {
         Self { at: may_strike.then(HashMap::new), ..Self::default() }
     }
 
+    /// From now on anybody in it may be taken out.
+    pub(super) fn let_strike(&mut self) {
+        let waiting = self.waiting.iter().map(|(spot, turn)| (turn.query, At::Waiting(*spot)));
+        let delayed = self.delayed.keys().map(|(until, query)| (*query, At::Delayed(*until)));
+        self.at.get_or_insert_with(|| waiting.chain(delayed).collect());
+    }
+
     /// Lets it wait at its place among those of its pass.
     pub(super) fn join(&mut self, turn: Turn) {
-        self.insert((turn.pass, turn.rank.into()), turn);
+        self.insert((turn.pass, i64::try_from(turn.rank).unwrap_or(i64::MAX)), turn);
     }
 
     /// Lets it wait before all of its pass.

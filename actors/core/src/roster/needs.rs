@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::answer::Answer;
-use crate::plan::{Need, Plan};
+use crate::book::Book;
+use crate::plan::Need;
 
 use super::{Place, Turn};
 
@@ -44,17 +45,17 @@ impl Needs {
     /// Takes in a query before it is asked the first time. What becomes of it at once; nothing where it waits.
     pub(super) fn admit<'a>(
         &mut self,
-        plan: &Plan,
+        book: &Book,
         turn: Turn,
         known: impl Fn(Place) -> Known<'a>,
     ) -> Option<Freed> {
-        let needs = needs(plan, turn.query);
+        let needs = needs(book, turn.query);
         let mut open = 0;
         for need in needs {
             match known(need.query) {
                 Known::Decided(answer) if answer.says(&need.verdict) => {}
-                Known::Decided(answer) => return Some(failed(plan, turn, need, Some(answer))),
-                Known::Unasked => return Some(failed(plan, turn, need, None)),
+                Known::Decided(answer) => return Some(failed(book, turn, need, Some(answer))),
+                Known::Unasked => return Some(failed(book, turn, need, None)),
                 Known::Open => open += 1,
             }
         }
@@ -72,16 +73,16 @@ impl Needs {
     }
 
     /// A query is decided: what becomes of those that have waited for it.
-    pub(super) fn decide(&mut self, plan: &Plan, query: Place, answer: &Answer) -> Vec<Freed> {
+    pub(super) fn decide(&mut self, book: &Book, query: Place, answer: &Answer) -> Vec<Freed> {
         let waits = self.awaited.remove(&query).unwrap_or_default();
-        waits.into_iter().filter_map(|waits| self.tell(plan, waits, query, answer)).collect()
+        waits.into_iter().filter_map(|waits| self.tell(book, waits, query, answer)).collect()
     }
 
-    fn tell(&mut self, plan: &Plan, waits: Place, query: Place, answer: &Answer) -> Option<Freed> {
+    fn tell(&mut self, book: &Book, waits: Place, query: Place, answer: &Answer) -> Option<Freed> {
         let Blocked { turn, open } = self.blocked.remove(&waits)?;
-        let about = || needs(plan, waits).iter().filter(|need| need.query == query);
+        let about = || needs(book, waits).iter().filter(|need| need.query == query);
         if let Some(need) = about().find(|need| !answer.says(&need.verdict)) {
-            return Some(failed(plan, turn, need, Some(answer)));
+            return Some(failed(book, turn, need, Some(answer)));
         }
         match open - about().count() {
             0 => Some(Freed::May(turn)),
@@ -93,10 +94,10 @@ impl Needs {
     }
 
     /// Lets go of the first of those that wait for each other and for nobody else.
-    pub(super) fn break_circle(&mut self, plan: &Plan) -> Option<Freed> {
+    pub(super) fn break_circle(&mut self, book: &Book) -> Option<Freed> {
         let (query, Blocked { turn, .. }) = self.blocked.pop_first()?;
-        let needed = needs(plan, query).iter().find(|need| self.awaited.contains_key(&need.query));
-        let id = |place: Place| plan.queries.get(place as usize).map_or("?", |query| &query.id);
+        let needed = needs(book, query).iter().find(|need| self.awaited.contains_key(&need.query));
+        let id = |place: Place| book.query(place).map_or("?", |query| &query.id);
         let why = needed.map_or_else(String::new, |need| {
             format!("needs `{}` to be {}, which waits for others in a circle", id(need.query), need.verdict)
         });
@@ -114,16 +115,13 @@ impl Needs {
     }
 }
 
-fn needs(plan: &Plan, query: Place) -> &[Need] {
-    plan.queries.get(query as usize).map_or(&[], |query| &query.needs)
+fn needs(book: &Book, query: Place) -> &[Need] {
+    book.query(query).map_or(&[], |query| &query.needs)
 }
 
 /// `needs `m/s/lemma` to be true, which ended as false`.
-fn failed(plan: &Plan, turn: Turn, Need { query: needed, verdict }: &Need, answer: Option<&Answer>) -> Freed {
-    let id = plan
-        .queries
-        .get(*needed as usize)
-        .map_or_else(|| format!("#{needed}"), |needed| needed.id.to_string());
+fn failed(book: &Book, turn: Turn, Need { query: needed, verdict }: &Need, answer: Option<&Answer>) -> Freed {
+    let id = book.query(*needed).map_or_else(|| format!("#{needed}"), |needed| needed.id.to_string());
     let how = answer.map_or_else(|| "was not asked".into(), |answer| format!("ended as {}", answer.words()));
     Freed::Never(turn, format!("needs `{id}` to be {verdict}, which {how}").into())
 }

@@ -14,7 +14,7 @@ fn desk_of(plan: Plan) -> Desk {
     let plan = Arc::new(plan);
     let roster = Roster::new(bounds(1), Arc::clone(&plan), entries(&plan), []);
     let log_name = Box::new(|id: &str, attempt| format!("{id}.{attempt}"));
-    Desk::new(Papers { plan, containment: "sweep".into(), log_name }, roster)
+    Desk::new(Papers { containment: "sweep".into(), log_name }, roster)
 }
 
 fn tell(desk: &mut Desk, event: Event) -> Vec<Effect> {

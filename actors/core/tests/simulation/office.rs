@@ -99,11 +99,7 @@ impl Office {
         let classes: Vec<_> = reused.iter().map(|(_, answer)| answer.class(None)).collect();
         let known = if world.is(Fault::DecidedForgotten) { Vec::new() } else { reused };
         let roster = Roster::new(bounds, told(plan, world.fault), todo.iter().cloned(), known);
-        let papers = Papers {
-            plan: Arc::clone(plan),
-            containment: "simulated".into(),
-            log_name: Box::new(|_, _| String::new()),
-        };
+        let papers = Papers { containment: "simulated".into(), log_name: Box::new(|_, _| String::new()) };
         Self {
             desk: Desk::new(papers, roster),
             counts: Counts::new(todo.len() + classes.len(), classes),

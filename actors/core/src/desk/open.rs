@@ -1,0 +1,63 @@
+//! A desk that is open: queries come while the run goes on, and it is not over before it is closed.
+
+use std::sync::Arc;
+
+use super::{Desk, Effect, News};
+use crate::plan::Query;
+use crate::roster::{Place, Refusal};
+use crate::tally::Change;
+use crate::tick::Tick;
+
+impl Desk {
+    /// Lets queries come until [`Event::Closed`](super::Event::Closed).
+    pub fn open(&mut self) {
+        self.is_open = true;
+        self.roster.open();
+    }
+
+    /// Whether more may be asked. A run that was stopped or cannot go on asks nothing more.
+    #[must_use]
+    pub fn takes_in(&self) -> bool {
+        self.is_open
+            && self.failure.is_none()
+            && self.roster.stopping().is_none()
+            && self.roster.exhausted().is_none()
+    }
+
+    /// The query at a place: one of the plan, or one that came later and is not over.
+    #[must_use]
+    pub fn query(&self, place: Place) -> Option<&Query> {
+        self.roster.book().query(place)
+    }
+
+    /// Where the query with this id stands, if it is one of the plan or not over.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Place> {
+        self.roster.book().find(id)
+    }
+
+    /// The places of all queries whose ids are `meant`, in their order: those of the plan, and those that are not over.
+    #[must_use]
+    pub fn find_all(&self, meant: impl Fn(&str) -> bool) -> Vec<Place> {
+        let is_meant = |place: &Place| self.query(*place).is_some_and(|query| meant(&query.id));
+        self.roster.places().into_iter().filter(is_meant).collect()
+    }
+
+    /// Takes in a query, behind all others, and says where it stands.
+    ///
+    /// # Errors
+    /// Why not; then nothing has changed.
+    pub fn submit(&mut self, now: Tick, query: Arc<Query>, out: &mut Vec<Effect>) -> Result<Place, Refusal> {
+        if !self.takes_in() {
+            return Err(Refusal::Closed);
+        }
+        let mut taken = Err(Refusal::Closed);
+        // It is counted before it is started.
+        let from = out.len();
+        self.consult(out, |roster, orders| taken = roster.submit(now, query, orders));
+        let place = taken?;
+        out.insert(from, Effect::Tell(News::Submitted { query: place }));
+        out.insert(from, Effect::Count(Change::Submitted));
+        Ok(place)
+    }
+}

@@ -1,0 +1,143 @@
+//! What may happen to the roster of a run that is open: queries come while it goes on, others are not wanted any more, and
+//! there are more or fewer slots.
+
+use std::sync::Arc;
+
+use crate::book::Book;
+use crate::cause::Cause;
+use crate::id;
+use crate::plan::Query;
+use crate::tick::Tick;
+
+use super::foregone::Foregone;
+use super::{Entry, Order, Place, Roster, Rung};
+
+/// Why a query is not taken in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Its id is none.
+    #[error("`{id}` cannot be an id: it {why}")]
+    Id {
+        /// The id.
+        id: Arc<str>,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// One of its id is there and not over.
+    #[error("there is a query `{id}` that is not over")]
+    Taken {
+        /// The id.
+        id: Arc<str>,
+    },
+    /// It has nothing to execute.
+    #[error("`{id}` has no program")]
+    NoProgram {
+        /// The id.
+        id: Arc<str>,
+    },
+    /// It refers to others by their places, which only queries of the plan can do.
+    #[error("`{id}` refers to queries of the plan; only those of the plan can")]
+    Refers {
+        /// The id.
+        id: Arc<str>,
+    },
+    /// The run takes nothing in any more.
+    #[error("the run takes no more queries")]
+    Closed,
+}
+
+impl Roster {
+    /// Lets queries come and go while the run goes on.
+    pub fn open(&mut self) {
+        self.book.open();
+        self.line.let_strike();
+    }
+
+    /// The places of all that are on the roster, the done ones of the plan among them, in order.
+    #[must_use]
+    pub fn places(&self) -> Vec<Place> {
+        let mut places: Vec<_> = self.asked.keys().copied().collect();
+        places.sort_unstable();
+        places
+    }
+
+    /// What is asked.
+    #[must_use]
+    pub const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// Takes in a query behind all others, and says where it stands in the book.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn submit(
+        &mut self,
+        now: Tick,
+        query: Arc<Query>,
+        orders: &mut Vec<Order>,
+    ) -> Result<Place, Refusal> {
+        self.check(&query)?;
+        let id = Arc::clone(&query.id);
+        let place = self.book.add(query).ok_or(Refusal::Taken { id })?;
+        self.rank += 1;
+        let entry = Entry { query: place, attempts_before: 0, rung: Rung::default(), peak: None };
+        let turn = self.enter(self.rank, entry);
+        self.line.join(turn);
+        self.fill(now, orders);
+        Ok(place)
+    }
+
+    fn check(&self, query: &Query) -> Result<(), Refusal> {
+        let id = Arc::clone(&query.id);
+        if self.stopping.is_some() || self.exhausted.is_some() {
+            return Err(Refusal::Closed);
+        }
+        if let Err(why) = id::check(&id) {
+            return Err(Refusal::Id { id, why });
+        }
+        if query.askings().any(|asking| asking.command.argv.is_empty()) {
+            return Err(Refusal::NoProgram { id });
+        }
+        if !query.needs.is_empty() || query.cell.is_some() {
+            return Err(Refusal::Refers { id });
+        }
+        Ok(())
+    }
+
+    /// Ends a query if it runs, and takes it out if it waits: then it has a row, too. What is over stays so.
+    pub fn cancel(&mut self, now: Tick, query: Place, forced: bool, orders: &mut Vec<Order>) {
+        let Some(asked) = self.asked.get_mut(&query) else { return };
+        asked.is_cancelled = true;
+        if self.running.contains_key(&query) {
+            orders.push(Order::Abort { query, cause: Cause::Cancelled, forced });
+        } else if let Some(turn) = self.line.strike(query).or_else(|| self.needs.strike(query)) {
+            self.foregone.push_back((turn, Foregone::Cancelled));
+            self.fill(now, orders);
+        }
+    }
+
+    /// From now on so many may run at a time, at least one. What runs beyond that runs on.
+    pub fn set_slots(&mut self, now: Tick, slots: usize, orders: &mut Vec<Order>) {
+        let slots = slots.max(1);
+        let is_at_full = self.ceiling >= self.bounds.slots;
+        self.ceiling = if is_at_full { slots } else { self.ceiling.min(slots) };
+        self.bounds.slots = slots;
+        self.bounds.unwritten = self.bounds.unwritten.max(slots);
+        self.fill(now, orders);
+    }
+
+    /// Starts nothing new, or lets that go on. What runs is not its concern.
+    pub fn pause(&mut self, now: Tick, paused: bool, orders: &mut Vec<Order>) {
+        self.paused = paused;
+        self.fill(now, orders);
+    }
+
+    /// A query is over, and counted: of one that came later nothing is known any more.
+    pub fn forget(&mut self, query: Place) {
+        if self.book.added(query).is_some() {
+            self.book.forget(query);
+            self.asked.remove(&query);
+        }
+    }
+}
