@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use nix::sys::resource::{UsageWho, getrusage};
-use provisor_actors::runtime::{Job, Ports, Runtime};
+use provisor_actors::run::{Job, Ports, Run};
 use provisor_actors::testing::{Ledger, Script, Theatre};
 use provisor_core::Plan;
 use provisor_core::plan::{Command, Logs, Query, Reuse};
@@ -57,7 +57,7 @@ fn cpu() -> Duration {
 /// How many rows were written.
 async fn run(job: Job) -> usize {
     let theatre = Theatre::new(|_| Ok(Script::print("hello\n")));
-    let runtime = Runtime::start(job, ports(&theatre)).await.expect("it starts");
+    let runtime = Run::start(job, ports(&theatre)).await.expect("it starts");
     let (ending, ledger) = runtime.join().await.expect("it ends");
     assert!(ending.failure.is_none(), "nothing was refused");
     ledger.rows.lock().expect("unpoisoned").len()

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use provisor_actors::os::contain::ContainError;
+use provisor_actors::run::{RunDied, StartError};
 use provisor_actors::rundir::RunDirError;
-use provisor_actors::runtime::{RuntimeDied, StartError};
 use provisor_actors::store::StoreError;
 use provisor_config::SpecError;
 
@@ -82,7 +82,7 @@ pub(crate) enum Failure {
     Start(#[from] StartError),
     /// The runtime died.
     #[error(transparent)]
-    Died(#[from] RuntimeDied),
+    Died(#[from] RunDied),
     /// Standard output or the signals could not be used.
     #[error("{what} cannot be used")]
     System {

@@ -13,8 +13,8 @@ use provisor_actors::os::local::LocalLauncher;
 use provisor_actors::os::orphans::{self, Orphans};
 use provisor_actors::os::remains::{self, Remains};
 use provisor_actors::os::signals;
+use provisor_actors::run::{Launcher, LauncherFactory};
 use provisor_actors::rundir::{Left, RunDir};
-use provisor_actors::runtime::{Launcher, LauncherFactory};
 use provisor_core::containment::{Containment, Level};
 
 use crate::failure::Failure;

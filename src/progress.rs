@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use provisor_actors::messages::Event;
 use provisor_actors::row::Row;
+use provisor_actors::run::Job;
 use provisor_actors::rundir;
-use provisor_actors::runtime::Job;
 use provisor_core::eta::{self, Eta, Forecast};
 use provisor_core::plan::Logs;
 use provisor_core::roster::{Place, Then};

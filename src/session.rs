@@ -10,7 +10,7 @@ use provisor_actors::folder::Folder;
 use provisor_actors::messages::{Ending, Event};
 use provisor_actors::os::listen::{Signal, Signals};
 use provisor_actors::os::signals;
-use provisor_actors::runtime::{Job, Ports, Runtime, RuntimeHandle};
+use provisor_actors::run::{Control, Job, Ports, Run};
 use provisor_actors::store::Store;
 use provisor_core::roster::{Place, interruption};
 use provisor_core::tally::Counts;
@@ -103,11 +103,11 @@ pub(crate) fn run(
         let Stage { show, printer, dir, run_dir, progress } = stage;
         let scribe = Scribe::start(run_dir).map_err(system("the system's threads"))?;
         screen::open((show == Show::Bar).then_some(dir)).map_err(system("the system's threads"))?;
-        let runtime = Runtime::start(job, ports).await.inspect_err(|_| {
+        let run = Run::start(job, ports).await.inspect_err(|_| {
             screen::close();
         })?;
         let mut session = Session {
-            handle: runtime.handle(),
+            control: run.control(),
             show,
             scribe,
             progress,
@@ -121,7 +121,7 @@ pub(crate) fn run(
             interruptions: 0,
             interrupted_by: None,
         };
-        let parting = session.attend(runtime, signals, events).await;
+        let parting = session.attend(run, signals, events).await;
         let has_left_out = session.printer.as_ref().is_some_and(Printer::has_left_out);
         tell_left_out(screen::close(), has_left_out);
         parting
@@ -129,7 +129,7 @@ pub(crate) fn run(
 }
 
 struct Session {
-    handle: RuntimeHandle,
+    control: Control,
     show: Show,
     scribe: Scribe,
     progress: Progress,
@@ -150,11 +150,11 @@ struct Session {
 impl Session {
     async fn attend(
         &mut self,
-        runtime: Runtime<Groups<Store>>,
+        run: Run<Groups<Store>>,
         mut signals: Signals,
         mut events: mpsc::Receiver<Event>,
     ) -> Result<Parting, Failure> {
-        let mut ended = pin!(runtime.join());
+        let mut ended = pin!(run.join());
         let (mut look, mut beat) = (interval(LOOK_EVERY), interval(STATE_EVERY));
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -187,7 +187,7 @@ impl Session {
             self.hurry();
         }
         let is_printed = self.await_printer(&mut signals).await;
-        let counts = self.handle.counts().borrow().clone();
+        let counts = self.control.counts().borrow().clone();
         let interrupted_by = self.interrupted_by;
         Ok(Parting::Ended { ending, store: Box::new(store), counts, elapsed, interrupted_by, is_printed })
     }
@@ -218,7 +218,7 @@ impl Session {
 
     fn take_all(&mut self, events: &mut mpsc::Receiver<Event>) {
         while let Ok(event) = events.try_recv() {
-            self.progress.take(&event, self.handle.now());
+            self.progress.take(&event, self.control.now());
             self.is_news = true;
             self.tell_of(event);
         }
@@ -262,8 +262,8 @@ impl Session {
         let since = self.drawn.map_or(Duration::MAX, |drawn| drawn.elapsed());
         let is_due = if self.is_news { since >= DRAW_EVERY } else { since >= DRAW_AT_LEAST_EVERY };
         if self.show == Show::Bar && is_due {
-            let counts = self.handle.counts().borrow().clone();
-            screen::draw(self.progress.frame(counts, self.handle.now()));
+            let counts = self.control.counts().borrow().clone();
+            screen::draw(self.progress.frame(counts, self.control.now()));
             (self.drawn, self.is_news) = (Some(Instant::now()), false);
         }
     }
@@ -297,11 +297,11 @@ impl Session {
         let running = words::queries(self.progress.at_work());
         match interruption(self.interruptions) {
             Some(StopMethod::Term) => {
-                self.handle.interrupt(Cause::Cancelled, false);
+                self.control.interrupt(Cause::Cancelled, false);
                 tell(&format!("interrupted: ending {running}; once more kills them at once"));
             }
             Some(StopMethod::Kill) => {
-                self.handle.interrupt(Cause::Cancelled, true);
+                self.control.interrupt(Cause::Cancelled, true);
                 tell(&format!("interrupted again: killing {running}; once more leaves at once"));
             }
             None => {
@@ -322,10 +322,10 @@ impl Session {
 
     /// The terminal wants us to stop: the children stop first, and the clock with them.
     fn pause(&mut self) {
-        self.handle.pause(true);
+        self.control.pause(true);
         tell("stopped, and all queries with it; `fg` goes on");
         stop();
-        self.handle.pause(false);
+        self.control.pause(false);
         // The ages in the last one have grown by the time that has not passed.
         self.last_state = None;
         self.write_state();
@@ -335,13 +335,13 @@ impl Session {
     fn beat(&mut self, beats: u64) {
         self.write_state();
         if self.show == Show::Lines && beats > 0 && beats.is_multiple_of(HEARTBEAT_EVERY) {
-            tell(&plain::heartbeat(&self.handle.counts().borrow(), self.elapsed()));
+            tell(&plain::heartbeat(&self.control.counts().borrow(), self.elapsed()));
         }
     }
 
     fn tell_status(&self) {
-        tell(&plain::heartbeat(&self.handle.counts().borrow(), self.elapsed()));
-        for running in self.progress.longest(self.handle.now()).take(MOST_TOLD) {
+        tell(&plain::heartbeat(&self.control.counts().borrow(), self.elapsed()));
+        for running in self.progress.longest(self.control.now()).take(MOST_TOLD) {
             tell(&format!("  {:>7}  {}", words::duration(running.since), running.name()));
         }
         if let Some(more @ 1..) = self.progress.at_work().checked_sub(MOST_TOLD) {
@@ -350,16 +350,16 @@ impl Session {
     }
 
     fn elapsed(&self) -> Duration {
-        self.handle.now() - Tick::ZERO
+        self.control.now() - Tick::ZERO
     }
 
     fn write_state(&mut self) {
-        let counts = self.handle.counts().borrow().clone();
+        let counts = self.control.counts().borrow().clone();
         let state = (counts, self.progress.attempts());
         if self.last_state.as_ref() == Some(&state) {
             return;
         }
-        let running = self.progress.longest(self.handle.now()).collect();
+        let running = self.progress.longest(self.control.now()).collect();
         if self.scribe.put(&state.0, running) {
             self.last_state = Some(state);
         }

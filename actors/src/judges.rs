@@ -8,7 +8,7 @@ use provisor_core::plan::Judging;
 use provisor_core::roster::Place;
 use provisor_core::rules::Judge;
 
-use crate::runtime::StartError;
+use crate::run::StartError;
 
 /// The compiled readings of a plan.
 #[derive(Debug, Default)]

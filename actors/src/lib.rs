@@ -16,8 +16,8 @@ pub mod os;
 pub mod process;
 pub mod result_writer;
 pub mod row;
+pub mod run;
 pub mod rundir;
-pub mod runtime;
 pub mod store;
 pub mod supervisor;
 #[cfg(test)]

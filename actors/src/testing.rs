@@ -17,7 +17,7 @@ use crate::os::{
     SweepReport,
 };
 use crate::row::{Commit, Refusal, Row};
-use crate::runtime::{Launcher, LauncherFactory};
+use crate::run::{Launcher, LauncherFactory};
 
 /// Something that a scripted child does.
 #[derive(Clone, Debug)]

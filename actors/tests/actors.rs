@@ -14,7 +14,7 @@ use provisor_actors::monitor::start_monitored;
 use provisor_actors::os::{LaunchError, LaunchRequest, Transience, TreeLimits};
 use provisor_actors::process::{ProcessActor, Surroundings};
 use provisor_actors::row::Refusal;
-use provisor_actors::runtime::{Ports, Runtime, RuntimeHandle, StartError};
+use provisor_actors::run::{Control, Ports, Run, StartError};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
 use provisor_core::cause::{Cause, End, Excess, StopMethod};
 use provisor_core::lines::Reader;
@@ -93,8 +93,8 @@ async fn a_query_counts_as_done_only_when_its_row_is_durable_but_its_slot_is_fre
         seen.fetch_add(1, Ordering::SeqCst);
         Ok(Script::print("hello\n"))
     });
-    let runtime = Runtime::start(job(plan(3, 1)), ports(&theatre, &ledger)).await.expect("it starts");
-    let mut counts = runtime.handle().counts();
+    let runtime = Run::start(job(plan(3, 1)), ports(&theatre, &ledger)).await.expect("it starts");
+    let mut counts = runtime.control().counts();
     at_gate.recv().expect("the first commit begins");
     // The other two run to their end while the first row waits for the disk.
     while started.load(Ordering::SeqCst) < 3 {
@@ -181,8 +181,8 @@ async fn the_first_interruption_asks_and_the_second_kills() {
     for query in &mut plan.queries {
         query.limits.grace = Duration::from_secs(3600);
     }
-    let runtime = Runtime::start(job(plan), ports(&theatre, &ledger)).await.expect("it starts");
-    let handle = runtime.handle();
+    let runtime = Run::start(job(plan), ports(&theatre, &ledger)).await.expect("it starts");
+    let handle = runtime.control();
     let mut counts = handle.counts();
     counts.wait_for(|counts| counts.running == 2).await.expect("the counter lives");
     interrupt(&handle, false);
@@ -197,7 +197,7 @@ async fn the_first_interruption_asks_and_the_second_kills() {
     assert_eq!(signals, [StopMethod::Term, StopMethod::Term, StopMethod::Kill, StopMethod::Kill]);
 }
 
-fn interrupt(handle: &RuntimeHandle, forced: bool) {
+fn interrupt(handle: &Control, forced: bool) {
     handle.interrupt(Cause::Cancelled, forced);
 }
 
@@ -231,7 +231,7 @@ async fn a_slow_subscriber_misses_events_and_holds_up_nothing() {
     let (events, mut inbox) = mpsc::channel(1);
     let (theatre, ledger) = (Theatre::new(|_| Ok(Script::print("hello\n"))), Ledger::default());
     let ports = Ports { events: Some(events), ..ports(&theatre, &ledger) };
-    let runtime = Runtime::start(job(plan(10, 2)), ports).await.expect("it starts");
+    let runtime = Run::start(job(plan(10, 2)), ports).await.expect("it starts");
     let (ending, _) = runtime.join().await.expect("it ends");
     // Three a query, started, ended and done, and room for one.
     assert_eq!(ending.missed_events, 29);
@@ -254,7 +254,7 @@ async fn a_rule_that_does_not_compile_starts_nothing() {
     };
     plan.queries[0].judging = Arc::new(Judging { rules: vec![rule], preset: None });
     let theatre = Theatre::new(|_| panic!("nothing may be started"));
-    let started = Runtime::start(job(plan), ports(&theatre, &Ledger::default())).await;
+    let started = Run::start(job(plan), ports(&theatre, &Ledger::default())).await;
     assert!(matches!(started, Err(StartError::Rule { query, .. }) if &*query == "q0"));
 }
 

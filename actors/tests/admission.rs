@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use provisor_actors::os::{LaunchError, LaunchRequest, Transience};
-use provisor_actors::runtime::{Job, KnownMemory, Runtime};
+use provisor_actors::run::{Job, KnownMemory, Run};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
 use provisor_core::Plan;
 use provisor_core::cause::{Cause, Excess};
@@ -46,7 +46,7 @@ async fn what_a_query_used_before_is_what_it_is_expected_to_need() {
     let plan = Plan { memory_budget: Some(100), ..limited(12, 8, None) };
     let peaks = (0..12).map(|place| (place, 40)).collect();
     let job = Job { memory: KnownMemory { peaks, machine: None }, ..job(plan) };
-    let runtime = Runtime::start(job, ports(&theatre, &ledger)).await.expect("it starts");
+    let runtime = Run::start(job, ports(&theatre, &ledger)).await.expect("it starts");
     runtime.join().await.expect("it ends");
     assert_eq!((theatre.most.load(Ordering::SeqCst), rows(&ledger).len()), (2, 12));
 }

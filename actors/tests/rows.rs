@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use provisor_actors::messages::{Event, Failure};
 use provisor_actors::row::{Refusal, Row};
-use provisor_actors::runtime::{Ports, Runtime};
+use provisor_actors::run::{Ports, Run};
 use provisor_actors::store::{Fate, Opening, Store};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
 use provisor_core::Plan;
@@ -34,8 +34,8 @@ async fn a_store_that_fails_stops_the_run_and_counts_nothing() {
         ..Ledger::default()
     };
     let theatre = one_that_ends();
-    let runtime = Runtime::start(job(plan(9, 2)), ports(&theatre, &ledger)).await.expect("it starts");
-    let counts = runtime.handle().counts();
+    let runtime = Run::start(job(plan(9, 2)), ports(&theatre, &ledger)).await.expect("it starts");
+    let counts = runtime.control().counts();
     let (ending, _) = runtime.join().await.expect("it ends");
     assert_eq!(ending.failure, Some(Failure::Results("the disk is broken".into())));
     assert_eq!(counts.borrow().done, 0);
@@ -57,7 +57,7 @@ async fn rows_that_find_no_room_are_kept_and_the_run_goes_on_when_there_is_some(
     let (theatre, ledger) = (Theatre::new(|_| Ok(Script::print("a\n"))), without_room(2));
     let (told, mut news) = mpsc::channel(1000);
     let ports = Ports { events: Some(told), ..ports(&theatre, &ledger) };
-    let runtime = Runtime::start(job(plan(9, 2)), ports).await.expect("it starts");
+    let runtime = Run::start(job(plan(9, 2)), ports).await.expect("it starts");
     let (ending, _) = runtime.join().await.expect("it ends");
     assert_eq!((ending.failure, ending.unwritten.len(), ending.unfinished), (None, 0, 0));
     let mut places: Vec<_> = rows(&ledger).iter().map(|row| row.query).collect();
@@ -81,9 +81,9 @@ async fn whoever_interrupts_a_run_without_room_gets_the_rows_that_are_not_on_the
     let (theatre, ledger) = (Theatre::new(|_| Ok(Script::print("a\n"))), without_room(usize::MAX));
     let (told, mut news) = mpsc::channel(1000);
     let ports = Ports { events: Some(told), ..ports(&theatre, &ledger) };
-    let runtime = Runtime::start(job(plan(9, 2)), ports).await.expect("it starts");
+    let runtime = Run::start(job(plan(9, 2)), ports).await.expect("it starts");
     while !matches!(news.recv().await.expect("it stalls"), Event::Stalled { .. }) {}
-    runtime.handle().interrupt(Cause::Cancelled, false);
+    runtime.control().interrupt(Cause::Cancelled, false);
     let (ending, _) = runtime.join().await.expect("it ends");
     assert_eq!(ending.failure, Some(Failure::Results("the disk is full".into())));
     assert!(!ending.unwritten.is_empty() && ending.unwritten.len() + ending.unfinished == 9, "{ending:?}");
@@ -114,7 +114,7 @@ async fn a_database_that_another_program_has_locked_is_waited_for() {
     let ports = Ports { launcher, store, open_log, log_name, tee: None, events: Some(told) };
     let other = rusqlite::Connection::open(dir.join("provisor.db")).expect("it opens");
     other.execute_batch("BEGIN IMMEDIATE").expect("it is free");
-    let runtime = Runtime::start(job(plan), ports).await.expect("it starts");
+    let runtime = Run::start(job(plan), ports).await.expect("it starts");
     let text = loop {
         if let Event::Stalled { text } = news.recv().await.expect("it stalls") {
             break text;
@@ -144,7 +144,7 @@ async fn a_log_that_could_not_be_written_is_told_of_in_the_row_that_is_told() {
     let (theatre, ledger) = (Theatre::new(|_| Ok(Script::print("a\n"))), Ledger::default());
     let (plan, ports) = without_logs(plan(3, 1), &theatre, &ledger);
     let (told, mut news) = mpsc::channel(1000);
-    let runtime = Runtime::start(job(plan), Ports { events: Some(told), ..ports }).await.expect("it starts");
+    let runtime = Run::start(job(plan), Ports { events: Some(told), ..ports }).await.expect("it starts");
     let _ = runtime.join().await.expect("it ends");
     let mut done = Vec::new();
     while let Ok(event) = news.try_recv() {
@@ -164,7 +164,7 @@ async fn a_log_that_could_not_be_written_is_told_of_in_the_rows_that_are_nowhere
     };
     let theatre = one_that_ends();
     let (plan, ports) = without_logs(plan(3, 3), &theatre, &ledger);
-    let runtime = Runtime::start(job(plan), ports).await.expect("it starts");
+    let runtime = Run::start(job(plan), ports).await.expect("it starts");
     let (ending, _) = runtime.join().await.expect("it ends");
     assert_eq!(ending.unwritten.len(), 3);
     for row in &ending.unwritten {
@@ -177,8 +177,8 @@ async fn a_thread_that_dies_hangs_nothing() {
     // The thread that writes the results: the run ends and says so.
     let ledger = Ledger { before: Some(Arc::new(|| panic!("injected"))), ..Ledger::default() };
     let theatre = Theatre::new(|_| Ok(Script::print("hello\n")));
-    let runtime = Runtime::start(job(plan(5, 2)), ports(&theatre, &ledger)).await.expect("it starts");
-    let counts = runtime.handle().counts();
+    let runtime = Run::start(job(plan(5, 2)), ports(&theatre, &ledger)).await.expect("it starts");
+    let counts = runtime.control().counts();
     let (ending, _) = runtime.join().await.expect("the store comes back");
     assert!(matches!(&ending.failure, Some(Failure::Results(why)) if why.contains("injected")), "{ending:?}");
     assert!(!ending.unwritten.is_empty(), "no row is dropped");

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use provisor_actors::messages::Event;
-use provisor_actors::runtime::{Job, Ports, Runtime};
+use provisor_actors::run::{Job, Ports, Run};
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
 use provisor_core::answer::Answer;
 use provisor_core::cause::{End, Outcome};
@@ -94,7 +94,7 @@ async fn a_ladder_that_is_taken_up_begins_with_its_next_pass() {
     let rungs = [(0, Rung { pass: 1, said: Some(said) })].into();
     let (theatre, ledger) = (named(), Ledger::default());
     let job = Job { rungs, todo: vec![(0, 4)], ..job(plan) };
-    let runtime = Runtime::start(job, ports(&theatre, &ledger)).await.expect("it starts");
+    let runtime = Run::start(job, ports(&theatre, &ledger)).await.expect("it starts");
     runtime.join().await.expect("it ends");
     let row = rows(&ledger).remove(0);
     assert_eq!((row.attempt, row.pass, row.is_last()), (5, 1, true));
@@ -110,7 +110,7 @@ async fn a_rule_of_a_later_pass_that_does_not_compile_starts_nothing() {
     broken.judging = Arc::new(judging);
     plan.queries[0].further = [broken].into();
     let theatre = Theatre::new(|_| panic!("nothing may be started"));
-    assert!(Runtime::start(job(plan), ports(&theatre, &Ledger::default())).await.is_err());
+    assert!(Run::start(job(plan), ports(&theatre, &Ledger::default())).await.is_err());
 }
 
 fn needs(query: u32, verdict: &str) -> Box<[Need]> {
@@ -136,8 +136,8 @@ async fn what_is_known_without_a_child_has_its_row_and_is_counted_and_nothing_el
     let (told, mut news) = mpsc::channel(1000);
     let ports = Ports { events: Some(told), ..ports(&theatre, &ledger) };
     let job = Job { todo: (0..5).map(|place| (place, 0)).collect(), ..job(related()) };
-    let runtime = Runtime::start(job, ports).await.expect("it starts");
-    let counts = runtime.handle().counts();
+    let runtime = Run::start(job, ports).await.expect("it starts");
+    let counts = runtime.control().counts();
     let (ending, _) = runtime.join().await.expect("it ends");
     assert_eq!((ending.failure, ending.unfinished), (None, 0));
     let mut ends: Vec<_> =
@@ -177,8 +177,8 @@ async fn what_earlier_runs_have_decided_counts() {
         let (theatre, ledger) = (named(), Ledger::default());
         let todo = vec![(1, 0), (2, 0), (3, 0)];
         let job = Job { todo, reused: reused(outcome.clone()), ..job(related()) };
-        let runtime = Runtime::start(job, ports(&theatre, &ledger)).await.expect("it starts");
-        let counts = runtime.handle().counts();
+        let runtime = Run::start(job, ports(&theatre, &ledger)).await.expect("it starts");
+        let counts = runtime.control().counts();
         runtime.join().await.expect("it ends");
         let mut rows = rows(&ledger);
         rows.sort_by_key(|row| row.query);

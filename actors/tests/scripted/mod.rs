@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use provisor_actors::messages::Ending;
 use provisor_actors::row::Row;
-use provisor_actors::runtime::{Job, Ports, Runtime};
+use provisor_actors::run::{Job, Ports, Run};
 use provisor_actors::testing::{Ledger, Theatre};
 use provisor_core::Plan;
 use provisor_core::plan::{Command, Limits, Logs, Query, Reuse};
@@ -47,7 +47,7 @@ pub(crate) fn ports(theatre: &Theatre, ledger: &Ledger) -> Ports<Ledger> {
 }
 
 pub(crate) async fn run(plan: Plan, theatre: &Theatre, ledger: &Ledger) -> Ending {
-    let runtime = Runtime::start(job(plan), ports(theatre, ledger)).await.expect("it starts");
+    let runtime = Run::start(job(plan), ports(theatre, ledger)).await.expect("it starts");
     runtime.join().await.expect("it ends").0
 }
 

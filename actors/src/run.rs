@@ -1,4 +1,4 @@
-//! The runtime: starts the actors of a run on a thread of their own, from any tokio context, and joins them cleanly.
+//! A run: starts its actors on a thread of their own, from any tokio context, and joins them cleanly.
 //!
 //! All actors share one thread. Processes are spawned by the guardian and bytes are written by the log thread, so one
 //! thread reads a gigabyte a second and starts thousands of processes; a second one would only add wake-ups.
@@ -108,14 +108,14 @@ pub enum StartError {
 
 /// The way to a running run. Cheap to clone, and at home on any thread.
 #[derive(Clone)]
-pub struct RuntimeHandle {
+pub struct Control {
     supervisor: Addr<Supervisor>,
     counts: watch::Receiver<Counts>,
     launch: Arc<dyn Launch>,
     clock: RunClock,
 }
 
-impl RuntimeHandle {
+impl Control {
     /// The shared count, to be looked at or waited on.
     #[must_use]
     pub fn counts(&self) -> watch::Receiver<Counts> {
@@ -146,8 +146,8 @@ impl RuntimeHandle {
 }
 
 /// A run on its way.
-pub struct Runtime<S> {
-    handle: RuntimeHandle,
+pub struct Run<S> {
+    control: Control,
     thread: JoinHandle<Option<S>>,
     ending: oneshot::Receiver<Ending>,
 }
@@ -155,28 +155,28 @@ pub struct Runtime<S> {
 /// The runtime's thread died before the run had ended.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the runtime's thread died before the run had ended")]
-pub struct RuntimeDied;
+pub struct RunDied;
 
-impl<S: Commit + 'static> Runtime<S> {
+impl<S: Commit + 'static> Run<S> {
     /// Starts a run. Works from any tokio context; the actors live on a thread of their own.
     ///
     /// # Errors
     /// If a rule does not compile or the system refuses a thread; then nothing was started.
     pub async fn start(job: Job, ports: Ports<S>) -> Result<Self, StartError> {
         let judges = Judges::compile(&job.plan)?;
-        let (hand_out, handle) = oneshot::channel();
+        let (hand_out, control) = oneshot::channel();
         let (over, ending) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("provisor-actors".into())
             .spawn(move || live(job, judges, ports, hand_out, over))?;
-        let handle = handle.await.map_err(|_| StartError::Died)??;
-        Ok(Self { handle, thread, ending })
+        let control = control.await.map_err(|_| StartError::Died)??;
+        Ok(Self { control, thread, ending })
     }
 
     /// The way to it while it runs.
     #[must_use]
-    pub fn handle(&self) -> RuntimeHandle {
-        self.handle.clone()
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// Waits until the last query is down and the last row is durable, then ends the runtime and gives the store
@@ -184,15 +184,15 @@ impl<S: Commit + 'static> Runtime<S> {
     ///
     /// # Errors
     /// If the runtime itself died.
-    pub async fn join(self) -> Result<(Ending, S), RuntimeDied> {
-        let ending = self.ending.await.map_err(|_| RuntimeDied)?;
+    pub async fn join(self) -> Result<(Ending, S), RunDied> {
+        let ending = self.ending.await.map_err(|_| RunDied)?;
         // The thread has nothing left to do but to end.
-        let store = self.thread.join().ok().flatten().ok_or(RuntimeDied)?;
+        let store = self.thread.join().ok().flatten().ok_or(RunDied)?;
         Ok((ending, store))
     }
 }
 
-type HandOut = oneshot::Sender<Result<RuntimeHandle, StartError>>;
+type HandOut = oneshot::Sender<Result<Control, StartError>>;
 
 /// The life of the runtime's thread.
 fn live<S: Commit + 'static>(
@@ -245,7 +245,7 @@ async fn run<S: Commit + 'static>(
     ports: Ports<S>,
     hand_out: HandOut,
 ) -> Option<(Ending, Threads<S>)> {
-    let Opened { handle, watch, close, threads } = match open(job, judges, ports) {
+    let Opened { control, watch, close, threads } = match open(job, judges, ports) {
         Ok(opened) => opened,
         Err(error) => {
             let _ = hand_out.send(Err(error));
@@ -253,8 +253,8 @@ async fn run<S: Commit + 'static>(
         }
     };
     let (answer, ending) = oneshot::channel();
-    handle.supervisor.do_send(Drain { answer });
-    let _ = hand_out.send(Ok(handle));
+    control.supervisor.do_send(Drain { answer });
+    let _ = hand_out.send(Ok(control));
     // The supervisor lives as long as this thread; if it dies all the same, its answer is dropped.
     let ending = ending.await.ok()?;
     // From here on the launcher goes because it is told to.
@@ -265,7 +265,7 @@ async fn run<S: Commit + 'static>(
 
 /// A runtime that has begun.
 struct Opened<S> {
-    handle: RuntimeHandle,
+    control: Control,
     /// Tells the supervisor when the launcher is gone.
     watch: tokio::task::JoinHandle<()>,
     close: LocalFuture<()>,
@@ -305,9 +305,9 @@ fn open<S: Commit + 'static>(job: Job, judges: Judges, ports: Ports<S>) -> Resul
     });
     supervisor.do_send(Open(writer));
     let watch = tokio::task::spawn_local(tell_of_the_end(gone, supervisor.clone()));
-    let handle = RuntimeHandle { supervisor, counts, launch, clock };
+    let control = Control { supervisor, counts, launch, clock };
     let threads = Threads { store: store_thread, logs: log_thread };
-    Ok(Opened { handle, watch, close, threads })
+    Ok(Opened { control, watch, close, threads })
 }
 
 async fn tell_of_the_end(gone: LocalFuture<()>, supervisor: Addr<Supervisor>) {
