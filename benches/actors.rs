@@ -72,6 +72,7 @@ fn job(plan: &Arc<Plan>) -> Job {
         reused: Vec::new(),
         token: "bench".into(),
         memory: Default::default(),
+        is_open: false,
     }
 }
 
@@ -82,6 +83,7 @@ fn ports(theatre: &Theatre) -> Ports<Ledger> {
         open_log: Box::new(|name| panic!("no log was asked for, but {name} is opened")),
         log_name: Box::new(|id, attempt| format!("{id}.{attempt}")),
         events: None,
+        rules: None,
         tee: None,
     }
 }

@@ -76,7 +76,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let asked =
         outlook.todo().chain(outlook.reused()).filter_map(|place| Place::try_from(place).ok()).collect();
     let rungs = outlook.rungs();
-    let job = Job { plan: Arc::clone(&plan), todo, rungs, reused, token: dir.token().into(), memory };
+    let token = dir.token().into();
+    let job = Job { plan: Arc::clone(&plan), todo, rungs, reused, token, memory, is_open: false };
     let progress = progress::Progress::new(&job, times);
     foretell(show, &progress);
     let (events, inbox) = mpsc::channel(EVENTS);
@@ -223,6 +224,7 @@ fn ports(
         log_name: Box::new(rundir::log_name),
         tee: None,
         events: Some(events),
+        rules: None,
     }
 }
 

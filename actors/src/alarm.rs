@@ -25,7 +25,7 @@ impl Alarm {
             (Some(at), Some((armed, _))) if *armed <= at => {}
             (at, _) => {
                 self.disarm(ctx);
-                self.0 = at.map(|at| (at, ctx.run_later(at - clock.now(), ring)));
+                self.0 = at.map(|at| (at, ctx.run_later(clock.until(at), ring)));
             }
         }
     }

@@ -6,6 +6,9 @@ use std::time::Duration;
 use provisor_core::Tick;
 use tokio::time::Instant;
 
+/// How often a clock that stands still is looked at, by those who wait for it.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// A clock that all actors of a run share. Cloning it shares it.
 #[derive(Clone, Debug)]
 pub struct RunClock(Arc<Mutex<Dial>>);
@@ -35,6 +38,14 @@ impl RunClock {
             let shown = dial.stopped_at.unwrap_or_else(Instant::now);
             Tick::ZERO + shown.duration_since(dial.start).saturating_sub(dial.stood_still)
         })
+    }
+
+    /// How long until it may show that. While it stands still nobody knows: then it is worth another look after a while.
+    #[must_use]
+    pub fn until(&self, tick: Tick) -> Duration {
+        let stands_still = self.with(|dial| dial.stopped_at.is_some());
+        let left = tick - self.now();
+        if stands_still { left.max(LOOK_AGAIN) } else { left }
     }
 
     /// Stops it (`true`) or lets it go on; doing either twice is doing it once.
@@ -68,9 +79,11 @@ mod tests {
         clock.stand_still(true);
         advance(100).await;
         assert_eq!(clock.now(), Tick::from_micros(3_000_000));
+        assert_eq!(clock.until(Tick::from_micros(3_000_001)), LOOK_AGAIN, "it does not get there by itself");
         clock.stand_still(false);
         clock.stand_still(false);
         advance(2).await;
         assert_eq!(clock.now(), Tick::from_micros(5_000_000));
+        assert_eq!(clock.until(Tick::from_micros(5_000_001)), Duration::from_micros(1));
     }
 }

@@ -4,7 +4,7 @@ use actix::{Actor, Context, Handler};
 use provisor_core::tally::Counts;
 use tokio::sync::watch;
 
-use crate::messages::Note;
+use crate::messages::{Note, Settle};
 
 /// The actor.
 #[derive(Debug)]
@@ -32,4 +32,11 @@ impl Handler<Note> for Counter {
         self.counts.send_modify(|counts| counts.apply(change));
         debug_assert!(self.counts.borrow().is_consistent());
     }
+}
+
+impl Handler<Settle> for Counter {
+    type Result = ();
+
+    /// What came before was taken in before.
+    fn handle(&mut self, Settle: Settle, _: &mut Self::Context) {}
 }

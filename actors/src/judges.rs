@@ -17,6 +17,8 @@ pub struct Judges {
     first: Vec<Arc<Judge>>,
     /// Of the others, by their number, counted from 0.
     further: HashMap<(Place, usize), Arc<Judge>>,
+    /// Of all passes of those that are not of the plan.
+    added: HashMap<Place, Box<[Arc<Judge>]>>,
 }
 
 impl Judges {
@@ -45,9 +47,22 @@ impl Judges {
         Ok(judges)
     }
 
-    /// The reading of a query of the plan in this pass.
+    /// Takes in the readings of a query that is not of the plan.
+    pub fn add(&mut self, query: Place, passes: Box<[Arc<Judge>]>) {
+        self.added.insert(query, passes);
+    }
+
+    /// Forgets a query that is not of the plan.
+    pub fn forget(&mut self, query: Place) {
+        self.added.remove(&query);
+    }
+
+    /// The reading of a query in this pass.
     #[must_use]
     pub fn of(&self, query: Place, pass: usize) -> Option<Arc<Judge>> {
+        if let Some(added) = self.added.get(&query) {
+            return added.get(pass).cloned();
+        }
         match pass {
             0 => self.first.get(query as usize).cloned(),
             _ => self.further.get(&(query, pass)).cloned(),

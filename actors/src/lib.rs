@@ -8,6 +8,7 @@ pub mod counter;
 pub mod disk;
 pub mod fingerprint;
 pub mod folder;
+pub mod handle;
 pub mod judges;
 pub mod logs;
 pub mod messages;
@@ -18,7 +19,9 @@ pub mod result_writer;
 pub mod row;
 pub mod run;
 pub mod rundir;
+pub mod runtime;
 pub mod store;
+pub mod subscription;
 pub mod supervisor;
 #[cfg(test)]
 mod testdir;

@@ -5,12 +5,15 @@
 use std::sync::Arc;
 
 use actix::{Addr, Message};
+use bytes::Bytes;
+use provisor_core::plan::Query;
 use provisor_core::process::Fact;
-use provisor_core::roster::Place;
+use provisor_core::roster::{Place, Refusal};
 use provisor_core::row::Printed;
+use provisor_core::rules::{Judge, Stream};
 use provisor_core::tally::Change;
 use provisor_core::{Cause, Tick};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 pub use provisor_core::desk::Failure;
 /// Supervisor -> subscribers, by `try_send` on a bounded channel: whoever is slow misses some, and the run goes on.
@@ -18,6 +21,7 @@ pub use provisor_core::desk::News as Event;
 
 use crate::result_writer::ResultWriter;
 use crate::row::Row;
+use crate::subscription::Subscriber;
 
 /// Supervisor -> ProcessActor: you have a slot, start.
 #[derive(Debug, Message)]
@@ -96,6 +100,11 @@ pub struct Down {
 #[rtype(result = "()")]
 pub struct Note(pub Change);
 
+/// Run -> Counter: answer when all that was noted before is counted.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Settle;
+
 /// Supervisor -> ResultWriter: put this row on the disk.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -148,6 +157,88 @@ pub struct Interrupt {
     pub forced: bool,
 }
 
+/// Handle -> Supervisor: ask this, too.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Submit {
+    /// What.
+    pub query: Arc<Query>,
+    /// How the output of each of its passes is read.
+    pub readings: Box<[Arc<Judge>]>,
+    /// Gets its output as it comes.
+    pub output: Option<mpsc::Sender<Piece>>,
+    /// Gets its row.
+    pub row: oneshot::Sender<Arc<Row>>,
+    /// The place in the queue that it takes, until it leaves that.
+    pub room: Option<OwnedSemaphorePermit>,
+    /// Whether it was taken in.
+    pub answer: oneshot::Sender<Result<Place, Refusal>>,
+}
+
+/// A piece of what a query has printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Which of its attempts, counted from 1.
+    pub attempt: u32,
+    /// Where.
+    pub stream: Stream,
+    /// What, at least a byte.
+    pub bytes: Bytes,
+}
+
+/// Handle -> Supervisor: these are not wanted any more. The answer is how many of them were not over.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Cancel {
+    /// Which.
+    pub whom: Whom,
+    /// By Kill at once.
+    pub forced: bool,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<usize>,
+}
+
+/// Which queries.
+pub enum Whom {
+    /// The one with this id.
+    Id(Arc<str>),
+    /// The one at this place, as long as it is that one.
+    At(Place, Arc<str>),
+    /// All of those ids.
+    Those(Box<dyn Fn(&str) -> bool + Send>),
+}
+
+/// Handle -> Supervisor: hand the row of the query with this id on when it is there. Dropped where there is none, or
+/// it was told before.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Await {
+    /// Which query.
+    pub id: Arc<str>,
+    /// Where its row goes.
+    pub row: oneshot::Sender<Arc<Row>>,
+}
+
+/// Handle -> Supervisor: from now on so many at a time.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct SetSlots(pub usize);
+
+/// Handle -> Supervisor: nothing new starts (`true`), or it goes on.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Pause(pub bool);
+
+/// Handle -> Supervisor: nothing more is asked; end when all that is there is over.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Close;
+
+/// Handle -> Supervisor: tell this one, too.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Subscribe(pub Subscriber);
+
 /// Anyone -> Supervisor: answer when the last query is down and the last row is durable.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -173,12 +264,12 @@ pub struct Ending {
     pub failure: Option<Failure>,
 }
 
-/// Runtime -> Supervisor: here is your writer; begin.
+/// Run -> Supervisor: here is your writer; begin.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Open(pub Addr<ResultWriter>);
 
-/// Runtime -> Supervisor: the guardian died, and all children with it.
+/// Run -> Supervisor: the guardian died, and all children with it.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct GuardianDied;

@@ -17,17 +17,16 @@ use futures_util::stream::poll_fn;
 use provisor_core::Tick;
 use provisor_core::cause::End;
 use provisor_core::cause::Excess;
-use provisor_core::lines::Reader;
-use provisor_core::process::{Departure, Effect, Event, Fact, Phase, Process};
+use provisor_core::process::{Departure, Ear, Effect, Event, Fact, Phase, Process};
 use provisor_core::record;
 use provisor_core::roster::Place;
 use provisor_core::row::Printed;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::alarm::Alarm;
 use crate::clock::RunClock;
 use crate::logs::{LogSpec, Logs};
-use crate::messages::{Abort, Begin, Report};
+use crate::messages::{Abort, Begin, Piece, Report};
 use crate::os::{Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalStream};
 use crate::os::{Output, SweepReport, Transience};
 
@@ -51,8 +50,12 @@ pub struct ProcessActor {
     request: Option<LaunchRequest>,
     log: Arc<LogSpec>,
     log_is_closed: bool,
-    machine: Process<Reader>,
+    machine: Process<Box<dyn Ear>>,
     around: Surroundings,
+    /// Gets the output as it comes.
+    tap: Option<mpsc::Sender<Piece>>,
+    /// Whether it was told to end: then its output waits for nobody outside.
+    aborted: watch::Sender<bool>,
     since: Tick,
     child: Option<Box<dyn Child>>,
     /// Whether the child has left: then its output waits for nobody who only hears it.
@@ -71,7 +74,7 @@ impl ProcessActor {
         (query, attempt): (Place, u32),
         request: LaunchRequest,
         log: Arc<LogSpec>,
-        machine: Process<Reader>,
+        machine: Process<Box<dyn Ear>>,
         around: Surroundings,
     ) -> Self {
         Self {
@@ -82,6 +85,8 @@ impl ProcessActor {
             log_is_closed: false,
             machine,
             around,
+            tap: None,
+            aborted: watch::Sender::new(false),
             since: Tick::ZERO,
             child: None,
             gone: watch::Sender::new(false),
@@ -90,6 +95,13 @@ impl ProcessActor {
             printed: Printed::default(),
             effects: Vec::new(),
         }
+    }
+
+    /// The same, whose output goes to somebody else as well, who holds it up if he is slow.
+    #[must_use]
+    pub fn tapped(mut self, tap: Option<mpsc::Sender<Piece>>) -> Self {
+        self.tap = tap;
+        self
     }
 
     /// The one way in.
@@ -154,7 +166,8 @@ impl ProcessActor {
             }
         };
         self.child = Some(child);
-        self.output = Some(ctx.add_stream(self.logged(output)));
+        let output = self.logged(output);
+        self.output = Some(ctx.add_stream(output));
         ctx.spawn(exit.into_actor(self).map(|exit, actor, ctx| actor.exited(exit, ctx)));
         if let Some(exceeded) = exceeded {
             ctx.add_stream(exceeded);
@@ -165,12 +178,23 @@ impl ProcessActor {
 
     /// The output on its way through the log: the child waits while the log is behind, or who hears it, and this actor
     /// does not. It is told.
-    fn logged(&self, output: LocalStream<Output>) -> impl futures_core::Stream<Item = Passing> + use<> {
+    fn logged(&mut self, output: LocalStream<Output>) -> impl futures_core::Stream<Item = Passing> + use<> {
         let (logs, log, gone) = (self.around.logs.clone(), Arc::clone(&self.log), self.gone.subscribe());
+        let (tap, aborted, attempt) = (self.tap.take(), self.aborted.subscribe(), self.attempt);
         output.flat_map(move |output| {
             let (logs, log, mut gone) = (logs.clone(), Arc::clone(&log), gone.clone());
+            let (tap, mut aborted) = (tap.clone(), aborted.clone());
             pass(async move {
                 if let Output::Chunk(stream, bytes) = &output {
+                    if let Some(tap) = tap {
+                        let piece = Piece { attempt, stream: *stream, bytes: bytes.clone() };
+                        tokio::select! {
+                            biased;
+                            // Whoever has let go of the other end wants to hear no more.
+                            _ = tap.send(piece) => {}
+                            _ = aborted.wait_for(|aborted| *aborted) => {}
+                        }
+                    }
                     logs.write(&log, *stream, bytes.clone(), gone.wait_for(|gone| *gone)).await;
                 }
                 output
@@ -265,6 +289,7 @@ impl Handler<Abort> for ProcessActor {
     type Result = ();
 
     fn handle(&mut self, Abort { cause, forced }: Abort, ctx: &mut Self::Context) {
+        self.aborted.send_replace(true);
         self.feed(Event::Abort { cause, forced }, ctx);
     }
 }

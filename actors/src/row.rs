@@ -21,6 +21,16 @@ pub trait Commit: Send {
     }
 }
 
+impl<C: Commit + ?Sized> Commit for Box<C> {
+    fn commit(&mut self, rows: &[Arc<Row>]) -> Result<(), Refusal> {
+        (**self).commit(rows)
+    }
+
+    fn catch_up(&mut self) -> Result<(), Refusal> {
+        (**self).catch_up()
+    }
+}
+
 /// Why rows are not on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use actix::{Addr, AsyncContext, Context};
 use provisor_core::answer::Answer;
 use provisor_core::desk::{Desk, LogName, Papers};
-use provisor_core::roster::{Bounds, Entry, Place, Roster, Rung};
+use provisor_core::roster::{Bounds, Entry, Place, Refusal, Roster, Rung};
 use provisor_core::rules::RuleError;
 use provisor_core::tally::Counts;
 use provisor_core::{Cause, Plan, Tick};
@@ -21,12 +21,14 @@ use crate::clock::RunClock;
 use crate::counter::Counter;
 use crate::judges::Judges;
 use crate::logs::{Logs, OpenLog, Tee};
-use crate::messages::{Down, Drain, Ending, Event, GuardianDied, Interrupt, Open, Reason, Subject};
+use crate::messages::{
+    Down, Drain, Ending, Event, GuardianDied, Interrupt, Open, Pause, Reason, Settle, Subject,
+};
 use crate::monitor::{run_monitored, start_monitored};
 use crate::os::{Launch, LocalFuture};
 use crate::result_writer::{Hearer, Left, ResultWriter};
 use crate::row::Commit;
-use crate::supervisor::{Office, Supervisor};
+use crate::supervisor::{Office, Rules, Supervisor};
 
 /// Rows that may wait for the disk before nothing new is started.
 const UNWRITTEN: usize = 4096;
@@ -45,6 +47,8 @@ pub struct Job {
     pub token: Arc<str>,
     /// What is known of memory.
     pub memory: KnownMemory,
+    /// More may be asked while it runs: it is not over before it is closed.
+    pub is_open: bool,
 }
 
 /// What is known of memory before a run.
@@ -70,6 +74,8 @@ pub struct Ports<S> {
     pub tee: Option<Box<dyn Tee>>,
     /// Gets what is worth telling; what it has no room for is counted, never waited for.
     pub events: Option<mpsc::Sender<Event>>,
+    /// Reads output in a way of its own, where it wants to.
+    pub rules: Option<Arc<dyn Rules>>,
 }
 
 /// Makes the launcher.
@@ -98,6 +104,12 @@ pub enum StartError {
         /// What is wrong with it.
         source: RuleError,
     },
+    /// The plan has no slots: nothing would ever start.
+    #[error("the plan has no slots")]
+    NoSlots,
+    /// A query of the plan cannot be asked.
+    #[error(transparent)]
+    Query(#[from] Refusal),
     /// The system refused a thread or a socket.
     #[error("the runtime could not be started")]
     System(#[from] std::io::Error),
@@ -109,7 +121,7 @@ pub enum StartError {
 /// The way to a running run. Cheap to clone, and at home on any thread.
 #[derive(Clone)]
 pub struct Control {
-    supervisor: Addr<Supervisor>,
+    pub(crate) supervisor: Addr<Supervisor>,
     counts: watch::Receiver<Counts>,
     launch: Arc<dyn Launch>,
     clock: RunClock,
@@ -142,14 +154,15 @@ impl Control {
             self.clock.stand_still(false);
             self.launch.pause(false);
         }
+        self.supervisor.do_send(Pause(stopped));
     }
 }
 
 /// A run on its way.
 pub struct Run<S> {
-    control: Control,
-    thread: JoinHandle<Option<S>>,
-    ending: oneshot::Receiver<Ending>,
+    pub(crate) control: Control,
+    pub(crate) thread: JoinHandle<Option<S>>,
+    pub(crate) ending: oneshot::Receiver<Ending>,
 }
 
 /// The runtime's thread died before the run had ended.
@@ -245,7 +258,7 @@ async fn run<S: Commit + 'static>(
     ports: Ports<S>,
     hand_out: HandOut,
 ) -> Option<(Ending, Threads<S>)> {
-    let Opened { control, watch, close, threads } = match open(job, judges, ports) {
+    let Opened { control, counter, watch, close, threads } = match open(job, judges, ports) {
         Ok(opened) => opened,
         Err(error) => {
             let _ = hand_out.send(Err(error));
@@ -257,6 +270,8 @@ async fn run<S: Commit + 'static>(
     let _ = hand_out.send(Ok(control));
     // The supervisor lives as long as this thread; if it dies all the same, its answer is dropped.
     let ending = ending.await.ok()?;
+    // It may be dead: then the ending says so.
+    let _ = counter.send(Settle).await;
     // From here on the launcher goes because it is told to.
     watch.abort();
     close.await;
@@ -266,6 +281,7 @@ async fn run<S: Commit + 'static>(
 /// A runtime that has begun.
 struct Opened<S> {
     control: Control,
+    counter: Addr<Counter>,
     /// Tells the supervisor when the launcher is gone.
     watch: tokio::task::JoinHandle<()>,
     close: LocalFuture<()>,
@@ -273,15 +289,18 @@ struct Opened<S> {
 }
 
 fn open<S: Commit + 'static>(job: Job, judges: Judges, ports: Ports<S>) -> Result<Opened<S>, StartError> {
-    let Ports { launcher, store, open_log, log_name, tee, events } = ports;
-    let Job { plan, todo, rungs, reused, token, memory } = job;
+    let Ports { launcher, store, open_log, log_name, tee, events, rules } = ports;
+    let Job { plan, todo, rungs, reused, token, memory, is_open } = job;
     let Launcher { launch, containment, gone, close } = launcher()?;
     let (logs, log_thread) = Logs::start(open_log, tee)?;
     let clock = RunClock::start();
     let counts = counts(&plan, todo.len(), &reused);
     let bounds = bounds(&plan, &memory);
     let roster = Roster::new(bounds, Arc::clone(&plan), entries(todo, rungs, &memory), reused);
-    let desk = Desk::new(Papers { containment, log_name }, roster);
+    let mut desk = Desk::new(Papers { containment, log_name }, roster);
+    if is_open {
+        desk.open();
+    }
     let (counter, counts) = Counter::new(counts);
     // The monitors report to the supervisor, and the supervisor sends to the counter: the address comes first.
     let context = Context::<Supervisor>::new();
@@ -294,8 +313,9 @@ fn open<S: Commit + 'static>(job: Job, judges: Judges, ports: Ports<S>) -> Resul
         launch: Arc::clone(&launch),
         logs: logs.clone(),
         clock: clock.clone(),
-        counter,
+        counter: counter.clone(),
         events,
+        rules,
     };
     let (writer, store_thread) = ResultWriter::new(store, logs, Hearer::new(&supervisor))?;
     let writer = start_monitored(writer, Span::none(), down(&supervisor, Subject::ResultWriter));
@@ -307,7 +327,7 @@ fn open<S: Commit + 'static>(job: Job, judges: Judges, ports: Ports<S>) -> Resul
     let watch = tokio::task::spawn_local(tell_of_the_end(gone, supervisor.clone()));
     let control = Control { supervisor, counts, launch, clock };
     let threads = Threads { store: store_thread, logs: log_thread };
-    Ok(Opened { control, watch, close, threads })
+    Ok(Opened { control, counter, watch, close, threads })
 }
 
 async fn tell_of_the_end(gone: LocalFuture<()>, supervisor: Addr<Supervisor>) {

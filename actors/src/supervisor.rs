@@ -3,6 +3,8 @@
 //! All that happens to queries passes through here in one order, so that the count, the result files and the screen
 //! can never disagree. Messages become the desk's events, and its effects become messages; it decides nothing.
 
+mod clients;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use provisor_core::desk::{Desk, Effect, Event, Failure};
 use provisor_core::lines::Reader;
 use provisor_core::plan::Limits;
-use provisor_core::process::{Patience, Process};
+use provisor_core::process::{Ear, Patience, Process};
 use provisor_core::roster::Place;
 use provisor_core::{Plan, Query, Tick};
 use tokio::sync::{mpsc, oneshot};
@@ -29,6 +31,8 @@ use crate::monitor::start_monitored;
 use crate::os::{Launch, LaunchRequest};
 use crate::process::{ProcessActor, Surroundings};
 use crate::result_writer::ResultWriter;
+use crate::subscription::Subscriber;
+use clients::Client;
 
 /// What a supervisor works with.
 pub struct Office {
@@ -48,6 +52,14 @@ pub struct Office {
     pub counter: Addr<Counter>,
     /// Gets what is worth telling.
     pub events: Option<mpsc::Sender<messages::Event>>,
+    /// Reads output in its own way, where it wants to.
+    pub rules: Option<Arc<dyn Rules>>,
+}
+
+/// Reads the output of queries in a way of its own.
+pub trait Rules: Send + Sync {
+    /// What listens to an attempt of this query, in this pass (counted from 0). `None`: as the query says.
+    fn ear(&self, query: &Query, pass: usize) -> Option<Box<dyn Ear>>;
 }
 
 /// The actor.
@@ -58,6 +70,9 @@ pub struct Supervisor {
     attempts: HashMap<Place, Addr<ProcessActor>>,
     /// Events that a slow subscriber has missed.
     missed: u64,
+    subscribers: Vec<Subscriber>,
+    /// Who waits for something of a query that is not over.
+    clients: HashMap<Place, Client>,
     waiting: Vec<oneshot::Sender<Ending>>,
     alarm: Alarm,
     effects: Vec<Effect>,
@@ -73,6 +88,8 @@ impl Supervisor {
             writer: None,
             attempts: HashMap::new(),
             missed: 0,
+            subscribers: Vec::new(),
+            clients: HashMap::new(),
             waiting: Vec::new(),
             alarm: Alarm::default(),
             effects: Vec::new(),
@@ -90,6 +107,10 @@ impl Supervisor {
         }
         let mut effects = std::mem::take(&mut self.effects);
         self.desk.step(now, event, &mut effects);
+        self.perform_all(effects, ctx);
+    }
+
+    fn perform_all(&mut self, mut effects: Vec<Effect>, ctx: &mut Context<Self>) {
         for effect in effects.drain(..) {
             self.perform(effect, ctx);
         }
@@ -128,11 +149,17 @@ impl Supervisor {
         memory: Option<u64>,
         ctx: &mut Context<Self>,
     ) {
-        let office = &self.office;
-        let Some(asked) = office.plan.queries.get(query as usize) else { return };
-        let (Some(asking), Some(judge)) = (asked.asking(pass), office.judges.of(query, pass)) else { return };
+        let Self { office, desk, clients, .. } = self;
+        let Some(asked) = desk.query(query) else { return };
+        let Some((asking, ear)) = asked.asking(pass).zip(office.ear(asked, query, pass)) else { return };
+        let client = clients.get_mut(&query);
+        let tap = client.and_then(|client| {
+            // It has left the queue.
+            client.room = None;
+            client.output.clone()
+        });
         let limits = Limits { memory, ..*asking.limits };
-        let machine = Process::new(Reader::new(judge), limits, Patience::default());
+        let machine = Process::new(ear, limits, Patience::default());
         let cookie = format!("{}/{query}/{attempt}", office.token).into();
         let request = LaunchRequest { cookie, command: asking.command.clone(), limits: (&limits).into() };
         let actor = ProcessActor::new(
@@ -141,7 +168,8 @@ impl Supervisor {
             log_spec(asked, log),
             machine,
             office.surroundings(ctx.address().recipient()),
-        );
+        )
+        .tapped(tap);
         let watcher = ctx.address();
         let subject = Subject::Query { query, attempt };
         let span = tracing::info_span!("query", id = %asked.id, attempt);
@@ -151,6 +179,19 @@ impl Supervisor {
     }
 
     fn tell(&mut self, news: messages::Event) {
+        let id = news.query().and_then(|place| self.desk.query(place)).map(|query| &query.id);
+        let id = match &news {
+            messages::Event::Done(row) => Some(&row.id),
+            _ => id,
+        };
+        self.subscribers.retain_mut(|subscriber| subscriber.tell(id.cloned(), news.clone()));
+        if let messages::Event::Done(row) = &news
+            && row.is_last()
+        {
+            self.office.judges.forget(row.query);
+            let client = self.clients.remove(&row.query);
+            client.into_iter().for_each(|client| client.hand_over(row));
+        }
         if let Some(events) = &self.office.events
             && events.try_send(news).is_err()
         {
@@ -182,6 +223,12 @@ impl Supervisor {
 }
 
 impl Office {
+    /// What listens to an attempt.
+    fn ear(&self, asked: &Query, query: Place, pass: usize) -> Option<Box<dyn Ear>> {
+        let own = self.rules.as_ref().and_then(|rules| rules.ear(asked, pass));
+        own.or_else(|| Some(Box::new(Reader::new(self.judges.of(query, pass)?))))
+    }
+
     fn surroundings(&self, reports: actix::Recipient<Report>) -> Surroundings {
         Surroundings {
             launch: Arc::clone(&self.launch),

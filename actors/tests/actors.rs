@@ -19,7 +19,7 @@ use provisor_actors::testing::{Ledger, Script, Step, Theatre};
 use provisor_core::cause::{Cause, End, Excess, StopMethod};
 use provisor_core::lines::Reader;
 use provisor_core::plan::Judging;
-use provisor_core::process::{Fact, Patience, Process};
+use provisor_core::process::{Ear, Fact, Patience, Process};
 use provisor_core::rules::{Judge, Pattern, Rule, Stream, Streams};
 use provisor_core::verdict::Counts;
 use tokio::sync::mpsc;
@@ -305,7 +305,8 @@ async fn life_of_one(reports: Arc<Mutex<Vec<Report>>>) {
     };
     let query = plan(1, 1).queries.remove(0);
     let judge = Arc::new(Judge::compile(&query.judging).expect("it compiles"));
-    let machine = Process::new(Reader::new(judge), query.limits, Patience::default());
+    let ear: Box<dyn Ear> = Box::new(Reader::new(judge));
+    let machine = Process::new(ear, query.limits, Patience::default());
     let log = Arc::new(LogSpec { id: "none".into(), name: "none".into(), keep: query.logs, record: false });
     let request =
         LaunchRequest { cookie: "test/0/1".into(), command: query.command, limits: TreeLimits::default() };

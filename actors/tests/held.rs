@@ -18,7 +18,7 @@ use provisor_actors::process::{ProcessActor, Surroundings};
 use provisor_actors::testing::{Script, Step, Theatre};
 use provisor_core::lines::Reader;
 use provisor_core::plan::{Command, Judging, Limits, Logs as Keep, Stdin};
-use provisor_core::process::{Fact, Patience, Process};
+use provisor_core::process::{Ear, Fact, Patience, Process};
 use provisor_core::record::{Happening, Recording};
 use provisor_core::rules::{Judge, Stream};
 use provisor_core::verdict::Preset;
@@ -91,7 +91,8 @@ async fn held(folder: &Path, last: Arc<Mutex<Option<Report>>>) {
     };
     let judging = Judging { rules: Vec::new(), preset: Some(Preset::ExitCode) };
     let judge = Arc::new(Judge::compile(&judging).expect("it compiles"));
-    let machine = Process::new(Reader::new(judge), Limits::default(), Patience::default());
+    let ear: Box<dyn Ear> = Box::new(Reader::new(judge));
+    let machine = Process::new(ear, Limits::default(), Patience::default());
     let command = Command {
         argv: ["scripted".into()].into(),
         env: Arc::default(),

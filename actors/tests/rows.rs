@@ -111,7 +111,7 @@ async fn a_database_that_another_program_has_locked_is_waited_for() {
     let store = store(&dir, &plan);
     let (told, mut news) = mpsc::channel(1000);
     let Ports { launcher, open_log, log_name, .. } = ports(&theatre, &Ledger::default());
-    let ports = Ports { launcher, store, open_log, log_name, tee: None, events: Some(told) };
+    let ports = Ports { launcher, store, open_log, log_name, tee: None, events: Some(told), rules: None };
     let other = rusqlite::Connection::open(dir.join("provisor.db")).expect("it opens");
     other.execute_batch("BEGIN IMMEDIATE").expect("it is free");
     let runtime = Run::start(job(plan), ports).await.expect("it starts");

@@ -23,7 +23,8 @@ fn with_times(queries: u32, times: &[u64]) -> Progress {
     let todo = (0..queries).map(|place| (place, 0)).collect();
     let times = Times::new(times.iter().map(|seconds| Some(Duration::from_secs(*seconds))));
     let rungs = HashMap::new();
-    let job = Job { plan, todo, rungs, reused: Vec::new(), token: "test".into(), memory: Default::default() };
+    let (reused, memory) = (Vec::new(), Default::default());
+    let job = Job { plan, todo, rungs, reused, token: "test".into(), memory, is_open: false };
     Progress::new(&job, times)
 }
 

@@ -32,6 +32,7 @@ pub(crate) fn job(plan: Plan) -> Job {
         reused: Vec::new(),
         token: "test".into(),
         memory: Default::default(),
+        is_open: false,
     }
 }
 
@@ -43,6 +44,7 @@ pub(crate) fn ports(theatre: &Theatre, ledger: &Ledger) -> Ports<Ledger> {
         log_name: Box::new(|id, attempt| format!("{id}.{attempt}")),
         tee: None,
         events: None,
+        rules: None,
     }
 }
 

@@ -36,7 +36,13 @@ impl Desk {
         self.roster.book().find(id)
     }
 
-    /// The places of all queries whose ids are `meant`, in their order: those of the plan, and those that are not over.
+    /// Whether a query is there and not over: its row is not written yet.
+    #[must_use]
+    pub fn is_undecided(&self, place: Place) -> bool {
+        self.roster.has(place)
+    }
+
+    /// The places of all queries that are not over and whose ids are `meant`, in their order.
     #[must_use]
     pub fn find_all(&self, meant: impl Fn(&str) -> bool) -> Vec<Place> {
         let is_meant = |place: &Place| self.query(*place).is_some_and(|query| meant(&query.id));

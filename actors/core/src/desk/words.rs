@@ -189,3 +189,20 @@ pub enum News {
     /// Rows are put on the disk again.
     Resumed,
 }
+
+impl News {
+    /// The query that it is about, if it is about one.
+    #[must_use]
+    pub fn query(&self) -> Option<Place> {
+        match self {
+            Self::Submitted { query }
+            | Self::Started { query, .. }
+            | Self::Verdict { query, .. }
+            | Self::Ended { query, .. }
+            | Self::Stopping { query, .. }
+            | Self::Returned { query, .. } => Some(*query),
+            Self::Done(row) => Some(row.query),
+            Self::Stalled { .. } | Self::Resumed => None,
+        }
+    }
+}

@@ -30,6 +30,26 @@ pub trait Ear {
     fn judge(&mut self, cause: Cause, exit: Option<Exit>) -> Judgement;
 }
 
+impl<E: Ear + ?Sized> Ear for Box<E> {
+    fn hear(
+        &mut self,
+        stream: Stream,
+        bytes: &[u8],
+        at: Duration,
+        found: &mut Vec<Finding>,
+    ) -> Option<StopMethod> {
+        (**self).hear(stream, bytes, at, found)
+    }
+
+    fn close(&mut self, stream: Stream, at: Duration, found: &mut Vec<Finding>) -> Option<StopMethod> {
+        (**self).close(stream, at, found)
+    }
+
+    fn judge(&mut self, cause: Cause, exit: Option<Exit>) -> Judgement {
+        (**self).judge(cause, exit)
+    }
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {

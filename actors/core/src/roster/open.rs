@@ -53,7 +53,7 @@ impl Roster {
         self.line.let_strike();
     }
 
-    /// The places of all that are on the roster, the done ones of the plan among them, in order.
+    /// The places of all that are not over, in order.
     #[must_use]
     pub fn places(&self) -> Vec<Place> {
         let mut places: Vec<_> = self.asked.keys().copied().collect();
@@ -133,11 +133,15 @@ impl Roster {
         self.fill(now, orders);
     }
 
-    /// A query is over, and counted: of one that came later nothing is known any more.
+    /// A query is over, and counted: nothing more is to be known of it.
     pub fn forget(&mut self, query: Place) {
-        if self.book.added(query).is_some() {
-            self.book.forget(query);
-            self.asked.remove(&query);
-        }
+        self.asked.remove(&query);
+        self.book.forget(query);
+    }
+
+    /// Whether a query is there and not over.
+    #[must_use]
+    pub fn has(&self, query: Place) -> bool {
+        self.asked.contains_key(&query)
     }
 }

@@ -1,0 +1,360 @@
+//! The way to a runtime that runs: what its owner asks of it, from any thread, and what he is told.
+//!
+//! Clones share it. When the last one is dropped, nobody is left who could ask for anything, and the runtime ends: what
+//! runs is killed, and nothing of it stays behind.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+
+use futures_util::StreamExt;
+use futures_util::future::{FutureExt, Shared};
+use provisor_core::plan::Judging;
+use provisor_core::roster::{Place, Refusal};
+use provisor_core::rules::{Judge, RuleError};
+use provisor_core::tally::Counts;
+use provisor_core::{Cause, Query, StopMethod};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+
+use crate::messages::{Await, Cancel, Close, Ending, Piece, SetSlots, Submit, Subscribe, Whom};
+use crate::row::{Commit, Row};
+use crate::run::{Control, Run, RunDied};
+use crate::subscription::{Subscription, channel};
+
+/// Pieces of a query's output that may wait for whoever reads them; then the query waits.
+const PIECES: usize = 16;
+
+/// Why a query was not taken in.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SubmitError {
+    /// Something is wrong with it, or the runtime takes no more.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// One of its rules does not compile.
+    #[error("a rule of `{query}`: {source}")]
+    Rule {
+        /// Its id.
+        query: Arc<str>,
+        /// What is wrong.
+        source: RuleError,
+    },
+    /// So many wait already as may; only of [`try_submit`](RuntimeHandle::try_submit).
+    #[error("as many queries wait as may")]
+    Full,
+}
+
+/// The runtime ended before the query had, or there is no such query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such query that is not over, or the runtime has ended before it")]
+pub struct Gone;
+
+/// The way to a runtime. Cheap to clone, and at home on any thread.
+#[derive(Clone)]
+pub struct RuntimeHandle(Arc<Inner>);
+
+struct Inner {
+    control: Control,
+    end: Ended,
+    room: Arc<Semaphore>,
+    readings: Readings,
+    /// Logs of queries are kept; else each is told to keep none.
+    keeps_logs: bool,
+    is_paused: AtomicBool,
+}
+
+impl Inner {
+    fn pause(&self, paused: bool) {
+        if self.is_paused.swap(paused, Ordering::AcqRel) != paused {
+            self.control.pause(paused);
+        }
+    }
+
+    /// Who stands still does not come to an end, and neither do the patiences with him.
+    fn interrupt(&self, how: StopMethod) {
+        self.control.interrupt(Cause::Cancelled, how == StopMethod::Kill);
+        self.pause(false);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.interrupt(StopMethod::Kill);
+    }
+}
+
+impl RuntimeHandle {
+    /// The handle of a run that is open. `room`: how many queries may wait that were submitted.
+    pub(crate) fn new(run: Run<Box<dyn Commit>>, room: usize, keeps_logs: bool) -> Self {
+        let Run { control, thread, ending } = run;
+        let end = Ended { ending: ending.shared(), thread: Arc::new(Mutex::new(Some(thread))) };
+        let room = Arc::new(Semaphore::new(room.clamp(1, Semaphore::MAX_PERMITS)));
+        Self(Arc::new(Inner {
+            control,
+            end,
+            room,
+            readings: Readings::default(),
+            keeps_logs,
+            is_paused: AtomicBool::new(false),
+        }))
+    }
+
+    /// Asks one more query, behind all that wait, and waits for room among them.
+    ///
+    /// Dropping the future before it resolves leaves it open whether the query is asked.
+    ///
+    /// # Errors
+    /// If it cannot be asked: it starts nothing then.
+    pub async fn submit(&self, query: Query) -> Result<Ticket, SubmitError> {
+        let room = Arc::clone(&self.0.room).acquire_owned().await.ok();
+        self.enter(query, room, None).await
+    }
+
+    /// The same, if there is room at once.
+    ///
+    /// # Errors
+    /// If there is none, or the query cannot be asked.
+    pub async fn try_submit(&self, query: Query) -> Result<Ticket, SubmitError> {
+        let room = Arc::clone(&self.0.room).try_acquire_owned().map_err(|_| SubmitError::Full)?;
+        self.enter(query, Some(room), None).await
+    }
+
+    /// The same as [`submit`](Self::submit), with the query's output as it comes. Whoever reads it slowly holds up this
+    /// query and no other; whoever has let go of it, or had the query cancelled, holds up nothing.
+    ///
+    /// # Errors
+    /// As of `submit`.
+    pub async fn submit_and_read(&self, query: Query) -> Result<(Ticket, OutputOf), SubmitError> {
+        let room = Arc::clone(&self.0.room).acquire_owned().await.ok();
+        let (tap, pieces) = mpsc::channel(PIECES);
+        let ticket = self.enter(query, room, Some(tap)).await?;
+        Ok((ticket, OutputOf { pieces }))
+    }
+
+    /// Asks all queries of a stream, each as soon as there is room for it: the stream is read no faster than its queries
+    /// leave the queue. A ticket each, or why it was refused, in the stream's order; it has to be polled.
+    pub fn submit_all(
+        &self,
+        queries: impl futures_core::Stream<Item = Query>,
+    ) -> impl futures_core::Stream<Item = Result<Ticket, SubmitError>> {
+        let handle = self.clone();
+        queries.then(move |query| {
+            let handle = handle.clone();
+            async move { handle.submit(query).await }
+        })
+    }
+
+    async fn enter(
+        &self,
+        mut query: Query,
+        room: Option<OwnedSemaphorePermit>,
+        output: Option<mpsc::Sender<Piece>>,
+    ) -> Result<Ticket, SubmitError> {
+        let inner = &*self.0;
+        let readings = inner.readings.of(&query)?;
+        if !inner.keeps_logs {
+            drop_logs(&mut query);
+        }
+        let id = Arc::clone(&query.id);
+        let (answer, answered) = oneshot::channel();
+        let (row, outcome) = oneshot::channel();
+        let query = Arc::new(query);
+        inner.control.supervisor.do_send(Submit { query, readings, output, row, room, answer });
+        let place = answered.await.map_err(|_| Refusal::Closed)??;
+        Ok(Ticket { id, place, outcome })
+    }
+
+    /// The row of a query, when it is there: one of the plan, or one that was submitted. Of what is over already nothing is known
+    /// here any more.
+    ///
+    /// # Errors
+    /// If there is no such query, or the runtime ends before.
+    pub async fn outcome(&self, id: &str) -> Result<Arc<Row>, Gone> {
+        let (row, outcome) = oneshot::channel();
+        self.0.control.supervisor.do_send(Await { id: id.into(), row });
+        outcome.await.map_err(|_| Gone)
+    }
+
+    /// Ends a query: by Term and its grace, or by Kill. One that waits is not started. Each has its row, with the cause
+    /// `cancelled`, unless it was faster. False: there is none of that id that is not over.
+    pub async fn cancel(&self, id: &str, how: StopMethod) -> bool {
+        self.cancel_whom(Whom::Id(id.into()), how).await > 0
+    }
+
+    /// The same for a ticket's query.
+    pub async fn cancel_ticket(&self, ticket: &Ticket, how: StopMethod) -> bool {
+        self.cancel_whom(Whom::At(ticket.place, Arc::clone(&ticket.id)), how).await > 0
+    }
+
+    /// The same for all queries whose ids are meant; how many of them were not over.
+    pub async fn cancel_all(&self, meant: impl Fn(&str) -> bool + Send + 'static, how: StopMethod) -> usize {
+        self.cancel_whom(Whom::Those(Box::new(meant)), how).await
+    }
+
+    async fn cancel_whom(&self, whom: Whom, how: StopMethod) -> usize {
+        let (answer, cancelled) = oneshot::channel();
+        let forced = how == StopMethod::Kill;
+        self.0.control.supervisor.do_send(Cancel { whom, forced, answer });
+        cancelled.await.unwrap_or(0)
+    }
+
+    /// Stops every child (SIGSTOP) and the clock of its limits, and starts nothing new.
+    pub fn pause(&self) {
+        self.0.pause(true);
+    }
+
+    /// Lets all of that go on.
+    pub fn resume(&self) {
+        self.0.pause(false);
+    }
+
+    /// From now on so many queries may run at a time, at least one. What runs beyond that runs on.
+    pub fn set_slots(&self, slots: usize) {
+        self.0.control.supervisor.do_send(SetSlots(slots));
+    }
+
+    /// The count, to be looked at or waited on.
+    #[must_use]
+    pub fn counts(&self) -> watch::Receiver<Counts> {
+        self.0.control.counts()
+    }
+
+    /// What happens from now on. `room`: how many events may wait for the listener; what he misses is told to him in its place.
+    #[must_use]
+    pub fn subscribe(&self, room: usize) -> Subscription {
+        let (subscriber, subscription) = channel(room);
+        self.0.control.supervisor.do_send(Subscribe(subscriber));
+        subscription
+    }
+
+    /// Takes in nothing more, and waits until all that was asked is over and its rows are written. Then the runtime has ended:
+    /// nothing of it is left, no process and no thread.
+    ///
+    /// # Errors
+    /// If the runtime itself died.
+    pub async fn drain(&self) -> Result<Ending, RunDied> {
+        self.0.control.supervisor.do_send(Close);
+        self.ended().await
+    }
+
+    /// Ends everything: what waits is not started and has no row, what runs is ended by Term and its grace, or by Kill. Then as
+    /// [`drain`](Self::drain).
+    ///
+    /// # Errors
+    /// As of `drain`.
+    pub async fn stop(&self, how: StopMethod) -> Result<Ending, RunDied> {
+        self.0.interrupt(how);
+        self.ended().await
+    }
+
+    /// Resolves when the runtime has ended, for whatever reason. It holds no handle: it may be awaited after the last one was
+    /// dropped.
+    #[must_use]
+    pub fn ended(&self) -> Ended {
+        self.0.end.clone()
+    }
+}
+
+/// Nothing is kept of what a query prints, in none of its passes.
+pub(crate) fn drop_logs(query: &mut Query) {
+    (query.logs, query.record) = (provisor_core::plan::Logs::Drop, false);
+}
+
+/// The runtime's own, which gives the sink back.
+type Thread = JoinHandle<Option<Box<dyn Commit>>>;
+
+/// The end of a runtime.
+#[derive(Clone)]
+pub struct Ended {
+    ending: Shared<oneshot::Receiver<Ending>>,
+    thread: Arc<Mutex<Option<Thread>>>,
+}
+
+impl Future for Ended {
+    type Output = Result<Ending, RunDied>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.ending.poll_unpin(context).map(|ending| {
+            let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // It has nothing left to do but to end.
+            thread.into_iter().for_each(|thread| drop(thread.join()));
+            ending.map_err(|_| RunDied)
+        })
+    }
+}
+
+/// A query that was taken in: a future of its row, which resolves when that is written.
+#[derive(Debug)]
+pub struct Ticket {
+    id: Arc<str>,
+    place: Place,
+    outcome: oneshot::Receiver<Arc<Row>>,
+}
+
+impl Ticket {
+    /// The query's id.
+    #[must_use]
+    pub const fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<Arc<Row>, Gone>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.outcome.poll_unpin(context).map_err(|_| Gone)
+    }
+}
+
+/// The output of a query, piece by piece: of all its attempts, in their order. It ends with the query.
+#[derive(Debug)]
+pub struct OutputOf {
+    pieces: mpsc::Receiver<Piece>,
+}
+
+impl OutputOf {
+    /// The next piece.
+    pub async fn next(&mut self) -> Option<Piece> {
+        self.pieces.recv().await
+    }
+}
+
+impl futures_core::Stream for OutputOf {
+    type Item = Piece;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Piece>> {
+        self.pieces.poll_recv(context)
+    }
+}
+
+/// Compiled readings, each once for as long as a query has it.
+#[derive(Default)]
+struct Readings(Mutex<HashMap<Arc<Judging>, Weak<Judge>>>);
+
+/// So many may be known before those are forgotten that nobody has any more.
+const KNOWN: usize = 64;
+
+impl Readings {
+    /// Those of a query's passes.
+    fn of(&self, query: &Query) -> Result<Box<[Arc<Judge>]>, SubmitError> {
+        let rule = |source| SubmitError::Rule { query: Arc::clone(&query.id), source };
+        query.askings().map(|asking| self.compiled(asking.judging)).collect::<Result<_, _>>().map_err(rule)
+    }
+
+    fn compiled(&self, judging: &Arc<Judging>) -> Result<Arc<Judge>, RuleError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(judge) = known.get(judging).and_then(Weak::upgrade) {
+            return Ok(judge);
+        }
+        let judge = Arc::new(Judge::compile(judging)?);
+        if known.len() >= KNOWN {
+            known.retain(|_, judge| judge.strong_count() > 0);
+        }
+        known.insert(Arc::clone(judging), Arc::downgrade(&judge));
+        Ok(judge)
+    }
+}

@@ -1,0 +1,115 @@
+//! What those who hold a handle ask of the supervisor: to take in queries, to give them up, to tell what became of them.
+
+use std::sync::Arc;
+
+use actix::Handler;
+use provisor_core::desk::{Effect, Event};
+use provisor_core::roster::Place;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use super::Supervisor;
+use crate::messages::{Await, Cancel, Close, Pause, Piece, SetSlots, Submit, Subscribe, Whom};
+use crate::row::Row;
+
+/// Who waits for something of a query that is not over.
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    /// Gets its output.
+    pub(super) output: Option<mpsc::Sender<Piece>>,
+    /// The place in the queue that it takes.
+    pub(super) room: Option<OwnedSemaphorePermit>,
+    rows: Vec<oneshot::Sender<Arc<Row>>>,
+}
+
+impl Client {
+    /// It is over.
+    pub(super) fn hand_over(self, row: &Arc<Row>) {
+        for waits in self.rows {
+            // Who waits no more does not mind.
+            let _ = waits.send(Arc::clone(row));
+        }
+    }
+}
+
+impl Supervisor {
+    fn meant(&self, whom: &Whom) -> Vec<Place> {
+        let is_it = |place: &Place, id: &str| self.desk.query(*place).is_some_and(|query| &*query.id == id);
+        match whom {
+            Whom::Id(id) => self.desk.find(id).into_iter().collect(),
+            Whom::At(place, id) => Some(*place).filter(|place| is_it(place, id)).into_iter().collect(),
+            Whom::Those(meant) => self.desk.find_all(meant),
+        }
+    }
+}
+
+impl Handler<Submit> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, submit: Submit, ctx: &mut Self::Context) {
+        let Submit { query, readings, output, row, room, answer } = submit;
+        let mut effects: Vec<Effect> = std::mem::take(&mut self.effects);
+        let taken = self.desk.submit(self.office.clock.now(), query, &mut effects);
+        if let Ok(place) = taken {
+            self.office.judges.add(place, readings);
+            self.clients.insert(place, Client { output, room, rows: vec![row] });
+        }
+        self.perform_all(effects, ctx);
+        // Who asks no more has been told all the same: the query is asked.
+        let _ = answer.send(taken);
+    }
+}
+
+impl Handler<Cancel> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Cancel { whom, forced, answer }: Cancel, ctx: &mut Self::Context) {
+        let meant = self.meant(&whom);
+        let open: Vec<_> = meant.into_iter().filter(|place| self.desk.is_undecided(*place)).collect();
+        for query in &open {
+            self.feed(Event::Cancel { query: *query, forced }, ctx);
+        }
+        let _ = answer.send(open.len());
+    }
+}
+
+impl Handler<Await> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Await { id, row }: Await, _: &mut Self::Context) {
+        if let Some(place) = self.desk.find(&id).filter(|place| self.desk.is_undecided(*place)) {
+            self.clients.entry(place).or_default().rows.push(row);
+        }
+    }
+}
+
+impl Handler<SetSlots> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, SetSlots(slots): SetSlots, ctx: &mut Self::Context) {
+        self.feed(Event::Slots(slots), ctx);
+    }
+}
+
+impl Handler<Pause> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Pause(paused): Pause, ctx: &mut Self::Context) {
+        self.feed(Event::Paused(paused), ctx);
+    }
+}
+
+impl Handler<Close> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Close: Close, ctx: &mut Self::Context) {
+        self.feed(Event::Closed, ctx);
+    }
+}
+
+impl Handler<Subscribe> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Subscribe(subscriber): Subscribe, _: &mut Self::Context) {
+        self.subscribers.push(subscriber);
+    }
+}
