@@ -2,6 +2,8 @@
 //!
 //! Whatever hundreds of queries have in common is shared (`Arc`), so that a hundred thousand of them stay small.
 
+mod build;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
