@@ -10,6 +10,7 @@ mod evidence;
 mod fields;
 pub mod guardian;
 mod keeper;
+mod life;
 mod link;
 pub mod listen;
 pub mod local;
