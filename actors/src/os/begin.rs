@@ -15,8 +15,8 @@ use nix::unistd::{geteuid, getpid, getppid};
 use provisor_core::containment::{Achieved, Level, Wish};
 
 use super::cgroup::RunGroups;
-use super::contain::{self, Answer, Contain, Contained};
-use super::namespace::{self, Side};
+use super::contain::{self, Answer, Contain, Contained, Copied};
+use super::namespace::{self, NoNamespace, Side};
 use super::packet::{Inbox, Outbox};
 use super::tree;
 use super::wire::{PACKET, Request};
@@ -56,7 +56,7 @@ pub(super) fn first_words(socket: &OwnedFd) -> io::Result<Option<Beginning>> {
             let packet = inbox.receive(socket.as_fd())?;
             let beginning = match Contain::decode(packet.bytes) {
                 Ok(ask) => contain(socket, ask)?,
-                Err(error) => refuse(socket, error.to_string())?,
+                Err(error) => refuse(socket, Copied::Not, error.to_string())?,
             };
             return Ok(beginning.map(|beginning| Beginning { held, ..beginning }));
         }
@@ -119,13 +119,14 @@ fn contain(socket: &OwnedFd, ask: Contain<'_>) -> io::Result<Option<Beginning>> 
         Wish::Not => None,
         Wish::Welcome | Wish::Required => Some(namespace::enter(wishes.user_namespace)?),
     };
-    let (pid, is_inside) = match &side {
-        Some(Side::Outside(Ok(pid))) => (pid.as_raw(), false),
-        Some(Side::Inside) => (0, true),
-        Some(Side::Outside(Err(_))) | None => (0, false),
+    let (copy, is_inside) = match &side {
+        Some(Side::Outside(Ok(pid))) => (Copied::Guardian(*pid), false),
+        Some(Side::Outside(Err(NoNamespace { copy: Some(pid), .. }))) => (Copied::InVain(*pid), false),
+        Some(Side::Outside(Err(_))) | None => (Copied::Not, false),
+        Some(Side::Inside) => (Copied::Not, true),
     };
     let namespace = side.map(|side| match side {
-        Side::Outside(Err(why)) => Err(why),
+        Side::Outside(Err(NoNamespace { why, .. })) => Err(why),
         Side::Outside(Ok(_)) | Side::Inside => Ok(()),
     });
     let Achieved { level, weaker_because } =
@@ -133,28 +134,29 @@ fn contain(socket: &OwnedFd, ask: Contain<'_>) -> io::Result<Option<Beginning>> 
             Ok(achieved) => achieved,
             Err(why) => {
                 groups.end(GROUPS_END_IN);
-                return refuse(socket, why);
+                return refuse(socket, copy, why);
             }
         };
     let is_in_namespace = matches!(level, Level::NamespaceCgroup | Level::Namespace);
     if !is_in_namespace && !tree::shows_us() {
         groups.end(GROUPS_END_IN);
-        return refuse(socket, STRANGE_PROC.to_owned());
+        return refuse(socket, copy, STRANGE_PROC.to_owned());
     }
     if !is_inside {
         let contained = Contained { level, weaker_because, groups: groups.paths() };
-        answer(socket, &Ok((pid, contained)))?;
+        answer(socket, &Answer { copy, contained: Ok(contained) })?;
     }
     if level == Level::Group {
         // Nobody is going to look for orphans.
         prctl::set_child_subreaper(false)?;
     }
     let token = Some(ask.token.to_owned());
-    Ok((pid == 0).then_some(Beginning { held: Vec::new(), level, groups, token }))
+    let goes_on = !matches!(copy, Copied::Guardian(_));
+    Ok(goes_on.then_some(Beginning { held: Vec::new(), level, groups, token }))
 }
 
-fn refuse(socket: &OwnedFd, why: String) -> io::Result<Option<Beginning>> {
-    answer(socket, &Err(why))?;
+fn refuse(socket: &OwnedFd, copy: Copied, why: String) -> io::Result<Option<Beginning>> {
+    answer(socket, &Answer { copy, contained: Err(why) })?;
     Ok(Some(Beginning::default()))
 }
 

@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use nix::unistd::Pid;
 use provisor_core::containment::{Containment, Level};
 
 use super::fields::{Reader, WireError};
@@ -69,17 +70,52 @@ impl Contain<'_> {
     }
 }
 
-/// The guardian's answer: the number of the process that it is from now on, as the supervisor sees it (0: the same as
-/// before), and what was achieved; or why nothing was.
-pub(super) type Answer = Result<(i32, Contained), String>;
+/// The guardian's answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// Whether it has copied itself. All numbers are as the supervisor sees them.
+    pub(super) copy: Copied,
+    /// What was achieved, or why nothing was.
+    pub(super) contained: Result<Contained, String>,
+}
+
+/// What came of a copy of the guardian, a child of the supervisor's like itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Copied {
+    /// There was none.
+    Not,
+    /// It is the guardian from now on; the one before leaves.
+    Guardian(Pid),
+    /// It is dying. The guardian is who it was.
+    InVain(Pid),
+}
+
+impl Copied {
+    /// One number for all: below zero in vain.
+    fn number(self) -> i32 {
+        match self {
+            Self::Not => 0,
+            Self::Guardian(pid) => pid.as_raw(),
+            Self::InVain(pid) => pid.as_raw().wrapping_neg(),
+        }
+    }
+
+    fn from_number(number: i32) -> Self {
+        match number {
+            0 => Self::Not,
+            1.. => Self::Guardian(Pid::from_raw(number)),
+            _ => Self::InVain(Pid::from_raw(number.wrapping_neg())),
+        }
+    }
+}
 
 /// Writes an answer.
-pub(super) fn encode_answer(answer: &Answer) -> Vec<u8> {
-    let mut bytes = vec![ANSWER, u8::from(answer.is_ok())];
-    match answer {
-        Ok((pid, contained)) => {
+pub(super) fn encode_answer(Answer { copy, contained }: &Answer) -> Vec<u8> {
+    let mut bytes = vec![ANSWER, u8::from(contained.is_ok())];
+    bytes.extend_from_slice(&copy.number().to_le_bytes());
+    match contained {
+        Ok(contained) => {
             let place = Level::ALL.iter().position(|level| *level == contained.level).unwrap_or_default();
-            bytes.extend_from_slice(&pid.to_le_bytes());
             bytes.push(u8::try_from(place).unwrap_or_default());
             put_list(&mut bytes, contained.groups.iter().map(|path| path.as_os_str().as_bytes()));
             put_list(&mut bytes, contained.weaker_because.iter().map(String::as_bytes));
@@ -95,12 +131,13 @@ pub(super) fn decode_answer(bytes: &[u8]) -> Result<Answer, WireError> {
     if rest.byte()? != ANSWER {
         return Err(WireError::Kind);
     }
-    if !rest.flag()? {
+    let is_achieved = rest.flag()?;
+    let copy = Copied::from_number(rest.i32()?);
+    if !is_achieved {
         let why = words(&mut rest)?;
         rest.end()?;
-        return Ok(Err(why));
+        return Ok(Answer { copy, contained: Err(why) });
     }
-    let pid = rest.i32()?;
     let level = *Level::ALL.get(usize::from(rest.byte()?)).ok_or(WireError::Kind)?;
     let count = rest.byte()?;
     let path = |text: &CStr| PathBuf::from(OsStr::from_bytes(text.to_bytes()));
@@ -108,7 +145,7 @@ pub(super) fn decode_answer(bytes: &[u8]) -> Result<Answer, WireError> {
     let count = rest.byte()?;
     let weaker_because = (0..count).map(|_| words(&mut rest)).collect::<Result<_, _>>()?;
     rest.end()?;
-    Ok(Ok((pid, Contained { level, weaker_because, groups })))
+    Ok(Answer { copy, contained: Ok(Contained { level, weaker_because, groups }) })
 }
 
 fn words(rest: &mut Reader<'_>) -> Result<String, WireError> {
@@ -147,15 +184,18 @@ mod tests {
     proptest! {
         #[test]
         fn an_answer_is_read_as_written(
-            pid in any::<i32>(),
+            number in any::<i32>(),
             level in prop::sample::select(Level::ALL.to_vec()),
             groups in prop::collection::vec("/[a-z é/]{1,40}", 0..4),
             reasons in prop::collection::vec("[a-zß ]{0,40}", 0..4),
         ) {
             let groups = groups.into_iter().map(PathBuf::from).collect();
-            let answer = Ok((pid, Contained { level, weaker_because: reasons.clone(), groups }));
+            let copy = Copied::from_number(number);
+            prop_assert_eq!(copy.number(), number);
+            let contained = Contained { level, weaker_because: reasons.clone(), groups };
+            let answer = Answer { copy, contained: Ok(contained) };
             prop_assert_eq!(decode_answer(&encode_answer(&answer)), Ok(answer));
-            let refusal = Err(reasons.concat());
+            let refusal = Answer { copy, contained: Err(reasons.concat()) };
             prop_assert_eq!(decode_answer(&encode_answer(&refusal)), Ok(refusal));
         }
 

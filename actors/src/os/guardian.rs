@@ -16,7 +16,7 @@ use nix::unistd::{ForkResult, Pid, fork};
 use provisor_core::containment::Level;
 
 use super::begin::{await_packet, await_packet_of};
-use super::contain::{self, Contain, ContainError, Contained};
+use super::contain::{self, Contain, ContainError, Contained, Copied};
 use super::life;
 use super::orphans::Orphans;
 use super::packet::{self, Inbox, Outbox};
@@ -76,10 +76,12 @@ impl GuardianHandle {
         }
         let mut inbox = Inbox::new(contain::LONGEST);
         let answer = contain::decode_answer(inbox.receive(self.socket.as_fd())?.bytes).map_err(|_| died())?;
-        let (pid, contained) = answer.map_err(ContainError::Impossible)?;
-        if pid != 0 {
-            self.follow(Pid::from_raw(pid))?;
+        match answer.copy {
+            Copied::Not => {}
+            Copied::Guardian(pid) => self.follow(pid)?,
+            Copied::InVain(pid) => tree::reap_now(pid),
         }
+        let contained = answer.contained.map_err(ContainError::Impossible)?;
         if contained.level == Level::Group {
             // What leaves its group is nobody's.
             prctl::set_child_subreaper(false).map_err(io::Error::from)?;
@@ -87,7 +89,7 @@ impl GuardianHandle {
         Ok(contained)
     }
 
-    /// The guardian goes on as another process, its own child until now. Its first one leaves, and the other becomes ours.
+    /// The guardian goes on as another process, a child of ours like its first one, which leaves.
     fn follow(&mut self, pid: Pid) -> io::Result<()> {
         tree::reap_now(self.pid);
         self.pid = pid;

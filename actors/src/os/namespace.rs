@@ -15,14 +15,20 @@ use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::unistd::{Pid, getegid, geteuid, pipe2, setsid};
 
-use super::tree;
-
 /// On which side of the border we are.
 pub(super) enum Side {
     /// In the namespace, as its first process.
     Inside,
     /// Where we were; and the first process of the namespace as it is seen from here, or why there is none.
-    Outside(Result<Pid, String>),
+    Outside(Result<Pid, NoNamespace>),
+}
+
+/// Why there is no namespace.
+pub(super) struct NoNamespace {
+    /// In words.
+    pub(super) why: String,
+    /// Who was to be the first process there, and is dying: our parent has to reap it.
+    pub(super) copy: Option<Pid>,
 }
 
 /// What the first process of a namespace has to do before it is of use.
@@ -45,7 +51,7 @@ pub(super) fn enter(user: bool) -> io::Result<Side> {
     let (uid, gid) = (geteuid(), getegid());
     let pid = match clone_into(user) {
         Ok(pid) => pid,
-        Err(error) => return Ok(Side::Outside(Err(refusal(user, error)))),
+        Err(error) => return Ok(Side::Outside(Err(NoNamespace { why: refusal(user, error), copy: None }))),
     };
     if let Some(pid) = pid {
         drop(say);
@@ -70,16 +76,15 @@ pub(super) fn enter(user: bool) -> io::Result<Side> {
 }
 
 /// What the first process says of itself.
-fn await_word(pid: Pid, mut said: File) -> Result<Pid, String> {
+fn await_word(pid: Pid, mut said: File) -> Result<Pid, NoNamespace> {
     let mut word = [0; 5];
     let heard = said.read_exact(&mut word);
     let [step, errno @ ..] = word;
     if heard.is_ok() && step == 0 {
         return Ok(pid);
     }
-    tree::reap_now(pid);
     let errno = Errno::from_raw(i32::from_le_bytes(errno)).desc();
-    Err(match step {
+    let why = match step {
         _ if heard.is_err() => "the first process of the PID namespace died at its start".to_owned(),
         1 => format!("a user namespace is of no use here: {errno}"),
         4 => format!(
@@ -87,7 +92,8 @@ fn await_word(pid: Pid, mut said: File) -> Result<Pid, String> {
              may be masked"
         ),
         _ => format!("a PID namespace is of no use here: {errno}"),
-    })
+    };
+    Err(NoNamespace { why, copy: Some(pid) })
 }
 
 fn refusal(user: bool, error: io::Error) -> String {
@@ -98,13 +104,15 @@ fn refusal(user: bool, error: io::Error) -> String {
     }
 }
 
-/// The copy, as fork would make it, but in namespaces of its own. None: we are the copy.
+/// The copy, as fork would make it, but in namespaces of its own, and a child of our parent as we are: it is going to be
+/// there when we have left, and whoever is to reap it need not be a subreaper for that. None: we are the copy.
 fn clone_into(user: bool) -> io::Result<Option<Pid>> {
     // SAFETY: all zeroes are valid: nothing is asked for.
     let mut arguments = unsafe { std::mem::zeroed::<libc::clone_args>() };
-    let flags = libc::CLONE_NEWPID | libc::CLONE_NEWNS | if user { libc::CLONE_NEWUSER } else { 0 };
+    // Its parent hears of its end as of ours: a signal may not be asked for (clone3 refuses that together with CLONE_PARENT).
+    let flags = libc::CLONE_PARENT | libc::CLONE_NEWPID | libc::CLONE_NEWNS;
+    let flags = flags | if user { libc::CLONE_NEWUSER } else { 0 };
     arguments.flags = u64::from(flags.unsigned_abs());
-    arguments.exit_signal = u64::from(libc::SIGCHLD.unsigned_abs());
     // SAFETY: without CLONE_VM and with no stack given this is a fork: the copy has its own memory, in which everything
     // is consistent, for this process has one thread and is not inside an allocation.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments)) };
