@@ -13,6 +13,7 @@ mod comment;
 pub mod containment;
 pub mod desk;
 pub mod eta;
+pub mod guarantees;
 pub mod id;
 pub mod implied;
 pub mod lines;
