@@ -3,5 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // This program is also the guardian of whoever names it as a helper.
+    provisor::actors::os::guardian::init();
     provisor::main()
 }

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,6 +16,7 @@ use provisor_core::containment::{Achieved, Level, Wish};
 
 use super::cgroup::RunGroups;
 use super::contain::{self, Answer, Contain, Contained, Copied};
+use super::life::Supervisor;
 use super::namespace::{self, NoNamespace, Side};
 use super::packet::{Inbox, Outbox};
 use super::tree;
@@ -47,7 +48,7 @@ impl Default for Beginning {
 
 /// Serves what may be asked for before the first child. Returns with the first request that is something else, which
 /// stays in the socket, or with the containment. None: this process is to leave, for the guardian is another one now.
-pub(super) fn first_words(socket: &OwnedFd) -> io::Result<Option<Beginning>> {
+pub(super) fn first_words(socket: &OwnedFd, supervisor: Supervisor) -> io::Result<Option<Beginning>> {
     let mut held = Vec::new();
     let mut inbox = Inbox::new(PACKET);
     loop {
@@ -55,7 +56,7 @@ pub(super) fn first_words(socket: &OwnedFd) -> io::Result<Option<Beginning>> {
         if first == Some(contain::REQUEST) {
             let packet = inbox.receive(socket.as_fd())?;
             let beginning = match Contain::decode(packet.bytes) {
-                Ok(ask) => contain(socket, ask)?,
+                Ok(ask) => contain(socket, ask, supervisor)?,
                 Err(error) => refuse(socket, Copied::Not, error.to_string())?,
             };
             return Ok(beginning.map(|beginning| Beginning { held, ..beginning }));
@@ -69,19 +70,23 @@ pub(super) fn first_words(socket: &OwnedFd) -> io::Result<Option<Beginning>> {
 
 /// The first byte of the next packet; none: the supervisor is gone.
 fn peek(socket: &OwnedFd) -> io::Result<Option<u8>> {
-    await_packet(socket)?;
+    await_packet(socket, None)?;
     let mut first = [0];
     let length = recv(socket.as_raw_fd(), &mut first, MsgFlags::MSG_PEEK)?;
     Ok((length > 0).then_some(first[0]))
 }
 
-/// Waits until there is something to receive.
-pub(super) fn await_packet(socket: &OwnedFd) -> io::Result<()> {
+/// Waits until there is something to receive, the other side's end too, or until the time is over: then false.
+pub(super) fn await_packet(socket: &OwnedFd, time: Option<Duration>) -> io::Result<bool> {
+    let end = time.map(|time| Instant::now() + time);
     let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
     loop {
-        match poll(&mut polled, PollTimeout::NONE) {
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()).as_millis());
+        let left =
+            left.map_or(PollTimeout::NONE, |left| PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
+        match poll(&mut polled, left) {
             Err(Errno::EINTR) => {}
-            other => return other.map(drop).map_err(io::Error::from),
+            ready => return Ok(ready? > 0),
         }
     }
 }
@@ -107,12 +112,13 @@ pub(super) fn await_packet_of(socket: &OwnedFd, peer: &OwnedFd) -> io::Result<bo
 }
 
 /// Tries what is wished, and says what came of it.
-fn contain(socket: &OwnedFd, ask: Contain<'_>) -> io::Result<Option<Beginning>> {
+fn contain(socket: &OwnedFd, ask: Contain<'_>, supervisor: Supervisor) -> io::Result<Option<Beginning>> {
     let is_root = geteuid().is_root();
     let wishes = ask.containment.wishes(is_root);
     // Before the namespace: from inside, the numbers of processes are other ones.
     let wants_groups = wishes.cgroup != Wish::Not;
-    let ours = [getpid().as_raw(), getppid().as_raw()];
+    let mut ours = vec![getpid().as_raw()];
+    ours.extend((supervisor == Supervisor::Ours).then(|| getppid().as_raw()));
     let (groups, why) = RunGroups::make(ask.token, wants_groups, &ours);
     let cgroup = wants_groups.then(|| why.map_or(Ok(()), |why| Err(why.to_string())));
     let side = match wishes.namespace {

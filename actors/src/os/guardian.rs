@@ -1,6 +1,6 @@
 //! The guardian: a small process of one thread that makes, watches and kills all children of a run.
 //!
-//! It is forked from the supervisor before that has a thread. What for: a child's death signal is bound to the thread
+//! It is forked from the supervisor before that has a thread, or executed by one that has ([`execute`]). What for: a child's death signal is bound to the thread
 //! that made it; making one from a large process with many descriptors is slow, and bills the maker's memory to the
 //! child; and when the supervisor is killed, somebody has to be left who kills the rest. So it must outlive whatever
 //! ends the supervisor, and must never outlive its own work: when its socket ends, it kills all and leaves.
@@ -10,22 +10,29 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use nix::sys::prctl;
+use nix::sys::signal::Signal;
 use nix::unistd::{ForkResult, Pid, fork};
 use provisor_core::containment::Level;
 
 use super::begin::{await_packet, await_packet_of};
 use super::contain::{self, Contain, ContainError, Contained, Copied};
-use super::life;
+use super::life::{self, Supervisor};
 use super::orphans::Orphans;
 use super::packet::{self, Inbox, Outbox};
 use super::signals::OpenFiles;
 use super::tree::{self, Proc};
 use super::wire::{Reply, Request};
 
+pub use super::executed::{ExecuteError, Program, execute, init, is_initialised};
+
 /// How the guardian's process is called: not by the program's name, so that `killall` of that spares it.
 pub const PROCESS_NAME: &str = "pv-guardian";
+
+/// It has nothing to do by then.
+const ENDS_IN: Duration = Duration::from_secs(3);
 
 /// What the guardian is given on its way.
 #[derive(Debug, Default)]
@@ -47,14 +54,19 @@ pub struct GuardianHandle {
 }
 
 impl GuardianHandle {
+    /// A guardian that has said that it is ready.
+    pub(super) fn new(pid: Pid, pidfd: OwnedFd, socket: OwnedFd, orphans: Orphans) -> Self {
+        Self { pid, pidfd, socket, orphans, is_contained: false }
+    }
+
     /// The number of its process.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid.as_raw().unsigned_abs()
     }
 
-    /// Which orphans will be its own, if it dies. All, unless this process had children before it: whatever they leave
-    /// comes to this process as well.
+    /// Which orphans will be this process's, if it dies. None, if it was executed. Else all, unless this process had children
+    /// before it: whatever they leave comes to this process as well.
     #[must_use]
     pub fn orphans(&self) -> Orphans {
         self.orphans
@@ -82,7 +94,7 @@ impl GuardianHandle {
             Copied::InVain(pid) => tree::reap_now(pid),
         }
         let contained = answer.contained.map_err(ContainError::Impossible)?;
-        if contained.level == Level::Group {
+        if contained.level == Level::Group && self.orphans != Orphans::None {
             // What leaves its group is nobody's.
             prctl::set_child_subreaper(false).map_err(io::Error::from)?;
         }
@@ -91,7 +103,7 @@ impl GuardianHandle {
 
     /// The guardian goes on as another process, a child of ours like its first one, which leaves.
     fn follow(&mut self, pid: Pid) -> io::Result<()> {
-        tree::reap_now(self.pid);
+        tree::reap_soon(&self.pidfd, ENDS_IN);
         self.pid = pid;
         self.pidfd = tree::pidfd_open(pid.as_raw())?;
         Ok(())
@@ -102,6 +114,19 @@ impl GuardianHandle {
     /// or when *any* is unlocked. So never unlock, only close.)
     pub fn hold(&self, descriptor: OwnedFd) -> io::Result<()> {
         self.send(&Request::Hold.encode_small(), vec![descriptor])
+    }
+
+    /// Has it leave that was not put to use, and waits for it: some milliseconds. Nothing of it is left then.
+    pub fn end(self) {
+        let Self { pidfd, socket, .. } = self;
+        drop(socket);
+        tree::reap_soon(&pidfd, ENDS_IN);
+    }
+
+    /// The same for one that is none.
+    pub(super) fn kill(self) {
+        let _ = tree::pidfd_signal(&self.pidfd, Signal::SIGKILL);
+        self.end();
     }
 
     fn send(&self, bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<()> {
@@ -128,18 +153,18 @@ pub fn start(options: GuardianOptions) -> io::Result<GuardianHandle> {
             drop(theirs);
             await_ready(&ours)?;
             let pidfd = tree::pidfd_open(child.as_raw())?;
-            Ok(GuardianHandle { pid: child, pidfd, socket: ours, orphans, is_contained: false })
+            Ok(GuardianHandle::new(child, pidfd, ours, orphans))
         }
         ForkResult::Child => {
             drop(ours);
-            life::spend(theirs, options)
+            life::spend(theirs, options, Supervisor::Ours, Ok(()))
         }
     }
 }
 
 /// Waits for the guardian's first word.
 fn await_ready(socket: &OwnedFd) -> io::Result<()> {
-    await_packet(socket)?;
+    await_packet(socket, None)?;
     let mut inbox = Inbox::new(64);
     match Reply::decode(inbox.receive(socket.as_fd())?.bytes) {
         Ok(Reply::Ready { errno: 0 }) => Ok(()),

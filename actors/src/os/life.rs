@@ -21,21 +21,41 @@ use super::keeper::Keeper;
 use super::packet::Outbox;
 use super::wire::Reply;
 
-/// All of it. Never returns.
-pub(super) fn spend(socket: OwnedFd, options: GuardianOptions) -> ! {
-    let code = catch_unwind(AssertUnwindSafe(|| live(socket, options))).unwrap_or(101);
+/// What the guardian's parent is to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Supervisor {
+    /// The process that it was forked from, and which does nothing else than to supervise.
+    Ours,
+    /// A program of somebody's, of which nothing may be changed.
+    Other,
+}
+
+/// All of it. Never returns. Where it was no good `beginning`, it says so and leaves.
+pub(super) fn spend(
+    socket: OwnedFd,
+    options: GuardianOptions,
+    supervisor: Supervisor,
+    beginning: io::Result<()>,
+) -> ! {
+    let life = || live(socket, options, supervisor, beginning);
+    let code = catch_unwind(AssertUnwindSafe(life)).unwrap_or(101);
     // SAFETY: leaves without running what belongs to whoever this process was before (exit handlers, buffers).
     unsafe { libc::_exit(code) }
 }
 
 /// Returns what to exit with.
-fn live(socket: OwnedFd, options: GuardianOptions) -> c_int {
-    let settled = settle(&socket);
+fn live(
+    socket: OwnedFd,
+    options: GuardianOptions,
+    supervisor: Supervisor,
+    beginning: io::Result<()>,
+) -> c_int {
+    let settled = beginning.and_then(|()| settle(&socket));
     let errno = settled.as_ref().err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
     let mut word = Vec::new();
     Reply::Ready { errno }.encode(&mut word);
     let said = Outbox::default().send(socket.as_fd(), &word, Vec::new());
-    let beginning = match settled.and(said).and_then(|()| first_words(&socket)) {
+    let beginning = match settled.and(said).and_then(|()| first_words(&socket, supervisor)) {
         Ok(Some(beginning)) => beginning,
         Ok(None) => return 0,
         Err(_) => return 1,
@@ -103,8 +123,8 @@ fn close_between(first: RawFd, last: RawFd) -> io::Result<()> {
     if first > last {
         return Ok(());
     }
-    // SAFETY: closes what nobody in this process uses: the values that own these descriptors belong to the supervisor's
-    // side of the fork and are never dropped here, as the guardian leaves by `_exit`.
+    // SAFETY: closes what nobody in this process uses: the values that own these descriptors belong to what
+    // this process was before and are never dropped here, as the guardian leaves by `_exit`.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -124,7 +124,7 @@ impl Link {
             state: Mutex::new(state),
             fate: watch::Sender::new(Fate::Alive),
         });
-        let work = Box::pin(drive(Arc::clone(&link), pid, pidfd));
+        let work = Box::pin(drive(Arc::clone(&link), pidfd));
         (Arc::clone(&link), Driver { link, work })
     }
 
@@ -305,7 +305,7 @@ impl Drop for Driver {
     }
 }
 
-async fn drive(link: Arc<Link>, pid: Pid, pidfd: OwnedFd) {
+async fn drive(link: Arc<Link>, pidfd: OwnedFd) {
     let mut inbox = Inbox::new(PACKET);
     match watched(Arc::clone(&link.socket), Interest::READABLE) {
         Ok(socket) => {
@@ -325,7 +325,7 @@ async fn drive(link: Arc<Link>, pid: Pid, pidfd: OwnedFd) {
     link.hang_up();
     if let Ok(pidfd) = watched(pidfd, Interest::READABLE) {
         let _ = pidfd.readable().await;
-        tree::reap(pid.as_raw());
+        tree::reap_by(pidfd.get_ref());
     }
     let farewell = link.lock().farewell;
     link.fate.send_replace(Fate::Ended(farewell));

@@ -2,11 +2,13 @@
 //!
 //! It is seen from outside through two ports, [`Launch`] and [`Child`]. It knows no actor and no message.
 
+mod alone;
 mod begin;
 mod birth;
 mod cgroup;
 pub mod contain;
 mod evidence;
+mod executed;
 mod fields;
 pub mod guardian;
 mod keeper;

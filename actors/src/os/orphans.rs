@@ -16,6 +16,8 @@ use super::tree::{self, Proc, Reaped};
 /// Which children of this process are orphans of a guardian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Orphans {
+    /// None: this process is no subreaper, and they go past it.
+    None,
     /// All: this process has no other children, and had none when the guardian was forked
     /// ([`GuardianHandle::orphans`](super::guardian::GuardianHandle::orphans)).
     All,
@@ -56,6 +58,7 @@ impl Orphans {
     /// A mark that is this process's own is no mark: it is itself a query of somebody's, and so are its children.
     fn includes(self, pid: i32, own_mark: Option<&[u8]>) -> bool {
         match self {
+            Self::None => false,
             Self::All => true,
             Self::Marked => mark::cookie_of(pid).is_some_and(|mark| Some(mark.as_slice()) != own_mark),
         }

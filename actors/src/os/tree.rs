@@ -9,12 +9,14 @@
 use std::fs::{self, File};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::ptr;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, getpid, gettid};
 
@@ -226,6 +228,37 @@ pub(super) fn reap_now(pid: Pid) {
     while unsafe { libc::waitpid(pid.as_raw(), ptr::null_mut(), libc::__WALL) } < 0
         && Errno::last() == Errno::EINTR
     {}
+}
+
+/// Reaps the child that a pidfd means, if it is dead. Others may reap the children of this process, too, and its number may
+/// mean another of them by now: so not by that.
+pub(super) fn reap_by(pidfd: &OwnedFd) -> Reaped {
+    let Ok(raw) = libc::id_t::try_from(pidfd.as_raw_fd()) else { return Reaped::NoChild };
+    loop {
+        let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+        let options = libc::WEXITED | libc::WNOHANG | libc::__WALL;
+        // SAFETY: a place for the answer; zeroes are a valid one, and stay where there is nothing to be told.
+        let (result, info) = unsafe {
+            let result = libc::waitid(libc::P_PIDFD, raw, info.as_mut_ptr(), options);
+            (result, info.assume_init())
+        };
+        // SAFETY: reads a field that every siginfo of a wait has.
+        match (result, unsafe { info.si_pid() }) {
+            (0, 0) => return Reaped::Lives,
+            (0, pid) => return Reaped::One(pid),
+            _ if Errno::last() == Errno::EINTR => {}
+            _ => return Reaped::NoChild,
+        }
+    }
+}
+
+/// Waits until the child that a pidfd means is dead, and reaps it; not longer than this.
+pub(super) fn reap_soon(pidfd: &OwnedFd, time: Duration) {
+    let mut polled = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    let end = Instant::now() + time;
+    while reap_by(pidfd) == Reaped::Lives && Instant::now() < end {
+        let _ = poll(&mut polled, PollTimeout::from(100_u8));
+    }
 }
 
 /// A descriptor that means this process, and never another.

@@ -9,6 +9,7 @@
 mod containing;
 mod dying;
 mod ending;
+mod executing;
 mod groups;
 mod harness;
 mod injected;
@@ -24,12 +25,15 @@ mod trees;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    executing::begin();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("--case") => harness::run_case(&cases(), &arguments[1]),
         Some("--role") => {
             match arguments[1..].split_first() {
                 Some((role, words)) if role == "fleet" => dying::supervise(words),
+                Some((role, _)) if role == "execute" => executing::try_execute(),
+                Some((role, _)) if role == "in-vain" => executing::contain_in_vain(),
                 _ => losing::role(&arguments[1..]),
             }
             ExitCode::SUCCESS
@@ -56,6 +60,7 @@ fn cases() -> Vec<harness::Case> {
         keeping::CASES,
         stuck::CASES,
         measuring::CASES,
+        executing::CASES,
     ]
     .concat()
 }
