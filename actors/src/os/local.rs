@@ -3,24 +3,18 @@
 //! It must never block and never touch a process itself; what a request cannot say (a file to read from, a text) is
 //! opened here and sent along.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{File, OpenOptions};
+use std::ffi::OsString;
 use std::future::Future;
-use std::io::{ErrorKind, Seek, Write};
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::Stream;
 use futures_util::stream::poll_fn;
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use provisor_core::cause::{Excess, Exit, StopMethod, Usage};
-use provisor_core::plan::{Command, Environment, Inherit, Stdin};
 use tokio::sync::{mpsc, oneshot};
 
 use super::evidence::{self, Seen};
@@ -29,7 +23,8 @@ pub use super::link::{CloseReport, Driver};
 use super::link::{Fate, Link, RawExit, Slot, Stuck};
 use super::mark::COOKIE;
 use super::output::Pipes;
-use super::program::{Attempted, Programs, is_shortage, permanent};
+use super::prepare::{Base, NoName, again_while_busy, in_memory, in_words, open_stdin, shortage};
+use super::program::{Attempted, permanent};
 use super::wire::{LARGEST, PACKET, Request, SpawnWriter, Step, WireError};
 use super::{
     Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, LocalStream,
@@ -44,8 +39,7 @@ pub struct LocalLauncher {
 
 struct Shared {
     link: Arc<Link>,
-    programs: Programs,
-    base: Vec<(OsString, OsString)>,
+    base: Base,
 }
 
 impl Drop for Shared {
@@ -62,9 +56,7 @@ impl LocalLauncher {
         base: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> (Self, Driver) {
         let (link, driver) = Link::new(guardian);
-        // A supervisor may itself be somebody's query.
-        let base = base.into_iter().filter(|(name, _)| name != COOKIE).collect();
-        (Self { shared: Arc::new(Shared { link, programs: Programs::default(), base }) }, driver)
+        (Self { shared: Arc::new(Shared { link, base: Base::new(base) }) }, driver)
     }
 
     /// Resolves when the guardian is gone, for whatever reason. Then [`kill_orphans`](super::orphans::kill_orphans).
@@ -90,24 +82,10 @@ impl LocalLauncher {
     }
 }
 
-/// How long to wait after each start that found the program's file open for writing: a copy or a build ends within
-/// milliseconds, and another second makes sure that it was no such thing.
-const BUSY: [u64; 11] = [10, 10, 10, 10, 10, 20, 40, 80, 160, 320, 400];
-
 impl Launch for LocalLauncher {
     fn launch(&self, request: LaunchRequest) -> LocalFuture<Result<Launched, LaunchError>> {
         let shared = Arc::clone(&self.shared);
-        Box::pin(async move {
-            for pause in BUSY {
-                match launch(&shared, &request).await {
-                    Err(error) if error.transience == Transience::Busy => {
-                        tokio::time::sleep(Duration::from_millis(pause)).await;
-                    }
-                    launched => return launched,
-                }
-            }
-            launch(&shared, &request).await
-        })
+        Box::pin(async move { again_while_busy(async || launch(&shared, &request).await).await })
     }
 
     fn pause(&self, stopped: bool) {
@@ -150,7 +128,7 @@ async fn launch(shared: &Shared, request: &LaunchRequest) -> Result<Launched, La
         Ok(Err((step, errno))) => {
             // At that step there is a child, for which nobody has a use.
             control.over = step != Step::Receive;
-            shared.programs.doubt(&program);
+            shared.base.doubt(&program);
             Err(Attempted { program: &program, cwd: &command.cwd, size }.explain(step, errno))
         }
         Err(_) => Err(lost()),
@@ -240,8 +218,7 @@ struct Prepared {
 impl Shared {
     fn prepare(&self, request: &LaunchRequest) -> Result<Prepared, LaunchError> {
         let command = &request.command;
-        let name = command.argv.first().ok_or_else(|| permanent("there is no program to run".to_owned()))?;
-        let program = self.programs.find(name, self.path_of(&command.env), &command.cwd)?;
+        let program = self.base.program(command)?;
         let stdin = open_stdin(command)?;
         let id = self.link.new_id();
         let message = self
@@ -269,34 +246,13 @@ impl Shared {
             Ok(command.argv.iter().try_for_each(|argument| push(&[argument.as_bytes()]))?)
         })?;
         writer.list::<Unsayable>(|push| {
-            for (name, value) in self.inherited(&command.env) {
-                push(&[name.as_bytes(), b"=", value.as_bytes()])?;
-            }
-            for (name, value) in in_force(&command.env) {
-                if name.is_empty() || name.contains('=') {
-                    return Err(Unsayable::Name(name.into()));
-                }
+            for variable in self.base.variables(&command.env) {
+                let (name, value) = variable?;
                 push(&[name.as_bytes(), b"=", value.as_bytes()])?;
             }
             Ok(())
         })?;
         Ok(writer.finish())
-    }
-
-    /// What of the base the child gets: what is admitted and not set anew.
-    fn inherited<'a>(&'a self, env: &'a Environment) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> {
-        let admitted = |name: &OsStr| match name.to_str() {
-            Some(name) => env.inherit.admits(name) && env.set.iter().all(|(set, _)| **set != *name),
-            None => env.inherit == Inherit::All,
-        };
-        let pairs = self.base.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()));
-        pairs.filter(move |(name, _)| admitted(name))
-    }
-
-    /// The PATH that the child will have.
-    fn path_of<'a>(&'a self, env: &'a Environment) -> Option<&'a OsStr> {
-        let set = in_force(env).find(|(name, _)| *name == "PATH").map(|(_, value)| OsStr::new(value));
-        set.or_else(|| self.inherited(env).find(|(name, _)| *name == "PATH").map(|(_, value)| value))
     }
 }
 
@@ -305,56 +261,8 @@ impl Shared {
 enum Unsayable {
     #[error(transparent)]
     Wire(#[from] WireError),
-    #[error("`{0}` cannot be the name of an environment variable")]
-    Name(Box<str>),
-}
-
-/// What is set, the last of each name only; the mark of the tree is not for the spec to set.
-fn in_force(env: &Environment) -> impl Iterator<Item = (&str, &str)> {
-    env.set.iter().enumerate().filter_map(|(at, (name, value))| {
-        let again = env.set[at + 1..].iter().any(|(later, _)| later == name);
-        (!again && **name != *COOKIE).then_some((&**name, &**value))
-    })
-}
-
-/// What the child reads; none is /dev/null.
-fn open_stdin(command: &Command) -> Result<Option<OwnedFd>, LaunchError> {
-    match &command.stdin {
-        Stdin::Null => Ok(None),
-        Stdin::Text(text) => {
-            in_memory(text.as_bytes()).map(Some).map_err(|error| shortage("the child's input", &error))
-        }
-        Stdin::File(path) => {
-            let path = command.cwd.join(path);
-            open_input(&path).map(Some).map_err(|error| match shortage("the child's input", &error) {
-                short if short.transience == Transience::Exhausted => short,
-                _ => {
-                    permanent(format!("the input {} cannot be opened: {}", path.display(), in_words(&error)))
-                }
-            })
-        }
-    }
-}
-
-/// Without waiting: opening a named pipe would, until somebody writes to it.
-fn open_input(path: &Path) -> std::io::Result<OwnedFd> {
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
-    let kind = file.metadata()?;
-    if kind.is_dir() {
-        return Err(ErrorKind::IsADirectory.into());
-    }
-    if !kind.is_file() {
-        fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?;
-    }
-    Ok(file.into())
-}
-
-/// The kernel's words, without its number.
-fn in_words(error: &std::io::Error) -> String {
-    error
-        .raw_os_error()
-        .map_or_else(|| error.kind().to_string(), |raw| Errno::from_raw(raw).desc().to_lowercase())
+    #[error(transparent)]
+    Name(#[from] NoName),
 }
 
 /// A request as a packet, with the descriptor of its text where it is too long for one.
@@ -367,19 +275,4 @@ fn pack(id: u64, message: Vec<u8>) -> Result<(Vec<u8>, Vec<OwnedFd>), LaunchErro
     }
     let memory = in_memory(&message).map_err(|error| shortage("a file in memory", &error))?;
     Ok((Request::Large { id, length: message.len() as u64 }.encode_small(), vec![memory]))
-}
-
-/// A file in memory, to be read from its beginning.
-fn in_memory(bytes: &[u8]) -> std::io::Result<OwnedFd> {
-    let mut file = File::from(memfd_create(c"provisor", MFdFlags::MFD_CLOEXEC)?);
-    file.write_all(bytes)?;
-    file.rewind()?;
-    Ok(file.into())
-}
-
-/// An error of this process's own making of descriptors.
-fn shortage(what: &str, error: &std::io::Error) -> LaunchError {
-    let short = error.raw_os_error().is_some_and(|raw| is_shortage(Errno::from_raw(raw)));
-    let transience = if short { Transience::Exhausted } else { Transience::Permanent };
-    LaunchError { transience, text: format!("{what} could not be made: {}", in_words(error)).into() }
 }

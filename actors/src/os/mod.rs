@@ -24,6 +24,7 @@ pub mod orphans;
 mod output;
 mod outside;
 mod packet;
+mod prepare;
 mod program;
 pub mod remains;
 pub mod signals;
