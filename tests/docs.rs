@@ -34,6 +34,7 @@ pages! {
     the_page_of_progress: "docs/progress.md",
     the_page_of_replay: "docs/replay.md",
     the_page_of_presets: "docs/presets.md",
+    the_page_of_recipes: "docs/recipes.md",
     the_page_of_the_results: "docs/results.md",
     the_page_of_signals_and_exit_codes: "docs/signals.md",
     the_page_of_security: "docs/security.md",
