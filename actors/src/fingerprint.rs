@@ -307,7 +307,9 @@ fn command_parts(parts: &mut Parts, command: &Command) {
     parts.bytes("cwd", cwd.as_os_str().as_bytes());
     match stdin {
         Stdin::Null => parts.bytes("stdin null", b""),
+        // No child can tell these two apart.
         Stdin::Text(text) => parts.bytes("stdin text", text.as_bytes()),
+        Stdin::Bytes(bytes) => parts.bytes("stdin text", bytes),
         Stdin::File(path) => parts.bytes("stdin file", path.as_os_str().as_bytes()),
     }
 }

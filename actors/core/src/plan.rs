@@ -299,6 +299,9 @@ pub enum Stdin {
     Null,
     /// This text.
     Text(Arc<str>),
+    /// These bytes, whatever they are; for plans that are no spec's. They take as much memory once more while the child
+    /// lives.
+    Bytes(Arc<[u8]>),
     /// This file, opened when the child starts.
     File(Arc<Path>),
 }

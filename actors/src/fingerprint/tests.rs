@@ -57,6 +57,7 @@ fn every_ingredient_counts() {
     differs("what is inherited", &|q| with_env(q, Inherit::All, &[("A", "1")]));
     differs("a text", &|q| q.command.stdin = Stdin::Text("".into()));
     differs("another text", &|q| q.command.stdin = Stdin::Text("in".into()));
+    differs("bytes", &|q| q.command.stdin = Stdin::Bytes(b"in\xff".as_slice().into()));
     differs("a file", &|q| q.command.stdin = Stdin::File(Path::new("in").into()));
     differs("its bytes", &|q| {
         q.command.stdin = Stdin::File(Path::new("in").into());
@@ -96,6 +97,16 @@ fn what_does_not_matter_does_not_count() {
         with(&[("A", "1"), ("B", "2")]),
         with(&[("B", "2"), ("A", "1")]),
         "the order of the environment"
+    );
+    let reads = |stdin| {
+        let mut query = query(temp.path());
+        query.command.stdin = stdin;
+        print(&query)
+    };
+    assert_eq!(
+        reads(Stdin::Text("in".into())),
+        reads(Stdin::Bytes(b"in".as_slice().into())),
+        "how it is written down what a child reads"
     );
 }
 

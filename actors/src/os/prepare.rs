@@ -109,9 +109,8 @@ fn in_force(env: &Environment) -> impl Iterator<Item = (&str, &str)> {
 pub(super) fn open_stdin(command: &Command) -> Result<Option<OwnedFd>, LaunchError> {
     match &command.stdin {
         Stdin::Null => Ok(None),
-        Stdin::Text(text) => {
-            in_memory(text.as_bytes()).map(Some).map_err(|error| shortage("the child's input", &error))
-        }
+        Stdin::Text(text) => input_in_memory(text.as_bytes()).map(Some),
+        Stdin::Bytes(bytes) => input_in_memory(bytes).map(Some),
         Stdin::File(path) => {
             let path = command.cwd.join(path);
             open_input(&path).map(Some).map_err(|error| match shortage("the child's input", &error) {
@@ -122,6 +121,11 @@ pub(super) fn open_stdin(command: &Command) -> Result<Option<OwnedFd>, LaunchErr
             })
         }
     }
+}
+
+/// All of it at once: nobody has to stand by and feed a child that reads slowly, or not at all.
+fn input_in_memory(bytes: &[u8]) -> Result<OwnedFd, LaunchError> {
+    in_memory(bytes).map_err(|error| shortage("the child's input", &error))
 }
 
 /// Without waiting: opening a named pipe would, until somebody writes to it.

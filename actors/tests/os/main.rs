@@ -10,6 +10,7 @@ mod containing;
 mod dying;
 mod ending;
 mod executing;
+mod feeding;
 mod groups;
 mod harness;
 mod injected;
@@ -54,6 +55,7 @@ fn cases() -> Vec<harness::Case> {
         lacking::CASES,
         reading::CASES,
         ending::CASES,
+        feeding::CASES,
         losing::CASES,
         trees::CASES,
         groups::CASES,
