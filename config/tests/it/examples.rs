@@ -17,7 +17,16 @@ fn example(name: &str) -> Lowered {
 }
 
 /// Those that say themselves what they are: no word of warning, and named like their files.
-const PLAIN: [&str; 6] = ["plain.ron", "matrix.ron", "hosts.ron", "snmp.ron", "proverif.ron", "solvers.ron"];
+const PLAIN: [&str; 8] = [
+    "plain.ron",
+    "matrix.ron",
+    "hosts.ron",
+    "snmp.ron",
+    "batch.ron",
+    "lines.ron",
+    "proverif.ron",
+    "solvers.ron",
+];
 
 #[test]
 fn every_example_is_a_good_spec() {
