@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every bench, one after the other and unattended: about ten minutes on an idle machine with the builds. Raw results go to
+# Every bench, one after the other and unattended: about twenty minutes on an idle machine with the builds. Raw results go to
 # benches/runs/DATE-MACHINE/, or to the folder that is given; `benches/table.py FOLDER` then writes the README's figures
 # from them. What varied, and what else was at work on the machine, is to be written into the folder's README.md.
 #
@@ -31,5 +31,6 @@ benches/peers.sh 3000 "$(nproc)" 5
 benches/figures.sh
 if [ -x benches/display.sh ]; then benches/display.sh; fi
 benches/limits.sh
+benches/originals.sh
 benches/survivors.sh || echo "without the table of survivors" >&2
 printf 'raw results: %s\nnow: benches/table.py %s\n' "$BENCHES_RUN" "$BENCHES_RUN"
