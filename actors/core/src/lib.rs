@@ -7,11 +7,13 @@
 
 pub mod amount;
 pub mod answer;
+pub mod backoff;
 pub mod book;
 pub mod cause;
 mod comment;
 pub mod containment;
 pub mod desk;
+pub mod dice;
 pub mod eta;
 pub mod guarantees;
 pub mod id;
@@ -27,6 +29,7 @@ pub mod reuse;
 pub mod roster;
 pub mod row;
 pub mod rules;
+pub mod supervision;
 pub mod tally;
 pub mod tamarin;
 pub mod text;
