@@ -200,7 +200,7 @@ impl Supervision {
             _ if due.is_none_or(|due| due > now) => self.timers.set(child, due),
             _ if self.fate(child).is_some() => {}
             State::Delayed { .. } => self.launch(now, child, false, orders),
-            State::Pausing { from, .. } => self.resume(now, group, from, orders),
+            State::Pausing { from, .. } => self.resume(now, group, from, true, orders),
             State::Down | State::Up | State::Sweeping { .. } => {}
         }
     }
@@ -285,7 +285,7 @@ impl Supervision {
                 None
             }
             Then::Again { .. } => {
-                self.resume(now, group, from, orders);
+                self.resume(now, group, from, true, orders);
                 None
             }
             Then::Fail => {
@@ -338,12 +338,12 @@ impl Supervision {
     }
 
     /// Starts whoever is down from this rank on: all of them were stopped, or ended before.
-    fn resume(&mut self, now: Tick, group: GroupId, from: u32, orders: &mut Vec<Order>) {
+    fn resume(&mut self, now: Tick, group: GroupId, from: u32, is_return: bool, orders: &mut Vec<Order>) {
         self.set_state(group, State::Up);
         let children = self.groups.get(&group).map(|group| group.children.range(from..));
         let children: Vec<_> = children.into_iter().flatten().map(|(_, child)| *child).collect();
         for child in children {
-            self.launch(now, child, true, orders);
+            self.launch(now, child, is_return, orders);
         }
     }
 
@@ -365,7 +365,7 @@ impl Supervision {
                 for child in children {
                     self.forget_pauses(child);
                 }
-                self.resume(now, group, 0, orders);
+                self.resume(now, group, 0, is_return, orders);
             }
         }
     }
