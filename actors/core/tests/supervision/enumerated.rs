@@ -15,13 +15,9 @@ pub(crate) fn worlds() -> Vec<(&'static str, World)> {
     mixed.members[2].restart = Temporary;
     let mut pausing = World::new([OneForOne, RestForOne], [2, 1], Permanent);
     let mut pausing_all = World::new([RestForOne, OneForOne], [1, 1], Transient);
-    let mut grace =
+    let grace =
         World::new([OneForOne, OneForAll], [1, 1], Permanent).with_shutdown(Shutdown::After(ticks(1)));
-    // These have many states, and all that is theirs happens within two ticks.
-    let mut life = World::new([OneForOne, RestForOne], [1, 1], Transient).with_health(1);
-    for world in [&mut grace, &mut pausing, &mut pausing_all, &mut life] {
-        world.horizon = 2;
-    }
+    let life = World::new([OneForOne, RestForOne], [1, 1], Transient).with_health(1);
     for group in pausing.groups.iter_mut().chain(&mut pausing_all.groups) {
         group.backoff = Some(Backoff { first: ticks(1), longest: ticks(1), jitter: Share::NONE });
     }

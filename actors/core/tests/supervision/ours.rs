@@ -48,6 +48,19 @@ fn all_that_return_together_wait_for_the_same_pause() {
 }
 
 #[test]
+fn the_longer_one_of_two_pauses_stands() {
+    let (mut house, _) = House::of(pausing(group(RestForOne, MANY)), &[member(Permanent); 2]);
+    for (crashes, starts) in [(0, 1), (1, 3)] {
+        house.now = at(crashes);
+        house.crash(1);
+        assert_eq!(house.wake(starts), [Start(1)]);
+    }
+    assert_eq!((house.crash(1), house.wake_at()), (vec![], Some(at(7))));
+    assert_eq!((house.crash(0), house.wake_at()), (vec![], Some(at(7))), "its own would be over at 4");
+    assert_eq!(house.wake(7), [Start(0), Start(1)]);
+}
+
+#[test]
 fn a_group_that_failed_waits_as_a_member_does() {
     let mut house = House::new();
     let root = house.group(pausing(group(OneForOne, MANY)), None);
@@ -134,6 +147,62 @@ fn nothing_within_a_group_that_is_stopped_is_started() {
     assert_eq!(house.end(2), [Stopped(inner), Stopped(root)]);
     let all = [Start(0), Start(1), Start(3), Start(2)];
     assert_eq!(house.tell(Event::Start(Child::Group(root))), all, "and all of it afterwards");
+}
+
+#[test]
+fn a_group_that_is_about_to_be_stopped_with_others_starts_nobody_again() {
+    for strategy in [OneForOne, OneForAll] {
+        let mut house = House::new();
+        let root = house.group(group(OneForOne, MANY), None);
+        let inner = house.group(group(strategy, MANY), Some(root));
+        house.member(0, member(Permanent), inner);
+        house.member(1, member(Permanent), root);
+        assert_eq!(house.stop(root), [term(1, 5)]);
+        assert_eq!(house.crash(0), [], "{strategy:?}");
+        assert_eq!(house.end(1), [Stopped(inner), Stopped(root)]);
+    }
+}
+
+#[test]
+fn a_group_that_starts_all_again_does_not_where_it_is_stopped_meanwhile() {
+    let mut house = House::new();
+    let root = house.group(group(OneForOne, MANY), None);
+    let inner = house.group(pausing(group(OneForAll, MANY)), Some(root));
+    for m in 0..2 {
+        house.member(m, member(Permanent), inner);
+    }
+    house.member(2, member(Permanent), root);
+    house.crash(0);
+    house.now = at(2);
+    assert_eq!(house.stop(root), [term(2, 5)], "the pause is over when the last one of them ends");
+    assert_eq!((house.end(1), house.wake(3)), (vec![], vec![]));
+    assert_eq!(house.end(2), [Stopped(inner), Stopped(root)]);
+}
+
+#[test]
+fn a_group_that_is_started_again_has_forgotten_the_pauses_of_its_members() {
+    let (mut house, root) = House::of(pausing(group(OneForOne, MANY)), &[member(Permanent)]);
+    house.crash(0);
+    house.wake(1);
+    house.stop(root);
+    house.end(0);
+    house.tell(Event::Start(Child::Group(root)));
+    house.crash(0);
+    assert_eq!(house.wake_at(), Some(at(2)));
+}
+
+#[test]
+fn a_group_that_was_well_for_long_before_it_failed_waits_for_the_first_pause() {
+    let mut house = House::new();
+    let root = house.group(pausing(group(OneForOne, MANY)), None);
+    let inner = house.group(group(OneForOne, 0), Some(root));
+    house.member(0, member(Permanent), inner);
+    for (fails, starts) in [(0, 1), (1, 3), (8, 9), (9, 11)] {
+        house.now = at(fails);
+        house.crash(0);
+        assert_eq!(house.wake_at(), Some(at(starts)), "it failed at {fails} s");
+        house.wake(starts);
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl World {
             group.shutdown = Shutdown::Infinity;
             group
         };
-        Self { members: [member; 3], groups: [group(0), group(1)], horizon: 3 }
+        Self { members: [member; 3], groups: [group(0), group(1)], horizon: 2 }
     }
 
     pub(crate) fn with_shutdown(mut self, shutdown: Shutdown) -> Self {
