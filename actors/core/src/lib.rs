@@ -20,6 +20,7 @@ pub mod id;
 pub mod implied;
 pub mod lines;
 pub mod order;
+pub mod periodic;
 pub mod plan;
 pub mod process;
 pub mod proverif;
