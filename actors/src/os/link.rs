@@ -124,8 +124,9 @@ impl Link {
             state: Mutex::new(state),
             fate: watch::Sender::new(Fate::Alive),
         });
-        let work = Box::pin(drive(Arc::clone(&link), pidfd));
-        (Arc::clone(&link), Driver { link, work })
+        let pidfd = Arc::new(pidfd);
+        let work = Box::pin(drive(Arc::clone(&link), Arc::clone(&pidfd)));
+        (Arc::clone(&link), Driver { link, pidfd, work })
     }
 
     /// A number that no child has had.
@@ -279,6 +280,7 @@ fn deliver_spawned(state: &mut State, id: u64, fds: Vec<OwnedFd>) {
 /// before the first launch; dropping it loses the guardian, which then kills all.
 pub struct Driver {
     link: Arc<Link>,
+    pidfd: Arc<OwnedFd>,
     work: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -294,7 +296,7 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.link.lose();
         self.link.hang_up();
-        // Nobody is going to wait for the guardian any more.
+        // Nobody is going to wait for the guardian any more, but it is our child all the same.
         self.link.fate.send_if_modified(|fate| {
             let early = !matches!(fate, Fate::Ended(_));
             if early {
@@ -302,10 +304,14 @@ impl Drop for Driver {
             }
             early
         });
+        tree::reap_soon(&self.pidfd, LEAVES_IN);
     }
 }
 
-async fn drive(link: Arc<Link>, pidfd: OwnedFd) {
+/// So long a guardian that nobody waits for keeps its last thread waiting: it kills what there is, and leaves.
+const LEAVES_IN: Duration = Duration::from_secs(1);
+
+async fn drive(link: Arc<Link>, pidfd: Arc<OwnedFd>) {
     let mut inbox = Inbox::new(PACKET);
     match watched(Arc::clone(&link.socket), Interest::READABLE) {
         Ok(socket) => {

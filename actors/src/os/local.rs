@@ -40,6 +40,8 @@ pub struct LocalLauncher {
 struct Shared {
     link: Arc<Link>,
     base: Base,
+    /// What cookies begin with, before what is asked for; nothing, where that has a token of its own.
+    mark: String,
 }
 
 impl Drop for Shared {
@@ -55,8 +57,26 @@ impl LocalLauncher {
         guardian: GuardianHandle,
         base: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> (Self, Driver) {
+        Self::over(guardian, base, String::new())
+    }
+
+    /// The same, with a token of its own before every cookie: so that what is left of its children can be told from what is
+    /// others', whatever they are asked for with.
+    pub fn with_token(
+        guardian: GuardianHandle,
+        base: impl IntoIterator<Item = (OsString, OsString)>,
+        token: &str,
+    ) -> (Self, Driver) {
+        Self::over(guardian, base, format!("{token}/"))
+    }
+
+    fn over(
+        guardian: GuardianHandle,
+        base: impl IntoIterator<Item = (OsString, OsString)>,
+        mark: String,
+    ) -> (Self, Driver) {
         let (link, driver) = Link::new(guardian);
-        (Self { shared: Arc::new(Shared { link, base: Base::new(base) }) }, driver)
+        (Self { shared: Arc::new(Shared { link, base: Base::new(base), mark }) }, driver)
     }
 
     /// Resolves when the guardian is gone, for whatever reason. Then [`kill_orphans`](super::orphans::kill_orphans).
@@ -241,7 +261,7 @@ impl Shared {
         let mut writer = SpawnWriter::new(id, stdin, request.limits);
         writer.text(&[program.as_os_str().as_bytes()])?;
         writer.text(&[command.cwd.as_os_str().as_bytes()])?;
-        writer.text(&[COOKIE.as_bytes(), b"=", request.cookie.as_bytes()])?;
+        writer.text(&[COOKIE.as_bytes(), b"=", self.mark.as_bytes(), request.cookie.as_bytes()])?;
         writer.list::<Unsayable>(|push| {
             Ok(command.argv.iter().try_for_each(|argument| push(&[argument.as_bytes()]))?)
         })?;
