@@ -16,6 +16,7 @@ use provisor_actors::os::signals;
 use provisor_actors::run::{Launcher, LauncherFactory};
 use provisor_actors::rundir::{Left, RunDir};
 use provisor_core::containment::{Containment, Level};
+use provisor_core::guarantees::{Guarantees, Keeping};
 
 use crate::failure::Failure;
 use crate::view::{summary, tell};
@@ -76,7 +77,9 @@ pub(crate) fn contain(
 pub(crate) fn launcher(guardian: GuardianHandle, contained: Contained) -> (LauncherFactory, Arc<AtomicBool>) {
     let is_clean = Arc::new(AtomicBool::new(false));
     let cleared = Arc::clone(&is_clean);
-    let estate = Estate { groups: contained.groups, level: contained.level, orphans: guardian.orphans() };
+    let Contained { level, weaker_because, groups } = contained;
+    let guarantees = Guarantees { level, weaker_because, keeping: Keeping::Forked };
+    let estate = Estate { groups, level, orphans: guardian.orphans() };
     let make: LauncherFactory = Box::new(move || {
         let (launch, driver) = LocalLauncher::new(guardian, std::env::vars_os());
         tokio::task::spawn_local(driver);
@@ -87,6 +90,7 @@ pub(crate) fn launcher(guardian: GuardianHandle, contained: Contained) -> (Launc
         Ok(Launcher {
             launch: Arc::new(launch),
             containment,
+            guarantees: Some(guarantees),
             gone: Box::pin(async move {
                 gone.await;
                 is_cleared.store(heir.take_over(), Ordering::Release);

@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 
 use futures_util::StreamExt;
 use futures_util::future::{FutureExt, Shared};
+use provisor_core::guarantees::Guarantees;
 use provisor_core::plan::Judging;
 use provisor_core::roster::{Place, Refusal};
 use provisor_core::rules::{Judge, RuleError};
@@ -214,6 +215,12 @@ impl RuntimeHandle {
     /// From now on so many queries may run at a time, at least one. What runs beyond that runs on.
     pub fn set_slots(&self, slots: usize) {
         self.0.control.supervisor.do_send(SetSlots(slots));
+    }
+
+    /// What is promised of the processes, where the launcher can say that.
+    #[must_use]
+    pub fn guarantees(&self) -> Option<&Guarantees> {
+        self.0.control.guarantees()
     }
 
     /// The count, to be looked at or waited on.

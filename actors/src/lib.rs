@@ -10,6 +10,7 @@ pub mod fingerprint;
 pub mod folder;
 pub mod handle;
 pub mod judges;
+pub mod local;
 pub mod logs;
 pub mod messages;
 pub mod monitor;

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use actix::{Addr, AsyncContext, Context};
 use provisor_core::answer::Answer;
 use provisor_core::desk::{Desk, LogName, Papers};
+use provisor_core::guarantees::Guarantees;
 use provisor_core::roster::{Bounds, Entry, Place, Refusal, Roster, Rung};
 use provisor_core::rules::RuleError;
 use provisor_core::tally::Counts;
@@ -87,6 +88,8 @@ pub struct Launcher {
     pub launch: Arc<dyn Launch>,
     /// What its children are contained in, as it goes into the rows.
     pub containment: Arc<str>,
+    /// What is promised of them, where that can be said.
+    pub guarantees: Option<Guarantees>,
     /// Resolves if it can start nothing any more and its children are dead.
     pub gone: LocalFuture<()>,
     /// Resolves when nothing that it started is left.
@@ -125,6 +128,7 @@ pub struct Control {
     counts: watch::Receiver<Counts>,
     launch: Arc<dyn Launch>,
     clock: RunClock,
+    guarantees: Option<Arc<Guarantees>>,
 }
 
 impl Control {
@@ -132,6 +136,12 @@ impl Control {
     #[must_use]
     pub fn counts(&self) -> watch::Receiver<Counts> {
         self.counts.clone()
+    }
+
+    /// What is promised of the processes, where the launcher can say that.
+    #[must_use]
+    pub fn guarantees(&self) -> Option<&Guarantees> {
+        self.guarantees.as_deref()
     }
 
     /// The run's clock.
@@ -291,7 +301,7 @@ struct Opened<S> {
 fn open<S: Commit + 'static>(job: Job, judges: Judges, ports: Ports<S>) -> Result<Opened<S>, StartError> {
     let Ports { launcher, store, open_log, log_name, tee, events, rules } = ports;
     let Job { plan, todo, rungs, reused, token, memory, is_open } = job;
-    let Launcher { launch, containment, gone, close } = launcher()?;
+    let Launcher { launch, containment, guarantees, gone, close } = launcher()?;
     let (logs, log_thread) = Logs::start(open_log, tee)?;
     let clock = RunClock::start();
     let counts = counts(&plan, todo.len(), &reused);
@@ -325,7 +335,8 @@ fn open<S: Commit + 'static>(job: Job, judges: Judges, ports: Ports<S>) -> Resul
     });
     supervisor.do_send(Open(writer));
     let watch = tokio::task::spawn_local(tell_of_the_end(gone, supervisor.clone()));
-    let control = Control { supervisor, counts, launch, clock };
+    let guarantees = guarantees.map(Arc::new);
+    let control = Control { supervisor, counts, launch, clock, guarantees };
     let threads = Threads { store: store_thread, logs: log_thread };
     Ok(Opened { control, counter, watch, close, threads })
 }

@@ -91,6 +91,7 @@ impl Theatre {
             Ok(Launcher {
                 launch: Arc::new(theatre),
                 containment: "script".into(),
+                guarantees: None,
                 gone: Box::pin(std::future::pending()),
                 close: Box::pin(std::future::ready(())),
             })

@@ -7,6 +7,7 @@ mod begin;
 mod birth;
 mod cgroup;
 pub mod contain;
+pub mod direct;
 mod evidence;
 mod executed;
 mod fields;

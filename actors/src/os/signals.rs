@@ -1,7 +1,7 @@
 //! The process's own signals, limits and descriptors, as safe calls for the program.
 //!
-//! Nothing here touches another process. To be called at the start, before there are threads, but for
-//! [`stop_self`] and [`die_by_sigint`].
+//! Nothing here touches another process. To be called at the start, before there are threads, but for [`stop_self`],
+//! [`die_by_sigint`] and what only looks.
 
 #![expect(unsafe_code, reason = "signal dispositions")]
 
@@ -71,6 +71,18 @@ pub fn hangup_is_ignored() -> bool {
         let mut action = std::mem::zeroed::<libc::sigaction>();
         libc::sigaction(libc::SIGHUP, ptr::null(), &raw mut action) == 0
             && action.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Whether the kernel reaps this process's children itself, because SIGCHLD is ignored or SA_NOCLDWAIT set: then nobody
+/// learns how they ended. Only looks, and may be asked at any time.
+#[must_use]
+pub fn children_are_reaped_unseen() -> bool {
+    // SAFETY: all zeroes are a valid sigaction; the call only writes the answer.
+    unsafe {
+        let mut action = std::mem::zeroed::<libc::sigaction>();
+        libc::sigaction(libc::SIGCHLD, ptr::null(), &raw mut action) == 0
+            && (action.sa_sigaction == libc::SIG_IGN || action.sa_flags & libc::SA_NOCLDWAIT != 0)
     }
 }
 

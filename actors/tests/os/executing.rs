@@ -37,7 +37,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// How `main` calls `init`, where it is not its first line.
-const INIT: &str = "OS_CASE_INIT";
+pub(crate) const INIT: &str = "OS_CASE_INIT";
 
 /// What stands first in `main`.
 pub(crate) fn begin() {
@@ -77,7 +77,7 @@ fn said_with_init(how: &str) -> String {
     said_by(Process::new(std::env::current_exe().expect("a path")).args(["--role", "execute"]).env(INIT, how))
 }
 
-fn said_by(program: &mut Process) -> String {
+pub(crate) fn said_by(program: &mut Process) -> String {
     let output = program.output().expect("it runs");
     assert!(output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -236,10 +236,16 @@ fn executed_beside_a_program_unchanged() {
 
 /// The kernel reaps its children for it, the guardian too.
 fn executed_by_a_program_that_ignores_sigchld() {
+    assert_eq!(said_by(&mut ignoring_sigchld("execute")), "works");
+}
+
+/// This binary in some role, by somebody who ignores SIGCHLD.
+pub(crate) fn ignoring_sigchld(role: &str) -> Process {
+    let script = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])";
     let own = std::env::current_exe().expect("a path");
-    let mut shell = Process::new("/bin/sh");
-    shell.args(["-c", "trap '' CHLD; exec \"$0\" --role execute"]).arg(own);
-    assert_eq!(said_by(&mut shell), "works");
+    let mut process = Process::new("/usr/bin/python3");
+    process.args(["-c", script]).arg(own).args(["--role", role]);
+    process
 }
 
 fn executed_guardian_is_apart() {

@@ -129,12 +129,14 @@ pub(crate) fn run_case(cases: &[Case], name: &str) -> ExitCode {
 /// All cookies of all cases start with this; no other process has one like it.
 pub(crate) const COOKIE: &str = "os-case-";
 
-/// The live processes whose environment has a cookie that starts so.
+/// The live processes whose environment has a cookie that starts so, behind a launcher's token if it has one.
 pub(crate) fn marked(cookie: &str) -> Vec<u32> {
-    let wanted = format!("PROVISOR_ATTEMPT={cookie}");
+    let is_wanted = |entry: &[u8]| {
+        let mark = entry.strip_prefix(b"PROVISOR_ATTEMPT=").map(String::from_utf8_lossy);
+        mark.is_some_and(|mark| mark.starts_with(cookie) || mark.contains(&format!("/{cookie}")))
+    };
     let has = |pid: &u32| {
-        fs::read(format!("/proc/{pid}/environ"))
-            .is_ok_and(|all| all.split(|byte| *byte == 0).any(|entry| entry.starts_with(wanted.as_bytes())))
+        fs::read(format!("/proc/{pid}/environ")).is_ok_and(|all| all.split(|byte| *byte == 0).any(is_wanted))
     };
     processes().filter(|pid| *pid != std::process::id()).filter(has).collect()
 }

@@ -7,7 +7,9 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test harness prints")]
 
 mod containing;
+mod direct;
 mod dying;
+mod embedding;
 mod ending;
 mod executing;
 mod feeding;
@@ -34,6 +36,9 @@ fn main() -> ExitCode {
             match arguments[1..].split_first() {
                 Some((role, words)) if role == "fleet" => dying::supervise(words),
                 Some((role, _)) if role == "execute" => executing::try_execute(),
+                Some((role, words)) if role == "host" => embedding::host(words),
+                Some((role, _)) if role == "uninitialised" => embedding::without_init(),
+                Some((role, _)) if role == "deaf" => direct::deaf(),
                 Some((role, _)) if role == "in-vain" => executing::contain_in_vain(),
                 _ => losing::role(&arguments[1..]),
             }
@@ -63,6 +68,8 @@ fn cases() -> Vec<harness::Case> {
         stuck::CASES,
         measuring::CASES,
         executing::CASES,
+        embedding::CASES,
+        direct::CASES,
     ]
     .concat()
 }
