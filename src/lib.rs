@@ -1,10 +1,36 @@
 //! provisor runs hundreds of external programs under supervision and writes one table of their verdicts.
 //!
-//! The program in one screen: parse what was typed, load the spec, start the guardian before any thread exists, plan
-//! what has to run, run it, report. Embedders find the runtime, the plan and the store re-exported below.
+//! # In a larger program
+//!
+//! A [`Runtime`] runs queries for as long as somebody holds its [`RuntimeHandle`], from any thread and any tokio context, as
+//! many runtimes as are wanted. Nothing of it is global but that [`guardian::init`] was called; it prints nothing and
+//! handles no signal.
+//!
+//! ```
+//! use provisor::{Command, Local, Plan, Ports, Query, Runtime};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // First of all: in the process that is to be the guardian this never returns.
+//!     provisor::guardian::init();
+//!     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+//!     tokio.block_on(async {
+//!         let ports = Ports::new(Local::default().factory());
+//!         let handle = Runtime::start(Plan::new("answers", Vec::new()).at_once(4), ports).await?;
+//!         let ticket = handle.submit(Query::new("hello", Command::new(["echo", "hello"]))).await?;
+//!         let row = ticket.await?;
+//!         assert_eq!(row.outcome.judgement.verdict.as_deref(), Some("ok"));
+//!         handle.drain().await?;
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! What a query is: [`Query`] and its methods. What became of it: [`Row`], [`Outcome`]. How its output is read: [`Rule`],
+//! [`Preset`], or an [`Ear`] of one's own. What is promised of its processes: [`RuntimeHandle::guarantees`].
 
 mod cli;
 mod diagnosis;
+mod embed;
 mod failure;
 mod greeting;
 mod guard;
@@ -15,6 +41,7 @@ mod past;
 mod play;
 mod preprocess;
 mod presets;
+mod program;
 mod progress;
 mod provenance;
 mod recorded;
@@ -28,63 +55,8 @@ mod status;
 mod times;
 mod view;
 
-use std::process::ExitCode;
-
-use cli::{Cli, Command, PlanArgs, PlanFormat, SpecArgs};
-use failure::{Failure, code};
+pub use embed::*;
+pub use program::main;
 pub use provisor_actors as actors;
 pub use provisor_config as config;
 pub use provisor_core as core;
-
-/// Does what the command line asks and says what to exit with.
-#[must_use]
-pub fn main() -> ExitCode {
-    let did = Cli::read().map(|cli| dispatch(cli.command));
-    match did {
-        Ok(Ok(code)) | Err(code) => ExitCode::from(code),
-        Ok(Err(failure)) => {
-            failure.tell();
-            ExitCode::from(failure.exit_code())
-        }
-    }
-}
-
-fn dispatch(command: Command) -> Result<u8, Failure> {
-    match command {
-        Command::Run(args) => run::run(&args),
-        Command::Check(args) => check(&args),
-        Command::Plan(args) => plan(&args),
-        Command::Status(args) => status::status(&args),
-        Command::Results(args) => results::results(&args),
-        Command::Replay(args) => replay::replay(&args),
-        Command::Presets(args) => presets::show(&args),
-        Command::Completions(args) => print(&manual::completions(&args)),
-        Command::Man(args) => print(&manual::page(&args)?),
-        Command::PlayLog(args) => play::play(&args).map_err(Failure::from).map(play::as_recorded),
-    }
-}
-
-fn check(args: &SpecArgs) -> Result<u8, Failure> {
-    let lowered = settings::load(args, None)?;
-    settings::warn(&lowered, &args.spec);
-    let text = format!(
-        "{}: {}, no faults\n",
-        view::path(&args.spec),
-        view::words::queries(lowered.chosen_queries().count())
-    );
-    print(&text)
-}
-
-fn plan(args: &PlanArgs) -> Result<u8, Failure> {
-    let lowered = settings::load(&args.spec, args.output.as_deref())?;
-    settings::warn(&lowered, &args.spec.spec);
-    print(&match args.format {
-        PlanFormat::Lines => view::plan::lines(&lowered),
-        PlanFormat::Json => view::plan::json(&lowered),
-    })
-}
-
-fn print(text: &str) -> Result<u8, Failure> {
-    view::print(text).map_err(|source| Failure::System { what: "standard output", source })?;
-    Ok(code::WELL)
-}

@@ -4,6 +4,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // This program is also the guardian of whoever names it as a helper.
-    provisor::actors::os::guardian::init();
+    provisor::guardian::init();
     provisor::main()
 }

@@ -6,7 +6,8 @@ use provisor_config::presets::{self, Described};
 
 use crate::cli::PresetsArgs;
 use crate::failure::Failure;
-use crate::{print, view};
+use crate::program::print;
+use crate::view;
 
 pub(crate) fn show(args: &PresetsArgs) -> Result<u8, Failure> {
     let presets = match &args.name {

@@ -1,0 +1,67 @@
+//! One question, several solvers: the first answer that settles it wins, and the others are ended.
+//!
+//! ```sh
+//! cargo run --example portfolio -- goal.smt2
+//! ```
+//!
+//! Without a file it makes up a goal of its own. A solver that is not installed has lost.
+
+#![expect(clippy::print_stdout, reason = "an example prints")]
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use provisor::config::presets;
+use provisor::{Command, Counts, Local, Plan, Ports, Query, Runtime, StopMethod};
+
+/// No two squares differ by two.
+const GOAL: &str = "(declare-const x Int) (declare-const y Int)
+(assert (and (> x 0) (> y 0) (< x 40) (< y 40) (= (- (* x x) (* y y)) 2))) (check-sat)";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    provisor::guardian::init();
+    tokio::runtime::Runtime::new()?.block_on(run())
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let goal = std::env::args_os().nth(1).map_or_else(made_up, |path| Ok(PathBuf::from(path)))?;
+    let goal = goal.canonicalize()?.to_string_lossy().into_owned();
+    let smt = presets::named("smt")?.ok_or("there is no preset `smt`")?.preset;
+    let ports = Ports::new(Local::default().factory());
+    let handle = Runtime::start(Plan::new("portfolio", Vec::new()).at_once(3), ports).await?;
+
+    let mut race = FuturesUnordered::new();
+    for (name, options) in [("z3", vec![]), ("cvc5", vec![]), ("bitwuzla", vec!["--bv-solver", "prop"])] {
+        let argv = [name].into_iter().chain(options).chain([goal.as_str()]);
+        race.push(handle.submit(Query::new(name, Command::of(argv)).preset(smt.clone())).await?);
+    }
+    let begin = Instant::now();
+    let mut won = None;
+    while let Some(row) = race.next().await {
+        let (row, after) = (row?, begin.elapsed());
+        let said = &row.outcome.judgement;
+        let verdict = said.verdict.as_deref();
+        println!("{} after {after:.2?}: {}", row.id, verdict.unwrap_or_else(|| row.outcome.cause_word()));
+        // What is open settles nothing.
+        let settles = verdict.is_some() && said.counts != Counts::Open && row.outcome.ended_by_itself();
+        if settles && won.is_none() {
+            won = Some((row.id.clone(), verdict.map(str::to_owned)));
+            handle.cancel_all(|_| true, StopMethod::Kill).await;
+        }
+    }
+    match won {
+        Some((who, what)) => println!("{}, says {who}", what.unwrap_or_default()),
+        None => println!("nobody knows"),
+    }
+    handle.drain().await?;
+    Ok(())
+}
+
+fn made_up() -> Result<PathBuf, std::io::Error> {
+    let path = std::env::temp_dir().join(format!("portfolio-{}.smt2", std::process::id()));
+    std::fs::write(&path, GOAL)?;
+    Ok(path)
+}
