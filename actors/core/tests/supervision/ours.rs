@@ -49,15 +49,23 @@ fn all_that_return_together_wait_for_the_same_pause() {
 
 #[test]
 fn the_longer_one_of_two_pauses_stands() {
-    let (mut house, _) = House::of(pausing(group(RestForOne, MANY)), &[member(Permanent); 2]);
-    for (crashes, starts) in [(0, 1), (1, 3)] {
-        house.now = at(crashes);
-        house.crash(1);
-        assert_eq!(house.wake(starts), [Start(1)]);
+    for is_last_down in [true, false] {
+        let (mut house, _) = House::of(pausing(group(RestForOne, MANY)), &[member(Permanent); 3]);
+        for (crashes, starts) in [(0, 1), (1, 3)] {
+            house.now = at(crashes);
+            house.crash(1);
+            house.end(2);
+            assert_eq!(house.wake(starts), [Start(1), Start(2)]);
+        }
+        assert_eq!(house.crash(1), [term(2, 5)]);
+        if is_last_down {
+            house.end(2);
+        }
+        assert_eq!(house.crash(0), [], "its own would be over at 4");
+        house.end(2);
+        assert_eq!(house.wake_at(), Some(at(7)));
+        assert_eq!(house.wake(7), [Start(0), Start(1), Start(2)]);
     }
-    assert_eq!((house.crash(1), house.wake_at()), (vec![], Some(at(7))));
-    assert_eq!((house.crash(0), house.wake_at()), (vec![], Some(at(7))), "its own would be over at 4");
-    assert_eq!(house.wake(7), [Start(0), Start(1)]);
 }
 
 #[test]
@@ -224,6 +232,9 @@ fn a_temporary_group_that_failed_is_gone_with_all_that_stood_in_it() {
     let gone = [Removed(Child::Member(0)), Removed(Child::Group(inner))];
     assert_eq!(house.crash(0), gone);
     assert_eq!(house.supervision.children(root).count(), 0);
+    let inner = house.group(GroupSettings { restart: Temporary, ..group(OneForOne, 0) }, Some(root));
+    let gone = [Stopped(inner), Removed(Child::Group(inner)), Stopped(root)];
+    assert_eq!(house.stop(root), gone, "or was stopped with others");
 }
 
 #[test]
