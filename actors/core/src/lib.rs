@@ -24,6 +24,7 @@ pub mod periodic;
 pub mod plan;
 pub mod process;
 pub mod proverif;
+pub mod race;
 pub mod record;
 pub mod replay;
 pub mod reuse;
