@@ -30,6 +30,7 @@
 mod words;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use words::{Entrant, Event, Finish, Margin, Order, Said};
@@ -43,7 +44,7 @@ pub struct Race {
     runners: Vec<Runner>,
     at_once: usize,
     state: State,
-    contradictions: Vec<(Entrant, std::sync::Arc<str>)>,
+    contradictions: Vec<(Entrant, Arc<str>)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -161,13 +162,7 @@ impl Race {
     }
 
     /// Something conclusive was said after the winner had won. Each one is told of once.
-    fn compare(
-        &mut self,
-        winner: Entrant,
-        entrant: Entrant,
-        verdict: std::sync::Arc<str>,
-        orders: &mut Vec<Order>,
-    ) {
+    fn compare(&mut self, winner: Entrant, entrant: Entrant, verdict: Arc<str>, orders: &mut Vec<Order>) {
         let winning = self.runners.get(winner as usize).and_then(|runner| runner.said.as_ref());
         let is_same = winning.is_some_and(|said| said.verdict == verdict);
         let is_told = self.contradictions.iter().any(|(told, _)| *told == entrant);

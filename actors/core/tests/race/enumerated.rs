@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use provisor_core::race::{Event, Finish, Margin, Order, Race, Said};
@@ -18,8 +19,7 @@ struct Told {
     broken_off: bool,
     winner: Option<u32>,
     lives: [Life; ENTRANTS as usize],
-    contradicted: BTreeSet<(u32, String)>,
-    order: Vec<u32>,
+    contradicted: Vec<(u32, Arc<str>)>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -112,11 +112,10 @@ impl Told {
             return Some(Order::Won(n));
         };
         let differs = self.lives[winner as usize].settled.as_ref().is_some_and(|(won, _)| *won != verdict);
-        let is_new = differs && !self.order.contains(&n);
+        let is_new = differs && !self.contradicted.iter().any(|(told, _)| *told == n);
         is_new.then(|| {
-            self.contradicted.insert((n, verdict.clone()));
-            self.order.push(n);
-            Order::Contradiction { entrant: n, verdict: verdict.into() }
+            self.contradicted.push((n, said.verdict.clone()));
+            Order::Contradiction { entrant: n, verdict: said.verdict.clone() }
         })
     }
 
@@ -127,14 +126,12 @@ impl Told {
         let life = &self.lives[entrant as usize];
         let settled = life.settled.as_ref().map(|(verdict, _)| (verdict, true));
         let said = settled.or(life.open.as_ref().map(|open| (open, false)));
-        let verdict_of =
-            |n: &u32| self.contradicted.iter().find(|(of, _)| of == n).map(|(_, v)| v.as_str().into());
         Finish {
             entrant,
             said: said.map(|(verdict, conclusive)| Said { verdict: verdict.as_str().into(), conclusive }),
             took: life.time(),
             margin: self.winner.and_then(|winner| self.margin(winner)),
-            contradictions: self.order.iter().map(|n| (*n, verdict_of(n).expect("it was told"))).collect(),
+            contradictions: self.contradicted.clone(),
         }
     }
 

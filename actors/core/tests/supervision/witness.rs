@@ -152,7 +152,7 @@ impl Witness {
             Event::StopAll => self.group_is_to_stop(&mut step, 0),
             Event::Wake => self.looks_at_the_clock(&mut step),
         }
-        self.goes_on(&mut step);
+        while self.goes_on_once(&mut step) {}
         step.expected
     }
 
@@ -324,11 +324,7 @@ impl Witness {
         }
     }
 
-    /// Goes on with what is closing, until nothing more comes of it.
-    fn goes_on(&mut self, step: &mut Step<'_>) {
-        while self.goes_on_once(step) {}
-    }
-
+    /// Goes on with what is closing. Whether more may come of it.
     fn goes_on_once(&mut self, step: &mut Step<'_>) -> bool {
         if let Some((from, _)) = self.groups[0].closing
             && from <= FIRST[1]
