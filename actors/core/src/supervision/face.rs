@@ -43,7 +43,7 @@ impl Supervision {
             None => id.0,
         };
         self.next_group += 1;
-        self.groups.insert(id, Group::new(state::Place::new(parent, rank), settings));
+        self.groups.insert(id, Group::new(state::Seat::new(parent, rank), settings));
         self.start(now, child, &mut Vec::new());
         Ok(id)
     }
@@ -66,8 +66,8 @@ impl Supervision {
             return Err(Refused::Known);
         }
         let rank = found.append(Child::Member(member));
-        let place = state::Place::new(Some(group), rank);
-        self.members.insert(member, Member { place, settings, phase: Phase::Down });
+        let seat = state::Seat::new(Some(group), rank);
+        self.members.insert(member, Member { seat, settings, phase: Phase::Down });
         self.start(now, Child::Member(member), orders);
         Ok(())
     }
@@ -99,7 +99,7 @@ impl Supervision {
     /// The group in which it stands.
     #[must_use]
     pub fn group_of(&self, child: Child) -> Option<GroupId> {
-        self.place(child)?.parent
+        self.seat(child)?.parent
     }
 
     /// Who stands in a group, in the order of starts.
@@ -108,28 +108,28 @@ impl Supervision {
     }
 
     pub(super) fn roots(&self) -> Vec<GroupId> {
-        let is_root = |group: &Group| group.place.parent.is_none();
+        let is_root = |group: &Group| group.seat.parent.is_none();
         self.groups.iter().filter(|(_, group)| is_root(group)).map(|(id, _)| *id).collect()
     }
 
-    pub(super) fn place(&self, child: Child) -> Option<&state::Place> {
+    pub(super) fn seat(&self, child: Child) -> Option<&state::Seat> {
         match child {
-            Child::Member(place) => self.members.get(&place).map(|member| &member.place),
-            Child::Group(group) => self.groups.get(&group).map(|group| &group.place),
+            Child::Member(place) => self.members.get(&place).map(|member| &member.seat),
+            Child::Group(group) => self.groups.get(&group).map(|group| &group.seat),
         }
     }
 
-    fn place_mut(&mut self, child: Child) -> Option<&mut state::Place> {
+    fn seat_mut(&mut self, child: Child) -> Option<&mut state::Seat> {
         match child {
-            Child::Member(place) => self.members.get_mut(&place).map(|member| &mut member.place),
-            Child::Group(group) => self.groups.get_mut(&group).map(|group| &mut group.place),
+            Child::Member(place) => self.members.get_mut(&place).map(|member| &mut member.seat),
+            Child::Group(group) => self.groups.get_mut(&group).map(|group| &mut group.seat),
         }
     }
 
     /// The group that it stands in, and its rank there.
     pub(super) fn above(&self, child: Child) -> Option<(GroupId, u32)> {
-        let place = self.place(child)?;
-        Some((place.parent?, place.rank))
+        let seat = self.seat(child)?;
+        Some((seat.parent?, seat.rank))
     }
 
     /// Whether it looks after those in it that it does not stop.
@@ -161,12 +161,12 @@ impl Supervision {
 
     /// Whether it was to stay down.
     pub(super) fn set_stays_down(&mut self, child: Child, stays_down: bool) -> bool {
-        self.place_mut(child).is_some_and(|place| std::mem::replace(&mut place.stays_down, stays_down))
+        self.seat_mut(child).is_some_and(|seat| std::mem::replace(&mut seat.stays_down, stays_down))
     }
 
     pub(super) fn forget_pauses(&mut self, child: Child) {
-        if let Some(place) = self.place_mut(child) {
-            place.patience = Patience::NONE;
+        if let Some(seat) = self.seat_mut(child) {
+            seat.patience = Patience::NONE;
         }
     }
 
@@ -180,13 +180,13 @@ impl Supervision {
     /// The pause before a child that has lived for so long is started again.
     pub(super) fn pause(&mut self, group: GroupId, child: Child, lived: Duration) -> Duration {
         let backoff = self.groups.get(&group).and_then(|group| group.settings.backoff);
-        let (Some(backoff), Some(mut patience)) = (backoff, self.place(child).map(|place| place.patience))
+        let (Some(backoff), Some(mut patience)) = (backoff, self.seat(child).map(|seat| seat.patience))
         else {
             return Duration::ZERO;
         };
         let pause = backoff.pause(&mut patience, lived, &mut self.dice);
-        if let Some(place) = self.place_mut(child) {
-            place.patience = patience;
+        if let Some(seat) = self.seat_mut(child) {
+            seat.patience = patience;
         }
         pause
     }

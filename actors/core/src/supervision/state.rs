@@ -9,7 +9,7 @@ use crate::tick::Tick;
 
 /// Where somebody stands, and what is remembered of it between its lives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Place {
+pub(super) struct Seat {
     /// `None` for a group that stands in no other.
     pub(super) parent: Option<GroupId>,
     /// Its number among the children of its parent, in the order of starts.
@@ -20,7 +20,7 @@ pub(super) struct Place {
     pub(super) stays_down: bool,
 }
 
-impl Place {
+impl Seat {
     pub(super) const fn new(parent: Option<GroupId>, rank: u32) -> Self {
         Self { parent, rank, patience: Patience::NONE, stays_down: false }
     }
@@ -28,7 +28,7 @@ impl Place {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Member {
-    pub(super) place: Place,
+    pub(super) seat: Seat,
     pub(super) settings: MemberSettings,
     pub(super) phase: Phase,
 }
@@ -74,7 +74,7 @@ impl Member {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Group {
-    pub(super) place: Place,
+    pub(super) seat: Seat,
     pub(super) settings: GroupSettings,
     pub(super) state: State,
     /// When it was started.
@@ -120,9 +120,9 @@ pub(super) enum Then {
 }
 
 impl Group {
-    pub(super) const fn new(place: Place, settings: GroupSettings) -> Self {
+    pub(super) const fn new(seat: Seat, settings: GroupSettings) -> Self {
         Self {
-            place,
+            seat,
             settings,
             state: State::Down,
             since: Tick::ZERO,
