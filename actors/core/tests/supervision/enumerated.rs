@@ -13,7 +13,7 @@ use crate::world::{World, explore, ticks};
 pub(crate) fn worlds() -> Vec<(&'static str, World)> {
     let mut mixed = World::new([RestForOne, OneForAll], [1, 0], Transient).with_shutdown(Shutdown::Kill);
     mixed.members[2].restart = Temporary;
-    let mut pausing = World::new([OneForOne, RestForOne], [2, 1], Permanent);
+    let mut pausing = World::new([OneForOne, RestForOne], [1, 1], Permanent);
     let mut pausing_all = World::new([RestForOne, OneForOne], [1, 1], Transient);
     let grace =
         World::new([OneForOne, OneForAll], [1, 1], Permanent).with_shutdown(Shutdown::After(ticks(1)));
