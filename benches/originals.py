@@ -1,7 +1,10 @@
 """See originals.sh: what provisor replaces, beside it, in interleaved rounds."""
+import contextlib
 import csv
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -94,16 +97,16 @@ def spec(scratch, name, text):
 
 
 def peaks(command, scratch):
-    """The most processes beside the `sleep`s themselves, and the most memory of those in KiB."""
+    """The most processes beside the programs that are asked for, and the most memory of those in KiB."""
     process, processes, memory, before = start(command, scratch), 0, 0, set()
     while process.poll() is None:
-        beside = {pid for pid in tree(process.pid) if program(pid) not in (None, "sleep")}
-        # Who is about to become a `sleep` still looks like its parent, but not twice.
+        beside = {pid for pid in tree(process.pid) if program(pid) not in (None, "sleep", "snmpget")}
+        # Who is about to become one of them still looks like its parent, but not twice.
         lasting = beside & before
         processes, memory = max(processes, len(lasting)), max(memory, sum(map(pss_kib, lasting)))
         before = beside
         time.sleep(0.1)
-    if process.returncode:
+    if process.returncode not in (0, 1):
         sys.exit(f"{command} failed")
     return processes, memory
 
@@ -164,6 +167,82 @@ def limited(scratch, number):
             note("limited", who, number, QUERIES, slots, figure, value)
 
 
+# So many hosts, of which each tenth is dead, at the addresses of so many daemons.
+HOSTS, DAEMONS = 500, 5
+SNMPD = shutil.which("snmpd") or "/usr/sbin/snmpd"
+
+
+def silent_port():
+    """Somebody who is there and never answers, and where."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener.bind(("127.0.0.1", 0))
+    return listener, listener.getsockname()[1]
+
+
+def await_word(log, word, process):
+    while process.poll() is None:
+        with open(log) as file:
+            if word in file.read():
+                return
+        time.sleep(0.01)
+    sys.exit(f"{process.args[0]} has ended: {log}")
+
+
+@contextlib.contextmanager
+def hosts(scratch):
+    """The hosts, as long as this is open. All have addresses of their own on this machine."""
+    address = lambda host: f"127.0.{1 + host % DAEMONS}.{1 + host // DAEMONS}"
+    is_dead = lambda host: host % 10 == host // 10 % 10
+    dead, silent = silent_port()
+    ports, daemons = [], []
+    try:
+        for n in range(DAEMONS):
+            free, port = silent_port()
+            free.close()
+            here = ",".join(f"udp:{address(host)}:{port}" for host in range(n, HOSTS, DAEMONS) if not is_dead(host))
+            command = [SNMPD, "-f", "-Lo", "-C", "-I", "-smux,agentx", "--rocommunity=public", here]
+            around = {**os.environ, "MIBS": "", "SNMP_PERSISTENT_DIR": os.path.join(scratch, f"snmpd-{n}")}
+            log = os.path.join(scratch, f"snmpd-{n}.log")
+            with open(log, "w") as file:
+                daemons.append(subprocess.Popen(command, env=around, stdout=file, stderr=subprocess.DEVNULL))
+            await_word(log, "NET-SNMP version", daemons[-1])
+            ports.append(port)
+        yield [f"{address(host)}:{silent if is_dead(host) else ports[host % DAEMONS]}" for host in range(HOSTS)]
+    finally:
+        dead.close()
+        for daemon in daemons:
+            daemon.kill()
+            daemon.wait()
+
+
+def poll(scratch, number):
+    """Hosts by snmpget with its own timeout, six tries of a second: how many have answered, and when that was over."""
+    if not (shutil.which("snmpget") and os.path.exists(SNMPD)):
+        print("skipped: the poll: there is no snmpd or no snmpget", file=sys.stderr)
+        return
+    with hosts(scratch) as listed:
+        with open(os.path.join(scratch, "hosts"), "w") as file:
+            file.writelines(f"{host}\n" for host in listed)
+        job = spec(scratch, "poll", 'Job(name: "poll", slots: 128, matrix: {"host": Lines("hosts")}, reuse: Never, '
+                   'command: ["snmpget", "-v2c", "-c", "public", "{{ host }}", "1.3.6.1.2.1.1.1.0"], '
+                   'rules: [(on: Contains(" = STRING: "), verdict: "ok")])')
+        sides = {"provisor": [PROVISOR, "run", job, "-q", "-o", f"poll-{number}"]}
+        if script := original("snmp_hosts"):
+            sides["pool"] = [sys.executable, script, *listed]
+        for who, command in sides.items():
+            begin = time.monotonic()
+            done = subprocess.run(command, cwd=scratch, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            wall = time.monotonic() - begin
+            if who == "provisor":
+                with open(os.path.join(scratch, f"poll-{number}", "results.csv"), newline="") as file:
+                    answered = sum(row["verdict"] == "ok" for row in csv.DictReader(file))
+            else:
+                answered = done.stdout.count(" = STRING: ")
+            processes, memory = peaks(command, scratch)
+            for figure, value in (("processes", processes), ("pss_kib", memory), ("answered", answered), ("wall_s", f"{wall:.3f}")):
+                note("poll", who, number, HOSTS, 128, figure, value)
+
+
 WAYS = {1: "pool, plain lock", 2: "pool, manager", 3: "processes, plain lock", 4: "processes, manager"}
 
 
@@ -203,15 +282,21 @@ def large(rounds):
     process.wait()
 
 
+EACH_ROUND = {"batch": batch, "limited": limited, "in-turn": in_turn, "poll": poll}
+PARTS = sys.argv[2:] or [*EACH_ROUND, "large"]
+
+
 def main():
     if not os.path.isdir(ORIGINALS):
         print(f"skipped: the scripts that are replaced: there is no {ORIGINALS}; ORIGINALS names another folder", file=sys.stderr)
     with tempfile.TemporaryDirectory() as scratch:
         for number in range(ROUNDS):
-            for measure in (batch, limited, in_turn):
-                measure(scratch, number)
+            for name, measure in EACH_ROUND.items():
+                if name in PARTS:
+                    measure(scratch, number)
     for rounds in (20, 100):
-        large(rounds)
+        if "large" in PARTS:
+            large(rounds)
     print(keep("originals", ["what", "who", "round", "queries", "slots", "figure", "value"], ROWS))
 
 

@@ -35,14 +35,15 @@ FIGURES = {
 }
 
 
-def raw(run, name):
-    """The rows of the newest commit in one file of raw results; all of them where it names none."""
+def raw(run, name, kind=None):
+    """The rows of the newest commit in one file of raw results, of each kind that a column tells; all where it names none."""
     path = os.path.join(run, f"{name}.csv")
     if not os.path.exists(path):
         return []
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
-    return [row for row in rows if row.get("commit") == rows[-1].get("commit")]
+    newest = {row.get(kind): row.get("commit") for row in rows}
+    return [row for row in rows if row.get("commit") == newest[row.get(kind)]]
 
 
 def number(value):
@@ -301,6 +302,10 @@ BESIDE = {
     ("limited", "over_s"): ("a limit of 5 s on {queries} commands that take 30 s, {slots} at a time: over after", 1, " s"),
     ("limited", "left"): ("commands that are then still at work", 1, ""),
     ("limited", "gone_s"): ("the last of them has ended after", 1, " s"),
+    ("poll", "processes"): ("processes beside the `snmpget`s for {queries} hosts, of which 50 are dead", 1, ""),
+    ("poll", "pss_kib"): ("their memory (PSS)", 1024, " MiB"),
+    ("poll", "answered"): ("hosts that have answered", 1, ""),
+    ("poll", "wall_s"): ("over after, where `snmpget` gives up a host after 6 s", 1, " s"),
     ("limited", "known"): ("answers that are kept, of the {slots} that were given", 1, ""),
 }
 
@@ -338,14 +343,14 @@ def large(rows):
 
 
 def originals_of(run):
-    rows = raw(run, "originals")
+    rows = raw(run, "originals", "what")
     rounds = 1 + max(int(row["round"]) for row in rows)
     note = [
         f"Medians of {rounds} interleaved rounds. The limit of the pool is `get(timeout=5)` and then `terminate()`, which ends its interpreters, not",
         "what these have started. A failure is multiprocessing's own: such a lock may not be handed to a pool.",
     ]
     turn, taken = list(in_turn(rows)), list(large(rows))
-    parts = [measured(run, {"originals": rows}), table(["a batch", "a pool of interpreters", "provisor"], beside(rows))]
+    parts = [measured(run, {"originals": rows}), table(["a batch and a poll", "interpreters", "provisor"], beside(rows))]
     parts.append(table(["ten jobs that print some lines and return a value, three at a time", "values", "over after"], turn))
     if taken:
         parts.append(table(["eight items of 10 MB through a queue to four workers", "rounds in which all was taken", "over after"], taken))
