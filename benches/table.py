@@ -347,7 +347,7 @@ def originals_of(run):
     rounds = 1 + max(int(row["round"]) for row in rows)
     note = [
         f"Medians of {rounds} interleaved rounds. The limit of the pool is `get(timeout=5)` and then `terminate()`, which ends its interpreters, not",
-        "what these have started. A failure is multiprocessing's own: such a lock may not be handed to a pool.",
+        "what these have started, and knows nothing of a command that has not ended. A failure is multiprocessing's own: such a lock may not be handed to a pool.",
     ]
     turn, taken = list(in_turn(rows)), list(large(rows))
     parts = [measured(run, {"originals": rows}), table(["a batch and a poll", "interpreters", "provisor"], beside(rows))]
