@@ -8,6 +8,7 @@
 )]
 #![expect(clippy::print_stdout, reason = "a skipped test says so, and `./test` counts it")]
 
+pub(crate) mod built;
 pub(crate) mod contained;
 pub(crate) mod ledger;
 pub(crate) mod level;

@@ -1,45 +1,18 @@
 //! What the tests of this suite have in common: the helper that misbehaves, and runs of it that leave nothing.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::SystemTime;
 
+use crate::common::built::example;
 pub(crate) use crate::common::contained::{contained, limited, others};
 pub(crate) use crate::common::processes::{pids, state, status_of};
 pub(crate) use crate::common::strace::{attach, injected, with_faults};
 use crate::common::{Desk, Ran};
 
-/// The helper that misbehaves. It is built when it is older than its source, which happens when only this suite was
-/// asked for.
+/// The helper that misbehaves.
 pub(crate) fn fakeproc() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let own = std::env::current_exe().expect("the path of this test");
-        let target = own.ancestors().nth(2).expect("target/PROFILE/deps/NAME");
-        let path = target.join("examples/fakeproc");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/fakeproc");
-        let changed = |path: PathBuf| fs::metadata(path).and_then(|file| file.modified()).ok();
-        let newest = fs::read_dir(source)
-            .expect("its source")
-            .flatten()
-            .filter_map(|entry| changed(entry.path()))
-            .max();
-        if changed(path.clone()).unwrap_or(SystemTime::UNIX_EPOCH) < newest.expect("files") {
-            let mut build = Command::new(env!("CARGO"));
-            let profile = if target.ends_with("release") { "release" } else { "test" };
-            build.args(["build", "--quiet", "--locked", "--profile", profile, "--example", "fakeproc"]);
-            build.arg("--manifest-path");
-            build.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-            build.arg("--target-dir").arg(target.parent().expect("the target folder"));
-            assert!(
-                build.status().expect("cargo runs").success(),
-                "build it: cargo build --example fakeproc"
-            );
-        }
-        path.to_str().expect("UTF-8").to_owned()
-    })
+    PATH.get_or_init(|| example("fakeproc", "tests/faults/fakeproc"))
 }
 
 /// A command line of the helper as a spec writes it: these words, divided by spaces.
