@@ -31,6 +31,8 @@ use super::wire::{LARGEST, PACKET, Reply, Request, Spawn, Step};
 
 /// What epoll says for the socket; children have their ids, from 1 on.
 const SOCKET: u64 = 0;
+/// And for the supervisor's own end, where that is watched.
+const SUPERVISOR: u64 = u64::MAX;
 /// How often orphans are looked for while nothing else makes us look: their zombies are reaped then. And how often we
 /// look after what does not die.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -89,6 +91,8 @@ pub(super) struct Keeper {
     scratch: Vec<u8>,
     /// Held until the end, and never looked at: the lock of the run.
     held: Vec<OwnedFd>,
+    /// The supervisor, if its end is watched.
+    supervisor: Option<OwnedFd>,
 }
 
 impl Keeper {
@@ -127,7 +131,15 @@ impl Keeper {
             awaits_room: false,
             scratch: Vec::new(),
             held: beginning.held,
+            supervisor: None,
         })
+    }
+
+    /// Has the end of the process that this pidfd means be the end of the work, whatever becomes of the socket.
+    pub(super) fn end_with(&mut self, supervisor: OwnedFd) -> io::Result<()> {
+        self.epoll.add(&supervisor, EpollEvent::new(EpollFlags::EPOLLIN, SUPERVISOR))?;
+        self.supervisor = Some(supervisor);
+        Ok(())
     }
 
     /// Serves until the supervisor is gone; then nothing that it started is left.
@@ -143,7 +155,8 @@ impl Keeper {
             for event in &events[..ready] {
                 match event.data() {
                     // One packet a turn: exits are not kept waiting by a heap of requests.
-                    SOCKET => connected = self.on_socket(event.events(), &mut inbox),
+                    SOCKET => connected &= self.on_socket(event.events(), &mut inbox),
+                    SUPERVISOR => connected = false,
                     id => self.on_exit(id),
                 }
             }
@@ -228,7 +241,11 @@ impl Keeper {
 
     fn spawn(&mut self, request: &Spawn<'_>, stdin: Option<OwnedFd>) -> io::Result<()> {
         let id = request.id;
-        if id == SOCKET || self.children.contains_key(&id) || request.stdin != stdin.is_some() {
+        if id == SOCKET
+            || id == SUPERVISOR
+            || self.children.contains_key(&id)
+            || request.stdin != stdin.is_some()
+        {
             return self.refuse(id, Step::Request, libc::EINVAL);
         }
         let limits = request.limits;

@@ -13,12 +13,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use nix::sys::socket::{getsockopt, sockopt};
+use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, getppid, setsid};
 
 use super::begin::first_words;
 use super::guardian::{GuardianOptions, PROCESS_NAME};
 use super::keeper::Keeper;
 use super::packet::Outbox;
+use super::tree;
 use super::wire::Reply;
 
 /// What the guardian's parent is to it.
@@ -55,12 +57,17 @@ fn live(
     let mut word = Vec::new();
     Reply::Ready { errno }.encode(&mut word);
     let said = Outbox::default().send(socket.as_fd(), &word, Vec::new());
-    let beginning = match settled.and(said).and_then(|()| first_words(&socket, supervisor)) {
-        Ok(Some(beginning)) => beginning,
-        Ok(None) => return 0,
+    let watch = || (supervisor == Supervisor::Other).then(|| watch_over_parent(&socket)).transpose();
+    let begun = settled.and(said).and_then(|()| Ok((watch()?, first_words(&socket, supervisor)?)));
+    let (watch, beginning) = match begun {
+        Ok((watch, Some(beginning))) => (watch, beginning),
+        Ok((_, None)) => return 0,
         Err(_) => return 1,
     };
     let Ok(mut keeper) = Keeper::new(socket, options.open_files.map(Into::into), beginning) else { return 1 };
+    if watch.is_some_and(|parent| keeper.end_with(parent).is_err()) {
+        return 1;
+    }
     // Whatever happens to the loop, the children are not left alone.
     match catch_unwind(AssertUnwindSafe(|| keeper.run())) {
         Ok(()) => 0,
@@ -69,6 +76,16 @@ fn live(
             101
         }
     }
+}
+
+/// What tells of the end of a program that may do whatever it likes, such as to fork: then a copy of its end of the socket
+/// stays open when it is killed. An error if it has been.
+fn watch_over_parent(socket: &OwnedFd) -> io::Result<OwnedFd> {
+    let parent = getppid();
+    let watch = tree::pidfd_open(parent.as_raw())?;
+    // Only now: as long as it was our parent then, the number was its own.
+    let is_supervisor = getsockopt(socket, sockopt::PeerCredentials)?.pid() == getppid().as_raw();
+    if is_supervisor && parent == getppid() { Ok(watch) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
 fn settle(socket: &OwnedFd) -> io::Result<()> {

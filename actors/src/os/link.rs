@@ -297,13 +297,9 @@ impl Drop for Driver {
         self.link.lose();
         self.link.hang_up();
         // Nobody is going to wait for the guardian any more, but it is our child all the same.
-        self.link.fate.send_if_modified(|fate| {
-            let early = !matches!(fate, Fate::Ended(_));
-            if early {
-                *fate = Fate::Ended(None);
-            }
-            early
-        });
+        if !matches!(*self.link.fate.borrow(), Fate::Ended(_)) {
+            self.link.fate.send_replace(Fate::Ended(None));
+        }
         tree::reap_soon(&self.pidfd, LEAVES_IN);
     }
 }

@@ -94,8 +94,9 @@ fn direct_ends_by_term_and_by_kill() {
     directly(async |rig| {
         let done = rig.run(shell("kill -ABRT $$")).await;
         assert_eq!(done.report.exit, Exit::Signal(Signal::SIGABRT as i32));
-        let mut gentle =
-            rig.start(shell("trap 'echo bye; exit 4' TERM; echo ready; sleep 1000 & wait")).await;
+        let mut gentle = rig
+            .start(shell("trap 'echo bye; exit 4' TERM; echo ready; sleep 1000 > /dev/null 2>&1 & wait"))
+            .await;
         assert_eq!(line(&mut gentle.output).await, "ready");
         gentle.child.signal(StopMethod::Term);
         let done = finish(gentle).await;
@@ -118,7 +119,10 @@ fn direct_sweeps_the_group() {
         let exit = soon("the leader leaves", &mut left.exit).await.expect("it is known");
         assert_eq!(exit.exit, Exit::Code(0));
         assert_eq!(crate::executing::children().len(), 1, "the zombie, whose number is that of the group");
+        until("the rest is there", || marked(COOKIE).len() == 1);
         left.child.signal(StopMethod::Kill);
+        // Longer than a kill would take.
+        rig.run(shell("sleep 0.05")).await;
         assert_eq!(marked(COOKIE).len(), 1, "after the exit this does nothing");
         soon("the sweep", left.child.sweep()).await.expect("an answer");
         until("the rest is dead", || marked(COOKIE).is_empty());
@@ -141,7 +145,7 @@ fn direct_drops_and_closes() {
             // Whoever has it is gone without a word.
             std::mem::forget(left.child);
         }
-        assert_eq!(marked(COOKIE).len(), 10);
+        until("all of them are there", || marked(COOKIE).len() == 10);
     });
     until("nothing is left", || marked(COOKIE).is_empty());
 }

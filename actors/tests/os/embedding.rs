@@ -27,6 +27,7 @@ pub(crate) const CASES: &[Case] = &[
     Case("host_is_killed_in_a_namespace", || lose_host(Containment::Namespace)),
     Case("host_is_killed_in_cgroups", || lose_host(Containment::Cgroup)),
     Case("host_is_killed_at_sweep", || lose_host(Containment::Sweep)),
+    Case("host_is_killed_that_had_forked", host_is_killed_that_had_forked),
     Case("hosts_guardian_is_killed_in_a_namespace", || lose_guardian(Containment::Namespace)),
     Case("hosts_guardian_is_killed_in_cgroups", || lose_guardian(Containment::Cgroup)),
     Case("hosts_guardian_is_killed_at_sweep", || lose_guardian(Containment::Sweep)),
@@ -132,11 +133,11 @@ fn embedded_twice_and_apart() {
             with_local(at(Containment::Sweep), async |inner| {
                 let mut left = inner.start(shell("echo ready; exec sleep 1000")).await;
                 assert_eq!(line(&mut left.output).await, "ready");
-                assert_eq!(marked(COOKIE).len(), 2);
+                until("both are there", || marked(COOKIE).len() == 2);
             })
         };
         std::thread::scope(|scope| scope.spawn(work).join().expect("it works")).expect("always possible");
-        assert_eq!(marked(COOKIE).len(), 1, "the inner one's are gone, the outer one's are not");
+        until("the inner one's are gone, the outer one's are not", || marked(COOKIE).len() == 1);
         kept.child.signal(provisor_core::cause::StopMethod::Kill);
         finish(kept).await;
     })
@@ -206,6 +207,7 @@ pub(crate) fn host(words: &[String]) {
         let guardian = children();
         assert_eq!(guardian.len(), 1, "its only child");
         println!("{}", guardian[0]);
+        let _holder = (words.len() > 1).then(hold_my_sockets);
         launcher.gone.await;
         assert!(family.exit.await.is_err(), "nothing is known of it");
         launcher.close.await;
@@ -213,6 +215,21 @@ pub(crate) fn host(words: &[String]) {
     drop(runtime);
     assert_eq!(belongings(), before);
     println!("nothing is left");
+}
+
+/// Somebody who has all sockets of this process as well, as a copy made by fork would.
+fn hold_my_sockets() -> Child {
+    let program = "
+import ctypes, os, time
+call, host = ctypes.CDLL(None).syscall, os.getppid()
+pidfd = call(434, host, 0)
+folder = '/proc/%d/fd/' % host
+sockets = [int(fd) for fd in os.listdir(folder) if os.readlink(folder + fd).startswith('socket:')]
+held = [call(438, pidfd, fd, 0) for fd in sockets]
+print('holds' if held and min(held) > 0 else 'failed', flush=True)
+time.sleep(1000)
+";
+    Process::new("/usr/bin/python3").args(["-c", program]).spawn().expect("it starts")
 }
 
 /// A program with a family of four.
@@ -224,7 +241,7 @@ struct Host {
 
 impl Host {
     /// None: this machine has no such level.
-    fn start(containment: Containment) -> Option<Self> {
+    fn start(containment: Containment, more: &[&str]) -> Option<Self> {
         if let Err(error) = with_local(at(containment), async |_| {}) {
             println!("skipped: {error}");
             return None;
@@ -232,6 +249,7 @@ impl Host {
         let own = std::env::current_exe().expect("a path");
         let mut process = Process::new(own)
             .args(["--role", "host", containment.word()])
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -248,15 +266,41 @@ fn send_kill(pid: u32) {
 }
 
 fn lose_host(containment: Containment) {
-    let Some(mut host) = Host::start(containment) else { return };
+    let Some(mut host) = Host::start(containment, &[]) else { return };
     send_kill(host.process.id());
     host.process.wait().expect("it is dead");
     until("nothing is left", || marked(COOKIE).is_empty());
     until("nor is its guardian", || crate::harness::state_of(host.guardian).is_none_or(|state| state == 'Z'));
 }
 
+/// What holds its end of the socket open is not the program.
+fn host_is_killed_that_had_forked() {
+    for containment in [Containment::Sweep, Containment::Namespace] {
+        let Some(mut host) = Host::start(containment, &["held"]) else { continue };
+        assert_eq!(host.said.next().expect("a word").expect("UTF-8"), "holds");
+        send_kill(host.process.id());
+        host.process.wait().expect("it is dead");
+        until("nothing is left", || marked(COOKIE).is_empty());
+        until("nor is its guardian", || {
+            crate::harness::state_of(host.guardian).is_none_or(|state| state == 'Z')
+        });
+        for holder in holders() {
+            send_kill(holder);
+        }
+    }
+}
+
+/// Who holds those sockets and has lost its parent.
+fn holders() -> Vec<u32> {
+    let is_holder = |pid: &u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|line| line.contains("call(438, pidfd"))
+    };
+    crate::harness::processes().filter(is_holder).collect()
+}
+
 fn lose_guardian(containment: Containment) {
-    let Some(mut host) = Host::start(containment) else { return };
+    let Some(mut host) = Host::start(containment, &[]) else { return };
     send_kill(host.guardian);
     assert_eq!(host.said.next().expect("a word").expect("UTF-8"), "nothing is left");
     assert!(host.process.wait().expect("it ends").success());
