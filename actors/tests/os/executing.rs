@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use provisor_actors::os::contain::{Contain, ContainError};
 use provisor_actors::os::guardian::{self, ExecuteError, GuardianHandle, GuardianOptions, Program};
 use provisor_actors::os::orphans::Orphans;
@@ -33,7 +33,6 @@ pub(crate) const CASES: &[Case] = &[
     Case("helper_that_is_no_guardian", helper_that_is_no_guardian),
     Case("mark_without_a_socket_means_nothing", mark_without_a_socket_means_nothing),
     Case("copy_in_vain_leaves_no_zombie", copy_in_vain_leaves_no_zombie),
-    Case("changed_environment_is_one_childs", changed_environment_is_one_childs),
 ];
 
 /// How `main` calls `init`, where it is not its first line.
@@ -60,6 +59,8 @@ pub(crate) fn try_execute() {
     match guardian::execute(&Program::Own, &GuardianOptions::default()) {
         Ok(guardian) => {
             let report = with_rig_over(guardian, Vec::new(), async |rig| {
+                let threads = fs::read_dir(format!("/proc/{}/task", rig.guardian)).expect("it is there");
+                assert_eq!(threads.count(), 1, "whatever it began with");
                 println!("{}", rig.run(shell("echo works")).await.text().trim());
             });
             assert_eq!(report.unattributed, Some(0));
@@ -273,9 +274,17 @@ fn executed_guardian_is_apart() {
 }
 
 fn limits_of_open_files_are_the_programs() {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("it says so");
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("it says so");
+    setrlimit(Resource::RLIMIT_NOFILE, 512, hard).expect("lower is allowed");
     with_rig_over(execute(), Vec::new(), async |rig| {
-        assert_eq!(rig.run(shell("ulimit -Sn")).await.text().trim(), soft.to_string());
+        assert_eq!(rig.run(shell("ulimit -Sn")).await.text(), "512\n");
+        let own = fs::read_to_string(format!("/proc/{}/limits", rig.guardian)).expect("it is there");
+        let own = own.lines().find(|line| line.starts_with("Max open files")).expect("a line");
+        assert_eq!(
+            own.split_ascii_whitespace().nth(3),
+            Some(&*hard.to_string()),
+            "it may have as many as it can"
+        );
     });
     let options = GuardianOptions { open_files: Some(OpenFiles { soft: 123, hard }) };
     let guardian = guardian::execute(&Program::Own, &options).expect("a guardian");
@@ -358,42 +367,4 @@ pub(crate) fn contain_in_vain() {
     assert_eq!(belongings(), [before[0], before[1] + 2, before[2] + 1], "the guardian, and no copy of it");
     guardian.end();
     assert_eq!(belongings(), before);
-}
-
-/// As `os.environ['FOO'] = ...` in a worker that was forked: here it is neither the next child's nor this process's.
-fn changed_environment_is_one_childs() {
-    use provisor_core::plan::{Command, Environment, Inherit};
-    let base = vec![("FOO".into(), "from the base".into()), ("PATH".into(), "/usr/bin:/bin".into())];
-    let before = condition();
-    with_rig_over(execute(), base, async |rig| {
-        let env = |set: &[(&str, &str)]| {
-            let set = set.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect();
-            Command {
-                env: Arc::new(Environment { inherit: Inherit::All, set }),
-                ..command(&["/usr/bin/env"])
-            }
-        };
-        let shown = async |command: Command| {
-            let text = rig.run(command).await.text();
-            let mut lines: Vec<_> =
-                text.lines().filter(|line| !line.starts_with("PROVISOR_ATTEMPT=")).collect();
-            lines.sort_unstable();
-            lines.join(" ")
-        };
-        let of_base = "FOO=from the base PATH=/usr/bin:/bin";
-        assert_eq!(shown(env(&[])).await, of_base);
-        // Side by side, and one after another.
-        let changed = env(&[("FOO", "changed"), ("BAR", "new")]);
-        let all = futures_util::future::join_all(
-            [env(&[]), changed.clone(), env(&[]), env(&[("FOO", "again")])].map(shown),
-        );
-        let expected =
-            [of_base, "BAR=new FOO=changed PATH=/usr/bin:/bin", of_base, "FOO=again PATH=/usr/bin:/bin"];
-        assert_eq!(all.await, expected);
-        assert_eq!(shown(env(&[])).await, of_base);
-        assert_eq!(shown(changed).await, expected[1]);
-        assert_eq!(condition(), before, "its own environment is as it was");
-        let guardians = fs::read(format!("/proc/{}/environ", rig.guardian)).expect("it is there");
-        assert!(!guardians.windows(3).any(|word| word == b"BAR"), "nor is it the guardian's");
-    });
 }

@@ -11,6 +11,7 @@ mod direct;
 mod dying;
 mod embedding;
 mod ending;
+mod environment;
 mod executing;
 mod feeding;
 mod groups;
@@ -67,6 +68,7 @@ fn cases() -> Vec<harness::Case> {
         keeping::CASES,
         stuck::CASES,
         measuring::CASES,
+        environment::CASES,
         executing::CASES,
         embedding::CASES,
         direct::CASES,

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 
+use provisor_actors::os::guardian::{self, GuardianHandle, GuardianOptions};
+
+use crate::executing::execute;
 use crate::harness::{Case, Rig, command, next, with_rig};
 
 pub(crate) const CASES: &[Case] = &[Case("two_thousand_quick_ones", two_thousand_quick_ones)];
@@ -38,6 +41,7 @@ async fn many(rig: &Rc<Rig>, count: usize, at_a_time: usize) {
 
 /// Rates and CPU, against the standard library's posix_spawn.
 pub(crate) fn measure() {
+    starting();
     chatty();
     const COUNT: usize = 4000;
     for at_a_time in [1, 2, 16, 64] {
@@ -61,6 +65,30 @@ pub(crate) fn measure() {
         );
     }
     living();
+}
+
+/// Guardians, forked and executed by turns, from when they are asked for until they are ready, and until they have left.
+fn starting() {
+    let fork = || guardian::start(GuardianOptions::default()).expect("a guardian");
+    let ways: [(&str, &dyn Fn() -> GuardianHandle); 2] = [("forked", &fork), ("executed", &execute)];
+    let mut times = [(Vec::new(), Vec::new()), (Vec::new(), Vec::new())];
+    for _ in 0..200 {
+        for ((_, make), (ready, gone)) in ways.iter().zip(&mut times) {
+            let start = Instant::now();
+            let guardian = make();
+            ready.push(start.elapsed());
+            guardian.end();
+            gone.push(start.elapsed());
+        }
+    }
+    for ((name, _), (mut ready, mut gone)) in ways.iter().zip(times) {
+        ready.sort();
+        gone.sort();
+        println!(
+            "a guardian, {name}: ready after {:.2?}, gone after {:.2?} (medians)",
+            ready[100], gone[100]
+        );
+    }
 }
 
 /// Bytes from several children at once.
