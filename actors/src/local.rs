@@ -25,6 +25,26 @@ use crate::run::{Launcher, LauncherFactory};
 const REMAINS_DIE_IN: Duration = Duration::from_secs(2);
 
 /// How children are started on this machine.
+///
+/// ```standalone_crate
+/// use provisor_actors::local::Local;
+/// use provisor_core::guarantees::Keeping;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// provisor_actors::os::guardian::init(); // the first line of `main`
+/// let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// runtime.block_on(async {
+///     // A runtime makes it by `Local::default().factory()`.
+///     let launcher = Local::default().launcher()?;
+///     let guarantees = launcher.guarantees.expect("of a launcher of this machine they are known");
+///     assert_eq!(guarantees.keeping, Keeping::Executed);
+///     println!("at {}: {}, but: {:?}", guarantees.level.word(), guarantees.promise(), guarantees.exceptions());
+///     drop(launcher.launch);
+///     launcher.close.await;
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Local {
     /// What is to hold them together. `Auto` takes the strongest that there is; every other one is had or is an error.
