@@ -27,15 +27,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let goal = std::env::args_os().nth(1).map_or_else(made_up, |path| Ok(PathBuf::from(path)))?;
-    let goal = goal.canonicalize()?.to_string_lossy().into_owned();
+    let given = std::env::args_os().nth(1).map(PathBuf::from);
+    let goal = given.as_ref().map_or_else(made_up, |path| path.canonicalize())?;
     let smt = presets::named("smt")?.ok_or("there is no preset `smt`")?.preset;
     let ports = Ports::new(Local::default().factory());
     let handle = Runtime::start(Plan::new("portfolio", Vec::new()).at_once(3), ports).await?;
 
     let mut race = FuturesUnordered::new();
     for (name, options) in [("z3", vec![]), ("cvc5", vec![]), ("bitwuzla", vec!["--bv-solver", "prop"])] {
-        let argv = [name].into_iter().chain(options).chain([goal.as_str()]);
+        let path = goal.to_string_lossy();
+        let argv = [name].into_iter().chain(options).chain([&*path]);
         race.push(handle.submit(Query::new(name, Command::of(argv)).preset(smt.clone())).await?);
     }
     let begin = Instant::now();
@@ -57,6 +58,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
         None => println!("nobody knows"),
     }
     handle.drain().await?;
+    if given.is_none() {
+        std::fs::remove_file(goal)?;
+    }
     Ok(())
 }
 

@@ -44,9 +44,11 @@ fn poll(n: usize, host: &str) -> Query {
     let mut parts = host.split(',');
     let (host, community) = (parts.next().unwrap_or_default(), parts.next().unwrap_or("public"));
     let oid = parts.next().unwrap_or("1.3.6.1.2.1.1.1.0");
-    let snmpget = ["snmpget", "-v2c", "-r", "1", "-t", "2", "-c", community, host, oid];
+    // Numbers alone, the same whatever MIBs there are.
+    let snmpget = ["snmpget", "-v2c", "-r", "1", "-t", "1", "-m", "", "-On", "-c", community, host, oid];
     Query::new(format!("host-{n}"), Command::of(snmpget))
-        .rule(Rule::on(Pattern::Regex("^\\S+ = (?:\\S+: )?(.*)$".into())).says("ok").value(1))
+        .rule(Rule::on(Pattern::Regex("^\\S+ = [\\w-]+: \"?(.*?)\"?$".into())).says("ok").value(1))
+        .rule(Rule::on(Pattern::Contains(" = No Such ".into())).says("no such object").counts(Counts::Bad))
         .rule(
             Rule::on(Pattern::Prefix("Timeout: ".into()))
                 .of(Streams::Stderr)

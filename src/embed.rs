@@ -30,3 +30,8 @@ pub use provisor_core::verdict::{Counts, Finding, Judgement, Preset};
 pub mod guardian {
     pub use provisor_actors::os::guardian::{init, is_initialised};
 }
+
+/// The programs on the page are run as doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/embedding.md")]
+struct Page;

@@ -8,7 +8,7 @@
 //! - a `text out` block shows what the commands before it say, whatever its numbers are;
 //! - a line `<!-- run: COMMAND -->` is a command that a reader need not see, such as one that makes the files of a spec.
 //!
-//! Blocks of other kinds (`text`, `sh not run`) are for reading only.
+//! Blocks of other kinds (`text`, `sh not run`) are for reading only; those of `rust` are doc tests.
 
 mod common;
 
@@ -17,6 +17,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::Desk;
+use common::built::example;
 
 /// One test for each page.
 macro_rules! pages {
@@ -35,6 +36,7 @@ pages! {
     the_page_of_replay: "docs/replay.md",
     the_page_of_presets: "docs/presets.md",
     the_page_of_recipes: "docs/recipes.md",
+    the_page_of_embedding: "docs/embedding.md",
     the_page_of_the_results: "docs/results.md",
     the_page_of_signals_and_exit_codes: "docs/signals.md",
     the_page_of_security: "docs/security.md",
@@ -106,7 +108,8 @@ fn run_page(name: &str) {
             "ron" => take_ron(&desk, &block.text, &place),
             "sh" => said = run_commands(&desk, &block.text, &place),
             "text out" => compare(&block.text, &said, &place),
-            "text" | "sh not run" => {}
+            // `rust` is compiled and run by the doc tests: see `src/embed.rs`.
+            "text" | "sh not run" | "rust" => {}
             other => panic!("{place}: what is `{other}`?"),
         }
     }
@@ -160,6 +163,7 @@ fn run_commands(desk: &Desk, text: &str, place: &str) -> String {
     let recorded = root().join("tests/data/study");
     let path = format!("{}:{path}:{}", program.parent().expect("a folder").display(), recorded.display());
     let text = text.replace("\\\n", " ").replace("cargo run --release -- ", "provisor ");
+    let text = text.lines().map(with_example).collect::<Vec<_>>().join("\n");
     let mut said = String::new();
     for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
         let (command, comment) = line.split_once(" # ").unwrap_or((line, ""));
@@ -176,6 +180,14 @@ fn run_commands(desk: &Desk, text: &str, place: &str) -> String {
         assert_eq!(output.status.code(), Some(code), "{place}: `{line}` said:\n{said}");
     }
     said
+}
+
+/// A line in which an example is run, as one that runs its program.
+fn with_example(line: &str) -> String {
+    let Some(rest) = line.strip_prefix("cargo run --example ") else { return line.to_owned() };
+    let (name, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+    let program = example(name, &format!("examples/{name}.rs"));
+    format!("{program} {}", rest.strip_prefix("-- ").unwrap_or(rest))
 }
 
 /// Each line that is shown was said, but for the numbers, the width of the columns and where a cell was cut.

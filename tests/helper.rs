@@ -3,10 +3,10 @@
 mod common;
 
 use common::contained::contained;
+use provisor::Launcher;
 use provisor::actors::local::{Local, LocalError, Maker};
 use provisor::actors::os::guardian::ExecuteError;
 use provisor::actors::os::{Launch, LaunchRequest, TreeLimits};
-use provisor::Launcher;
 use provisor::core::cause::Exit;
 use provisor::core::guarantees::Keeping;
 use provisor::core::plan::{Command, Environment, Inherit, Stdin};

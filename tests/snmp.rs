@@ -9,6 +9,7 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use common::built::example as example_program;
 use common::{Desk, can_run, skip_unless};
 use jiff::{SignedDuration, Timestamp};
 
@@ -265,4 +266,34 @@ fn assert_one_timeout(desk: &Desk) {
         "{:?}, and one is {timeout:?}",
         last.duration_since(first)
     );
+}
+
+/// The same by a program that embeds the runtime; a line a host, in the order of the list.
+#[test]
+fn a_program_that_embeds_the_runtime_asks_them_as_well() {
+    let Some(snmpd) = snmpd() else { return };
+    let desk = Desk::new("embedded");
+    let open = Daemon::start(snmpd, &desk, &one("127.0.0.1"), Holds::new("public", 1));
+    let closed = Daemon::start(snmpd, &desk, &one("127.0.0.2"), Holds::new("s3cret", 2));
+    let (_dead, silent) = silent_port("127.0.0.3");
+    let hosts = [
+        format!("127.0.0.3:{silent}"),
+        format!("127.0.0.1:{}", open.port),
+        format!("127.0.0.1:{},public,{LOCATION}", open.port),
+        format!("127.0.0.2:{},s3cret", closed.port),
+        format!("127.0.0.2:{},wrong", closed.port),
+    ];
+    let said = [
+        ("no answer", ""),
+        ("ok", &*open.holds.description),
+        ("ok", &*open.holds.location),
+        ("ok", &*closed.holds.description),
+        ("no answer", ""),
+    ];
+    let mut program = Command::new(example_program("snmp_poll", "examples/snmp_poll.rs"));
+    let output = program.args(&hosts).stdin(Stdio::null()).output().expect("it runs");
+    let lines =
+        hosts.iter().zip(said).map(|(host, (verdict, value))| format!("{host}\t{verdict}\t{value}\n"));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), lines.collect::<String>());
+    assert!(output.status.success());
 }
