@@ -31,7 +31,12 @@ pub mod guardian {
     pub use provisor_actors::os::guardian::{init, is_initialised};
 }
 
-/// The programs on the page are run as doc tests.
+/// The programs on these pages are run as doc tests.
 #[cfg(doctest)]
-#[doc = include_str!("../docs/embedding.md")]
-struct Page;
+mod pages {
+    #[doc = include_str!("../docs/embedding.md")]
+    struct Embedding;
+
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+}
