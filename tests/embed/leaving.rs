@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use provisor::{Command, Local, Maker, Plan, Ports, Query, Runtime, RuntimeHandle, StopMethod, Ticket};
+use provisor::{
+    Command, Failure, Local, Maker, Plan, Ports, Query, Refusal, Runtime, RuntimeHandle, StopMethod,
+    SubmitError, Ticket,
+};
 
+use crate::common::{alive_with, kill, wait_until};
 use crate::watching::{Has, children};
 use crate::{TrialOf, block_on, runtime};
 
@@ -12,6 +16,7 @@ pub(crate) const TRIALS: &[TrialOf] = &[
     ("two_runtimes_with_ten_thousand_queries_each_leave_nothing", two_runtimes_leave_nothing),
     ("a_guardian_ends_with_its_runtime_and_not_with_another_one", a_guardian_ends_with_its_runtime),
     ("a_dropped_handle_kills_what_ran", a_dropped_handle_kills_what_ran),
+    ("a_runtime_whose_guardian_is_killed_ends_and_says_so", a_runtime_whose_guardian_is_killed),
 ];
 
 /// Asked by stream, a third of them given up at random, and the handle dropped while half of them are undone.
@@ -104,5 +109,28 @@ fn a_dropped_handle_kills_what_ran() {
             ended.await.expect("it ends");
             assert!(children().is_empty(), "{maker:?}");
         }
+    });
+}
+
+/// The children go with it, and the program lives on: it can have another runtime.
+fn a_runtime_whose_guardian_is_killed() {
+    block_on(async {
+        let handle = runtime(2).await;
+        let mark = format!("embed-{}", std::process::id());
+        let alive = || alive_with(&format!("MARK={mark}"));
+        let sleep = |id| Query::new(id, Command::new(["sleep", "1000"]).env("MARK", &*mark));
+        for id in ["a", "b"] {
+            handle.submit(sleep(id)).await.expect("it is taken in");
+        }
+        wait_until("both are there", || alive().len() == 2);
+        let [guardian] = children()[..] else { panic!("one guardian: {:?}", children()) };
+        kill(guardian);
+        let ending = handle.ended().await.expect("the runtime itself has not died");
+        assert_eq!(ending.failure, Some(Failure::Guardian));
+        wait_until("they are gone with it", || alive().is_empty());
+        assert!(children().is_empty());
+        let refused = handle.submit(sleep("c")).await.expect_err("nobody could start it");
+        assert!(matches!(refused, SubmitError::Refused(Refusal::Closed)), "{refused}");
+        says_hello(&runtime(1).await, "another").await;
     });
 }

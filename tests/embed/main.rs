@@ -1,5 +1,8 @@
 //! A service that embeds provisor, with real processes. Its own harness: the first line of `main` makes it its own guardian.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod leaving;
 mod running;
 mod watching;
