@@ -114,7 +114,7 @@ async fn a_rule_of_a_later_pass_that_does_not_compile_starts_nothing() {
 }
 
 fn needs(query: u32, verdict: &str) -> Box<[Need]> {
-    [Need { query, verdict: verdict.into() }].into()
+    [Need::says(query, verdict)].into()
 }
 
 /// The first one implies the second; the third needs it and the fourth needs that it is otherwise; the fifth needs what

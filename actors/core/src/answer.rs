@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::cause::{self, Cause, Exit, IMPLIED, Outcome, SKIPPED, is_limited, is_own_end};
-use crate::plan::Only;
+use crate::plan::{Condition, Only};
 use crate::tally::Class;
 use crate::verdict::{Counts, Judgement};
 
@@ -46,6 +46,16 @@ impl Answer {
     #[must_use]
     pub fn is_well(&self, expected: Option<&str>) -> bool {
         cause::is_well(self.cause, self.verdict.as_deref(), self.counts, expected)
+    }
+
+    /// Whether one that needs this of it may be asked; `expected` is the verdict that is expected of this one.
+    #[must_use]
+    pub fn meets(&self, condition: &Condition, expected: Option<&str>) -> bool {
+        match condition {
+            Condition::Says(verdict) => self.says(verdict),
+            Condition::Well => self.is_well(expected),
+            Condition::Over => true,
+        }
     }
 
     /// Whether a query that needs this verdict may be asked: it is its own, or follows from one.
@@ -162,6 +172,21 @@ mod tests {
                     && !answer(cause, Some("no"), Counts::Ok).says("yes")
             );
         }
+    }
+
+    #[test]
+    fn who_is_needed_to_end_well_does_by_what_is_expected_of_it_and_over_is_whatever_has_ended() {
+        let well = |answer: &Answer, expected| answer.meets(&Condition::Well, expected);
+        for cause in CAUSE_WORDS {
+            let may = ["exited", "concluded", "implied"].contains(&cause);
+            let ok = answer(cause, Some("yes"), Counts::Ok);
+            assert_eq!((well(&ok, None), well(&ok, Some("no"))), (may, false), "{cause}");
+            assert!(ok.meets(&Condition::Over, Some("no")), "{cause}");
+        }
+        let bad = answer("exited", Some("no"), Counts::Bad);
+        assert_eq!((well(&bad, None), well(&bad, Some("no"))), (false, true));
+        let says = |verdict: &str| bad.meets(&Condition::Says(verdict.into()), Some("yes"));
+        assert_eq!((says("no"), says("yes")), (true, false), "what is expected is of no concern then");
     }
 
     #[test]

@@ -33,6 +33,12 @@ impl Book {
         self.next = self.next.max(self.planned());
     }
 
+    /// Whether queries may be added.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.by_id.is_some()
+    }
+
     /// The plan.
     #[must_use]
     pub const fn plan(&self) -> &Arc<Plan> {

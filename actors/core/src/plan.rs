@@ -3,6 +3,7 @@
 //! Whatever hundreds of queries have in common is shared (`Arc`), so that a hundred thousand of them stay small.
 
 mod build;
+mod need;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,9 +12,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use crate::containment::Containment;
-use crate::roster::Place;
 use crate::rules::Rule;
 use crate::verdict::Preset;
+pub use need::{After, AfterFailure, Condition, Need, NoSuchQuery, Submission};
 
 /// A whole job, expanded.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -67,7 +68,7 @@ pub struct Query {
     pub pass: Option<Arc<str>>,
     /// How it is asked again where the pass before has not settled it, in this order; mostly none.
     pub further: Box<[Pass]>,
-    /// What others must have said before it is asked at all.
+    /// What others must have come to before it is asked at all.
     pub needs: Box<[Need]>,
     /// Where its answer stands among those that may follow from each other.
     pub cell: Option<Cell>,
@@ -107,16 +108,6 @@ pub enum Only {
     /// It did not end well: a limit, or another verdict than is expected, or where none is expected one that does not
     /// count as ok.
     NotWell,
-}
-
-/// What another query must have said. Until that is known this one waits; where the other says something else it is
-/// skipped.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Need {
-    /// The other one.
-    pub query: Place,
-    /// What it must say, by an end of its own.
-    pub verdict: Arc<str>,
 }
 
 /// A query as one that asks the same as others do, each in another scenario.

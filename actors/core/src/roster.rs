@@ -61,6 +61,8 @@ struct Asked {
     is_cancelled: bool,
     /// What an earlier pass has said, where one was followed by another.
     said: Option<Box<Said>>,
+    /// What it came to, in a run that is open: others may yet come after it, as long as its row is not written.
+    answer: Option<Box<Answer>>,
 }
 
 /// The roster.

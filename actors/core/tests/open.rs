@@ -9,12 +9,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use provisor_core::cause::{Cause, End, Exit, Outcome};
 use provisor_core::desk::{Desk, Effect, Event, News, Papers};
-use provisor_core::plan::{Need, Query, Retry, RetryOn};
+use provisor_core::plan::{After, AfterFailure, Need, Query, Retry, RetryOn};
 use provisor_core::process::Fact;
 use provisor_core::roster::{Place, Refusal, Roster};
 use provisor_core::row::{Printed, Row};
 use provisor_core::tally::Counts;
 use provisor_core::tick::Tick;
+use provisor_core::verdict::Judgement;
 
 use plans::{bounds, entries, plan, query};
 
@@ -22,6 +23,8 @@ use plans::{bounds, entries, plan, query};
 #[derive(Clone, Copy, Debug)]
 enum Move {
     Submit,
+    /// One that comes after the oldest and the newest of those that are not over.
+    SubmitAfter(AfterFailure),
     /// The oldest, or the newest, of those that are not over.
     CancelOldest,
     CancelNewest,
@@ -51,6 +54,19 @@ const MOVES: [Move; 12] = [
     Move::Close,
 ];
 
+/// What concerns those that come after others.
+const MOVES_OF_ORDER: [Move; 9] = [
+    Move::Submit,
+    Move::SubmitAfter(AfterFailure::Skip),
+    Move::SubmitAfter(AfterFailure::Run),
+    Move::CancelOldest,
+    Move::CancelNewest,
+    Move::Ends(0),
+    Move::Ends(1),
+    Move::Ends(75),
+    Move::Durable,
+];
+
 /// The desk, and what is known of it from outside.
 struct World {
     desk: Desk,
@@ -63,6 +79,10 @@ struct World {
     /// All that were ever taken in.
     taken: Vec<Place>,
     cancelled: BTreeSet<Place>,
+    /// Whom each that has to come after others comes after.
+    after: BTreeMap<Place, (Vec<Place>, AfterFailure)>,
+    /// The row of each that has been sent to the disk.
+    rows: BTreeMap<Place, Arc<Row>>,
     /// Those that run, with their attempt, in the order of their starts.
     running: Vec<(Place, u32)>,
     sent: Vec<Arc<Row>>,
@@ -91,6 +111,8 @@ impl World {
             submitted: 0,
             taken: vec![0],
             cancelled: BTreeSet::new(),
+            after: BTreeMap::new(),
+            rows: BTreeMap::new(),
             running: Vec::new(),
             sent: Vec::new(),
             over: BTreeMap::new(),
@@ -113,13 +135,14 @@ impl World {
                     assert!(!self.cancelled.contains(&query), "nobody wants it any more");
                     assert!(self.taken.contains(&query) && !self.over.contains_key(&query));
                     assert!(self.running.iter().all(|(other, _)| *other != query), "it runs already");
+                    assert_eq!(self.may_start(query), Some(true), "it comes after others");
                     self.running.push((query, attempt));
                     assert!(self.running.len() <= self.slots, "there are not so many slots");
                 }
                 Effect::Abort { query, cause, forced } => {
                     assert!(self.cancelled.contains(&query) && cause == Cause::Cancelled && !forced);
                 }
-                Effect::Write(row) => self.sent.push(row),
+                Effect::Write(row) => self.written(row),
                 Effect::Count(change) => self.counts.apply(change),
                 Effect::Tell(News::Done(row)) => self.done(row),
                 Effect::Release { .. } | Effect::Tell(_) => {}
@@ -128,6 +151,27 @@ impl World {
         assert!(self.counts.is_consistent(), "{:?}", self.counts);
         assert_eq!(self.counts.total, self.taken.len());
         assert_eq!(self.counts.done, self.over.len());
+    }
+
+    fn written(&mut self, row: Arc<Row>) {
+        if let End::Skipped(_) = row.outcome.end {
+            let others = self.after.get(&row.query).map_or(&[][..], |(others, _)| others);
+            let is_against = |other: &Place| self.rows.get(other).is_some_and(|row| !is_well(row));
+            assert!(others.iter().any(is_against), "it is skipped for nothing");
+            assert_ne!(self.after[&row.query].1, AfterFailure::Run);
+        }
+        if row.is_last() {
+            self.rows.insert(row.query, Arc::clone(&row));
+        }
+        self.sent.push(row);
+    }
+
+    /// Whether what it comes after is as it has to be; nothing while that is open.
+    fn may_start(&self, query: Place) -> Option<bool> {
+        let Some((others, failure)) = self.after.get(&query) else { return Some(true) };
+        let rows: Option<Vec<_>> = others.iter().map(|other| self.rows.get(other)).collect();
+        Some(*failure == AfterFailure::Run || rows?.into_iter().all(|row| is_well(row)))
+            .filter(|_| others.iter().all(|other| self.rows.contains_key(other)))
     }
 
     fn done(&mut self, row: Arc<Row>) {
@@ -160,7 +204,8 @@ impl World {
 
     fn step(&mut self, what: Move) {
         match what {
-            Move::Submit => self.submit(),
+            Move::Submit => self.submit(None),
+            Move::SubmitAfter(failure) => self.submit(Some(failure)),
             Move::CancelOldest => self.cancel(self.open_ones().first().copied()),
             Move::CancelNewest => self.cancel(self.open_ones().last().copied()),
             Move::Slots(slots) => {
@@ -179,7 +224,10 @@ impl World {
             }
             Move::Ends(code) => {
                 self.report(Fact::Started);
-                let outcome = Outcome { end: End::Reaped(Exit::Code(code)), ..Outcome::lost("".into()) };
+                let verdict = (code == 0).then(|| "ok".into());
+                let judgement = Judgement { verdict, ..Judgement::default() };
+                let end = End::Reaped(Exit::Code(code));
+                let outcome = Outcome { end, judgement, ..Outcome::lost("".into()) };
                 self.report(Fact::Finished(Box::new(outcome)));
             }
             Move::Returns => {
@@ -199,12 +247,20 @@ impl World {
         assert_eq!(self.desk.is_over(), self.closed && is_idle, "after {what:?}");
     }
 
-    fn submit(&mut self) {
+    fn submit(&mut self, failure: Option<AfterFailure>) {
         self.submitted += 1;
         let asked = Query { retry: retry(), ..query(self.submitted) };
+        let open = self.open_ones();
+        let others: Vec<_> = open.first().into_iter().chain(open.last()).copied().collect();
+        let id = |place: &Place| Arc::clone(&self.desk.query(*place).expect("it is not over").id);
+        let after = |failure| others.iter().map(move |other| After { id: id(other), failure });
+        let after: Vec<_> = failure.into_iter().flat_map(after).collect();
         let mut effects = Vec::new();
-        let taken = self.desk.submit(self.now, Arc::new(asked), &mut effects);
+        let taken = self.desk.submit_after(self.now, Arc::new(asked), &after, &mut effects);
         assert_eq!(taken.is_ok(), !self.closed, "{taken:?}");
+        if let (Ok(place), Some(failure)) = (&taken, failure) {
+            self.after.insert(*place, (others, failure));
+        }
         self.taken.extend(taken.ok());
         self.take(effects);
     }
@@ -219,9 +275,10 @@ impl World {
     fn end(&mut self) {
         self.step(Move::Close);
         self.step(Move::GoOn);
-        self.wait();
         while !self.desk.is_over() {
             let before = (self.over.len(), self.sent.len());
+            // Who comes after others may come into the line while the system is short of something.
+            self.wait();
             self.step(Move::Ends(0));
             self.step(Move::Durable);
             assert_ne!((self.over.len(), self.sent.len()), before, "somebody waits for ever");
@@ -232,6 +289,21 @@ impl World {
             assert!(!never_ran || self.cancelled.contains(place), "who is not wanted has a row that says so");
             assert_eq!(self.desk.query(*place).is_some(), *place == 0, "who came later is forgotten");
         }
+    }
+}
+
+fn is_well(row: &Row) -> bool {
+    row.outcome.end == End::Reaped(Exit::Code(0)) && row.outcome.cause == Cause::Exited
+}
+
+#[test]
+fn who_comes_after_others_starts_when_they_are_over_in_every_sequence() {
+    for code in 0..MOVES_OF_ORDER.len().pow(5) {
+        let mut world = World::new();
+        for digit in 0..5 {
+            world.step(MOVES_OF_ORDER[code / MOVES_OF_ORDER.len().pow(digit) % MOVES_OF_ORDER.len()]);
+        }
+        world.end();
     }
 }
 
@@ -248,9 +320,10 @@ fn every_sequence_keeps_the_promises() {
 
 proptest! {
     #[test]
-    fn long_ones_do_too(moves in proptest::collection::vec(0..MOVES.len(), 0..200)) {
+    fn long_ones_do_too(moves in proptest::collection::vec(0..MOVES.len() + 2, 0..200)) {
         let mut world = World::new();
-        moves.into_iter().for_each(|at| if !matches!(MOVES[at], Move::Close) { world.step(MOVES[at]) });
+        let moves = moves.into_iter().map(|at| *MOVES.get(at).unwrap_or(&MOVES_OF_ORDER[at.saturating_sub(11)]));
+        moves.filter(|what| !matches!(what, Move::Close)).for_each(|what| world.step(what));
         world.end();
     }
 }
@@ -303,7 +376,7 @@ fn what_cannot_be_asked_is_refused_with_its_reason() {
     let mut empty = query(1);
     empty.command.argv = Box::default();
     assert!(matches!(submit(empty), Err(Refusal::NoProgram { .. })));
-    let needs = [Need { query: 0, verdict: "true".into() }].into();
+    let needs = [Need::says(0, "true")].into();
     assert!(matches!(submit(Query { needs, ..query(1) }), Err(Refusal::Refers { .. })));
     assert_eq!(submit(query(1)), Ok(1));
     assert_eq!((world.desk.find("q1"), world.desk.find("q2")), (Some(1), None));
@@ -311,4 +384,37 @@ fn what_cannot_be_asked_is_refused_with_its_reason() {
     let interrupt = Event::Interrupt { cause: Cause::Cancelled, forced: false };
     world.desk.step(Tick::ZERO, interrupt, &mut Vec::new());
     assert_eq!(world.desk.submit(Tick::ZERO, Arc::new(query(2)), &mut Vec::new()), Err(Refusal::Closed));
+}
+
+#[test]
+fn who_comes_after_one_that_is_over_or_that_nobody_knows_is_refused() {
+    let mut world = World::new();
+    world.step(Move::Submit);
+    world.step(Move::Ends(1));
+    let submit = |world: &mut World, id: Place, other: &str| {
+        let after = [After { id: other.into(), failure: AfterFailure::Skip }];
+        let mut effects = Vec::new();
+        let taken = world.desk.submit_after(Tick::ZERO, Arc::new(query(id)), &after, &mut effects);
+        let skipped = effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Write(row) if matches!(row.outcome.end, End::Skipped(_))));
+        taken.map(|place| (place, skipped))
+    };
+    let [id, other] = ["q7", "q0"].map(Arc::from);
+    // Its row is on its way to the disk: what it came to is known.
+    assert_eq!(submit(&mut world, 2, "q0"), Ok((2, true)));
+    assert_eq!(submit(&mut world, 3, "q1"), Ok((3, false)), "it runs");
+    world.tell(Event::Durable { rows: 1 });
+    let over = submit(&mut world, 7, "q0").expect_err("it is over, and of the plan");
+    assert_eq!(over, Refusal::AfterOver { id: Arc::clone(&id), other });
+    for other in ["q7", "q9"].map(Arc::from) {
+        let refused = submit(&mut world, 7, &other);
+        assert_eq!(
+            refused,
+            Err(Refusal::AfterUnknown { id: Arc::clone(&id), other }),
+            "itself is not there yet"
+        );
+    }
+    assert_eq!(submit(&mut world, 3, "q3"), Err(Refusal::Taken { id: "q3".into() }));
+    assert_eq!(submit(&mut world, 7, "q1"), Ok((4, false)), "a refusal changes nothing");
 }

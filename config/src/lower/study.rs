@@ -147,7 +147,7 @@ impl<'e> Lowering<'e> {
                 self.problems.fault(bench.study.tool.place, fault);
                 continue;
             };
-            let need = Need { query: *place, verdict: self.shared.text("true") };
+            let need = Need::says(*place, self.shared.text("true"));
             query.needs = query.needs.iter().cloned().chain([need]).collect();
         }
         Some(())

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use provisor_config::Lowered;
 use provisor_core::Query;
-use provisor_core::plan::{Only, Prune, Reuse, Stdin};
+use provisor_core::plan::{Condition, Only, Prune, Reuse, Stdin};
 use provisor_core::proverif::{ProVerif, Weakened};
 use provisor_core::verdict::Preset;
 
@@ -182,7 +182,7 @@ fn lemmas_are_asked_alone_and_others_may_rest_on_them() {
         let needs = &query(&lowered, &format!("m/{scenario}/done_begun")).needs;
         assert_eq!(needs.len(), 1);
         assert_eq!(needs[0].query as usize, place(&format!("m/{scenario}/ordered")));
-        assert_eq!(&*needs[0].verdict, "true");
+        assert_eq!(needs[0].condition, Condition::Says("true".into()));
     }
     assert!(text(&lowered, "m/none/done_begun").contains("axiom x: bitstring;"));
     assert_eq!(reading(query(&lowered, "m/none/done_begun")).lemmas, 0);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Desk, Effect, News};
-use crate::plan::Query;
+use crate::plan::{After, Query};
 use crate::roster::{Place, Refusal};
 use crate::tally::Change;
 use crate::tick::Tick;
@@ -54,13 +54,27 @@ impl Desk {
     /// # Errors
     /// Why not; then nothing has changed.
     pub fn submit(&mut self, now: Tick, query: Arc<Query>, out: &mut Vec<Effect>) -> Result<Place, Refusal> {
+        self.submit_after(now, query, &[], out)
+    }
+
+    /// The same, where it is not to start before these are over.
+    ///
+    /// # Errors
+    /// Why not; then nothing has changed.
+    pub fn submit_after(
+        &mut self,
+        now: Tick,
+        query: Arc<Query>,
+        after: &[After],
+        out: &mut Vec<Effect>,
+    ) -> Result<Place, Refusal> {
         if !self.takes_in() {
             return Err(Refusal::Closed);
         }
         let mut taken = Err(Refusal::Closed);
         // It is counted before it is started.
         let from = out.len();
-        self.consult(out, |roster, orders| taken = roster.submit(now, query, orders));
+        self.consult(out, |roster, orders| taken = roster.submit(now, query, after, orders));
         let place = taken?;
         out.insert(from, Effect::Tell(News::Submitted { query: place }));
         out.insert(from, Effect::Count(Change::Submitted));

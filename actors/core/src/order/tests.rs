@@ -8,7 +8,7 @@ fn times(seconds: &[f64]) -> Vec<Option<Duration>> {
 }
 
 fn needs(places: &[Place]) -> Vec<Need> {
-    places.iter().map(|&query| Need { query, verdict: "true".into() }).collect()
+    places.iter().map(|&query| Need::says(query, "true")).collect()
 }
 
 /// The order of queries with these times, each of which needs those.

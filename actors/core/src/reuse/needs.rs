@@ -6,7 +6,7 @@ use super::{Decision, Past, Why};
 use crate::plan::{Need, Query};
 use crate::roster::{Place, Rung};
 
-/// Lets those be run again that need something which does not stand, or says something else than they need: it was taken
+/// Lets those be run again that need something which does not stand, or came to something else than they need: it was taken
 /// for granted when they were measured. `asked`: the queries of these decisions, in the same order.
 pub fn hold_to_needs(asked: &[(Place, &Query)], past: &[Past], decisions: &mut [Decision]) {
     if asked.iter().all(|(_, query)| query.needs.is_empty()) {
@@ -14,7 +14,10 @@ pub fn hold_to_needs(asked: &[(Place, &Query)], past: &[Past], decisions: &mut [
     }
     let at: HashMap<Place, usize> = asked.iter().enumerate().map(|(at, (place, _))| (*place, at)).collect();
     loop {
-        let is_met = |need: &Need| at.get(&need.query).is_some_and(|at| says(&decisions[*at], past, need));
+        let is_met = |need: &Need| {
+            at.get(&need.query)
+                .is_some_and(|&at| meets(&decisions[at], past, need, asked[at].1.expect.as_deref()))
+        };
         let loose = |(at, (_, query)): (usize, &(Place, &Query))| {
             let stands = !matches!(decisions[at], Decision::Run(..));
             (stands && !query.needs.iter().all(is_met)).then_some(at)
@@ -29,11 +32,13 @@ pub fn hold_to_needs(asked: &[(Place, &Query)], past: &[Past], decisions: &mut [
     }
 }
 
-/// Whether what stands of it says what is needed.
-fn says(decision: &Decision, past: &[Past], need: &Need) -> bool {
+/// Whether what stands of it is what is needed. `expected`: the verdict that is expected of it.
+fn meets(decision: &Decision, past: &[Past], need: &Need, expected: Option<&str>) -> bool {
     match decision {
-        Decision::Keep(row) => past[*row].answer.says(&need.verdict),
-        Decision::Judge { judgement, .. } => judgement.verdict.as_ref() == Some(&need.verdict),
+        Decision::Keep(row) => past[*row].answer.meets(&need.condition, expected),
+        Decision::Judge { row, judgement, .. } => {
+            past[*row].answer.judged(judgement).meets(&need.condition, expected)
+        }
         Decision::Run(..) => false,
     }
 }
@@ -42,7 +47,7 @@ fn says(decision: &Decision, past: &[Past], need: &Need) -> bool {
 mod tests {
     use super::super::tests::past;
     use super::*;
-    use crate::plan::Command;
+    use crate::plan::{Command, Condition};
     use crate::verdict::Judgement;
 
     fn query(place: Place) -> Query {
@@ -51,7 +56,7 @@ mod tests {
 
     /// The decisions after that, where `q1` needs `q0` to be true and `q2` needs `q1`.
     fn held(decisions: [Decision; 4]) -> [bool; 4] {
-        let need = |query| [Need { query, verdict: "true".into() }].into();
+        let need = |query| [Need::says(query, "true")].into();
         let queries =
             [query(0), Query { needs: need(0), ..query(1) }, Query { needs: need(1), ..query(2) }, query(3)];
         let past = [past("a", "exited", Some("true")), past("b", "exited", Some("false"))];
@@ -75,5 +80,32 @@ mod tests {
         assert_eq!(held([TRUE, run(), TRUE, TRUE]), [true, false, false, true]);
         assert_eq!(held([judged("true"), TRUE, TRUE, TRUE]), [true; 4]);
         assert_eq!(held([judged("false"), TRUE, TRUE, TRUE]), [true, false, false, true]);
+    }
+
+    #[test]
+    fn who_comes_after_others_stands_as_long_as_they_do_and_are_as_well_as_it_needs() {
+        let limited = past("a", "wall-limit", Some("true"));
+        let past = [past("a", "exited", Some("true")), limited];
+        let judged = |row: usize| {
+            let judgement = Judgement { verdict: Some("true".into()), ..Judgement::default() };
+            Decision::Judge { row, pass: 0, judgement: Box::new(judgement) }
+        };
+        let run = || Decision::Run(Why::Asked, Rung::default());
+        for (first, expect, well, over) in [
+            (Decision::Keep(0), None, true, true),
+            (Decision::Keep(0), Some("false"), false, true),
+            (Decision::Keep(1), None, false, true),
+            (judged(0), None, true, true),
+            (judged(1), None, false, true),
+            (run(), None, false, false),
+        ] {
+            for (condition, stands) in [(Condition::Well, well), (Condition::Over, over)] {
+                let other = Query { expect: expect.map(Into::into), ..query(0) };
+                let waits = Query { needs: [Need { query: 0, condition }].into(), ..query(1) };
+                let mut decisions = [first.clone(), Decision::Keep(0)];
+                hold_to_needs(&[(0, &other), (1, &waits)], &past, &mut decisions);
+                assert_eq!(decisions[1] == Decision::Keep(0), stands, "{first:?} {:?}", waits.needs);
+            }
+        }
     }
 }

@@ -28,7 +28,7 @@ impl Roster {
         let Entry { query, attempts_before, rung, peak } = entry;
         self.asked.insert(
             query,
-            Asked { attempts_before, peak, is_cancelled: false, said: rung.said.map(Box::new) },
+            Asked { attempts_before, peak, is_cancelled: false, said: rung.said.map(Box::new), answer: None },
         );
         let last = self.query(query).map_or(0, |query| query.further.len());
         let turn =
@@ -46,18 +46,21 @@ impl Roster {
             }
         }
         for turn in turns {
-            if let Some(foregone) = self.follows(turn.query) {
-                self.foregone.push_back((turn, foregone));
-                continue;
+            match self.follows(turn.query) {
+                Some(foregone) => self.foregone.push_back((turn, foregone)),
+                None => self.admit_one(turn, |place| known.get(&place)),
             }
-            let Self { book, needs, asked, .. } = self;
-            let freed = needs.admit(book, turn, |place| match known.get(&place) {
-                Some(answer) => Known::Decided(answer),
-                None if asked.contains_key(&place) => Known::Open,
-                None => Known::Unasked,
-            });
-            freed.into_iter().for_each(|freed| self.free(freed));
         }
+    }
+
+    /// Lets one wait for what it needs, or for a slot. `known`: what others came to that are not asked in this run.
+    pub(super) fn admit_one<'a>(&mut self, turn: Turn, known: impl Fn(Place) -> Option<&'a Answer>) {
+        let Self { book, needs, asked, .. } = self;
+        let freed = needs.admit(book, turn, |place| match asked.get(&place) {
+            Some(asked) => asked.answer.as_deref().map_or(Known::Open, Known::Decided),
+            None => known(place).map_or(Known::Unasked, Known::Decided),
+        });
+        freed.into_iter().for_each(|freed| self.free(freed));
     }
 
     /// Lets it wait again, unless its answer is known by now, or nobody wants it.
@@ -95,11 +98,13 @@ impl Roster {
         if let Some(said) = said.filter(|_| outcome.judgement.verdict.is_none() && !outcome.is_derived()) {
             outcome.remark(&said.sentence());
         }
-        let matters = self.implications.is_some() || self.needs.len() > 0;
+        let matters = self.implications.is_some() || self.needs.len() > 0 || self.book.is_open();
         let answer = matters.then(|| Answer::of(&outcome));
         self.record(turn, Then::Nothing, outcome, orders);
-        if let Some(answer) = answer {
-            self.decide(turn.query, &answer);
+        let Some(answer) = answer else { return };
+        self.decide(turn.query, &answer);
+        if let Some(asked) = self.asked.get_mut(&turn.query).filter(|_| self.book.is_open()) {
+            asked.answer = Some(Box::new(answer));
         }
     }
 

@@ -1,4 +1,4 @@
-//! Queries that wait for what others say. Whoever is told of a decision here says who may be asked now, and who never.
+//! Queries that wait for what others come to. Whoever is told of a decision here says who may be asked now, and who never.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl Needs {
         let mut open = 0;
         for need in needs {
             match known(need.query) {
-                Known::Decided(answer) if answer.says(&need.verdict) => {}
+                Known::Decided(answer) if is_met(book, need, answer) => {}
                 Known::Decided(answer) => return Some(failed(book, turn, need, Some(answer))),
                 Known::Unasked => return Some(failed(book, turn, need, None)),
                 Known::Open => open += 1,
@@ -81,7 +81,7 @@ impl Needs {
     fn tell(&mut self, book: &Book, waits: Place, query: Place, answer: &Answer) -> Option<Freed> {
         let Blocked { turn, open } = self.blocked.remove(&waits)?;
         let about = || needs(book, waits).iter().filter(|need| need.query == query);
-        if let Some(need) = about().find(|need| !answer.says(&need.verdict)) {
+        if let Some(need) = about().find(|need| !is_met(book, need, answer)) {
             return Some(failed(book, turn, need, Some(answer)));
         }
         match open - about().count() {
@@ -99,7 +99,7 @@ impl Needs {
         let needed = needs(book, query).iter().find(|need| self.awaited.contains_key(&need.query));
         let id = |place: Place| book.query(place).map_or("?", |query| &query.id);
         let why = needed.map_or_else(String::new, |need| {
-            format!("needs `{}` to be {}, which waits for others in a circle", id(need.query), need.verdict)
+            format!("needs `{}` to {}, which waits for others in a circle", id(need.query), need.condition)
         });
         Some(Freed::Never(turn, why.into()))
     }
@@ -119,9 +119,15 @@ fn needs(book: &Book, query: Place) -> &[Need] {
     book.query(query).map_or(&[], |query| &query.needs)
 }
 
+fn is_met(book: &Book, need: &Need, answer: &Answer) -> bool {
+    let expected = book.query(need.query).and_then(|query| query.expect.as_deref());
+    answer.meets(&need.condition, expected)
+}
+
 /// `needs `m/s/lemma` to be true, which ended as false`.
-fn failed(book: &Book, turn: Turn, Need { query: needed, verdict }: &Need, answer: Option<&Answer>) -> Freed {
+fn failed(book: &Book, turn: Turn, need: &Need, answer: Option<&Answer>) -> Freed {
+    let Need { query: needed, condition } = need;
     let id = book.query(*needed).map_or_else(|| format!("#{needed}"), |needed| needed.id.to_string());
     let how = answer.map_or_else(|| "was not asked".into(), |answer| format!("ended as {}", answer.words()));
-    Freed::Never(turn, format!("needs `{id}` to be {verdict}, which {how}").into())
+    Freed::Never(turn, format!("needs `{id}` to {condition}, which {how}").into())
 }

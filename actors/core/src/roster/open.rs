@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::book::Book;
 use crate::cause::Cause;
 use crate::id;
-use crate::plan::Query;
+use crate::plan::{After, Need, Query};
 use crate::tick::Tick;
 
 use super::foregone::Foregone;
@@ -41,6 +41,24 @@ pub enum Refusal {
         /// The id.
         id: Arc<str>,
     },
+    /// It is to come after one that is not there.
+    #[error("`{id}` is to come after `{other}`, and no query of that id is known here")]
+    AfterUnknown {
+        /// The id.
+        id: Arc<str>,
+        /// The id that nobody has.
+        other: Arc<str>,
+    },
+    /// It is to come after one that is over, of which nothing is known any more.
+    #[error(
+        "`{id}` is to come after `{other}`, which is over: whoever waited for its row knows what it came to"
+    )]
+    AfterOver {
+        /// The id.
+        id: Arc<str>,
+        /// The other one's.
+        other: Arc<str>,
+    },
     /// The run takes nothing in any more.
     #[error("the run takes no more queries")]
     Closed,
@@ -67,25 +85,40 @@ impl Roster {
         &self.book
     }
 
-    /// Takes in a query behind all others, and says where it stands in the book.
+    /// Takes in a query behind all others, and says where it stands in the book. `after`: those that have to be over before.
     ///
     /// # Errors
     /// Why not.
     pub fn submit(
         &mut self,
         now: Tick,
-        query: Arc<Query>,
+        mut query: Arc<Query>,
+        after: &[After],
         orders: &mut Vec<Order>,
     ) -> Result<Place, Refusal> {
         self.check(&query)?;
+        if !after.is_empty() {
+            let needs = after.iter().map(|after| self.need(&query.id, after)).collect::<Result<_, _>>()?;
+            Arc::make_mut(&mut query).needs = needs;
+        }
         let id = Arc::clone(&query.id);
         let place = self.book.add(query).ok_or(Refusal::Taken { id })?;
         self.rank += 1;
         let entry = Entry { query: place, attempts_before: 0, rung: Rung::default(), peak: None };
         let turn = self.enter(self.rank, entry);
-        self.line.join(turn);
+        self.admit_one(turn, |_| None);
         self.fill(now, orders);
         Ok(place)
+    }
+
+    /// What this one needs that is to come after that.
+    fn need(&self, id: &Arc<str>, After { id: other, failure }: &After) -> Result<Need, Refusal> {
+        let (id, other) = (Arc::clone(id), Arc::clone(other));
+        match self.book.find(&other) {
+            Some(query) if self.has(query) => Ok(Need { query, condition: failure.condition() }),
+            Some(_) => Err(Refusal::AfterOver { id, other }),
+            None => Err(Refusal::AfterUnknown { id, other }),
+        }
     }
 
     fn check(&self, query: &Query) -> Result<(), Refusal> {
@@ -101,6 +134,9 @@ impl Roster {
         }
         if !query.needs.is_empty() || query.cell.is_some() {
             return Err(Refusal::Refers { id });
+        }
+        if self.book.find(&id).is_some() {
+            return Err(Refusal::Taken { id });
         }
         Ok(())
     }

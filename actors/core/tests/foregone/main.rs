@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use provisor_core::answer::Answer;
 use provisor_core::cause::{Cause, End, Exit, Outcome};
-use provisor_core::plan::{Cell, Lattice, Need, Only, Pass, Plan, Prune, Query, Retry, RetryOn};
+use provisor_core::plan::{Cell, Condition, Lattice, Need, Only, Pass, Plan, Prune, Query, Retry, RetryOn};
 use provisor_core::roster::{Bounds, Order, Place, Roster, Then};
 use provisor_core::tick::Tick;
 use provisor_core::verdict::{Counts, Judgement};
@@ -18,7 +18,7 @@ use plans::{bounds, entries, plan, query};
 
 /// A query that needs these to be true.
 fn needy(place: Place, needs: &[Place]) -> Query {
-    let need = |&query: &Place| Need { query, verdict: "true".into() };
+    let need = |&query: &Place| Need::says(query, "true");
     Query { needs: needs.iter().map(need).collect(), ..query(place) }
 }
 
@@ -113,6 +113,56 @@ fn a_query_is_skipped_as_soon_as_one_thing_that_it_needs_is_otherwise_and_so_is_
         assert_eq!(foregone(&orders), [(2, first), second], "the other one still runs");
         assert_eq!(roster.waiting(), 0);
     }
+}
+
+#[test]
+fn who_comes_after_another_waits_for_its_end_whatever_it_is_or_only_for_a_good_one() {
+    let after = |place, condition| Query { needs: [Need { query: 0, condition }].into(), ..query(place) };
+    let first = |expect: Option<&str>| Query { expect: expect.map(Into::into), ..query(0) };
+    for (expect, outcome, how) in [
+        (None, says("true"), None),
+        (None, says("false"), Some("false")),
+        (Some("false"), says("false"), None),
+        (Some("false"), says("true"), Some("true")),
+        (None, limited(), Some("wall-limit")),
+        (None, Outcome::lost("panicked".into()), Some("lost")),
+    ] {
+        let queries = vec![first(expect), after(1, Condition::Over), after(2, Condition::Well)];
+        let plan = Arc::new(plan(queries));
+        let skipped = how.map(|how| row(2, &format!("needs `q0` to end well, which ended as {how}")));
+        let started = if how.is_none() { vec![1, 2] } else { vec![1] };
+        let mut roster = Roster::new(bounds(3), Arc::clone(&plan), entries(&plan), []);
+        assert_eq!(starts(&wake(&mut roster)), [0]);
+        let orders = finish(&mut roster, 0, outcome.clone());
+        assert_eq!((starts(&orders), foregone(&orders)), (started.clone(), Vec::from_iter(skipped.clone())));
+        // The same where an earlier run knows it.
+        let known = [(0, Answer::of(&outcome))];
+        let asked = entries(&plan).filter(|entry| entry.query != 0);
+        let orders = wake(&mut Roster::new(bounds(3), Arc::clone(&plan), asked, known));
+        assert_eq!((starts(&orders), foregone(&orders)), (started, Vec::from_iter(skipped)));
+    }
+}
+
+#[test]
+fn who_comes_after_one_that_nobody_asks_or_that_is_skipped_is_skipped_or_asked() {
+    let after =
+        |place, other, condition| Query { needs: [Need { query: other, condition }].into(), ..query(place) };
+    let queries = vec![
+        after(0, 9, Condition::Over),
+        after(1, 0, Condition::Over),
+        after(2, 0, Condition::Well),
+        after(3, 3, Condition::Over),
+    ];
+    let mut roster = roster_of(bounds(4), plan(queries));
+    let orders = wake(&mut roster);
+    assert_eq!(starts(&orders), [1], "however it is over");
+    let rows = [
+        row(0, "needs `#9` to be over, which was not asked"),
+        row(2, "needs `q0` to end well, which ended as skipped"),
+    ];
+    assert_eq!(foregone(&orders), rows);
+    let orders = finish(&mut roster, 1, says("true"));
+    assert_eq!(foregone(&orders), [row(3, "needs `q3` to be over, which waits for others in a circle")]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use provisor_core::Plan;
 use provisor_core::cause::{Cause, End, Exit, Outcome};
-use provisor_core::plan::{Need, Only, Prune, Query};
+use provisor_core::plan::{Condition, Need, Only, Prune, Query};
 use provisor_core::roster::{Place, Then};
 use provisor_core::row::Row;
 use provisor_core::verdict::Counts;
@@ -176,8 +176,22 @@ impl Bonds {
 
     fn is_as_wanted(&self, need: &Need) -> bool {
         self.rows.get(&need.query).is_some_and(|row| {
-            let says = row.outcome.judgement.verdict == Some(Arc::clone(&need.verdict));
-            says && (ended_by_itself(&row.outcome) || matches!(row.outcome.end, End::Implied(_)))
+            let has_said =
+                |wanted: &dyn Fn(&str) -> bool| row.outcome.judgement.verdict.as_deref().is_some_and(wanted);
+            let is_implied = matches!(row.outcome.end, End::Implied(_));
+            match &need.condition {
+                Condition::Says(verdict) => {
+                    has_said(&|said| said == &**verdict) && (ended_by_itself(&row.outcome) || is_implied)
+                }
+                // Nothing is expected of the queries of these worlds.
+                Condition::Well => {
+                    let by_force = !matches!(row.outcome.cause, Cause::Exited | Cause::Concluded);
+                    let came_to_its_end = matches!(row.outcome.end, End::Reaped(_)) && !by_force;
+                    let is_ok = has_said(&|_| row.outcome.judgement.counts == Counts::Ok);
+                    is_ok && (came_to_its_end || is_implied)
+                }
+                Condition::Over => true,
+            }
         })
     }
 

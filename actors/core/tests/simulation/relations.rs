@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use provisor_core::plan::{Cell, Lattice, Limits, Need, Only, Pass, Plan, Prune, Query};
+use provisor_core::plan::{Cell, Condition, Lattice, Limits, Need, Only, Pass, Plan, Prune, Query};
 use provisor_core::roster::Place;
 
 use crate::dice::Dice;
@@ -26,6 +26,7 @@ pub(crate) fn relate(plan: &mut Plan, seed: u64) -> Words {
         plan.prune = dice.pick(&[Prune::Off, Prune::Check]);
     }
     plan.lattice = subsets();
+    let mut kinds = Dice::new(seed ^ 0xaf7e2);
     let (n, points_up) = (plan.queries.len() as Place, dice.percent(50));
     for (place, query) in (0..).zip(&mut plan.queries) {
         let [passes, needs, cells] = chances.map(|chance| dice.percent(chance));
@@ -33,7 +34,7 @@ pub(crate) fn relate(plan: &mut Plan, seed: u64) -> Words {
             give_passes(query, &mut dice);
         }
         if needs {
-            query.needs = need(place, n, points_up, &mut dice);
+            query.needs = need(place, n, points_up, [&mut dice, &mut kinds]);
         }
         if cells {
             let (family, scenario) = (dice.below(3) as u32, dice.below(1 << THINGS) as u32);
@@ -63,19 +64,29 @@ fn give_passes(query: &mut Query, dice: &mut Dice) {
 }
 
 /// Needs of queries before this one, or of those behind it: there are no circles. Some are of what nobody asks.
-fn need(place: Place, n: Place, points_up: bool, dice: &mut Dice) -> Box<[Need]> {
+fn need(place: Place, n: Place, points_up: bool, [dice, kinds]: [&mut Dice; 2]) -> Box<[Need]> {
     let range = if points_up { (place + 1, n) } else { (0, place) };
     let mut needs = Vec::new();
     for _ in 0..dice.between(1, 2) {
-        let verdict = dice.pick(&["true", "true", "true", "false"]).into();
+        let verdict = dice.pick(&["true", "true", "true", "false"]);
+        let condition = condition(verdict, kinds);
         if dice.percent(4) {
-            needs.push(Need { query: n, verdict });
+            needs.push(Need { query: n, condition });
         } else if range.0 < range.1 {
             let query = range.0 + dice.below(u64::from(range.1 - range.0)) as Place;
-            needs.push(Need { query, verdict });
+            needs.push(Need { query, condition });
         }
     }
     needs.into()
+}
+
+/// The kinds have dice of their own: those who need a verdict are the same as before there were others.
+fn condition(verdict: &str, kinds: &mut Dice) -> Condition {
+    match kinds.below(4) {
+        0 => Condition::Well,
+        1 => Condition::Over,
+        _ => Condition::Says(verdict.into()),
+    }
 }
 
 /// A scenario is weaker than another if it is a part of it.
