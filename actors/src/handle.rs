@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use futures_util::StreamExt;
 use futures_util::future::{FutureExt, Shared};
 use provisor_core::guarantees::Guarantees;
-use provisor_core::plan::Judging;
+use provisor_core::plan::{Judging, Submission};
 use provisor_core::roster::{Place, Refusal};
 use provisor_core::rules::{Judge, RuleError};
 use provisor_core::tally::Counts;
@@ -103,24 +103,27 @@ impl RuntimeHandle {
         }))
     }
 
-    /// Asks one more query, behind all that wait, and waits for room among them.
+    /// Asks one more query, behind all that wait, and waits for room among them. One that comes
+    /// [`after`](Query::after) others waits for those as well, which have to be there and not over; where it is skipped for what they
+    /// came to, its row says so.
     ///
     /// Dropping the future before it resolves leaves it open whether the query is asked.
     ///
     /// # Errors
     /// If it cannot be asked: it starts nothing then.
-    pub async fn submit(&self, query: Query) -> Result<Ticket, SubmitError> {
+    pub async fn submit(&self, query: impl Into<Submission>) -> Result<Ticket, SubmitError> {
+        let submission = query.into();
         let room = Arc::clone(&self.0.room).acquire_owned().await.ok();
-        self.enter(query, room, None).await
+        self.enter(submission, room, None).await
     }
 
     /// The same, if there is room at once.
     ///
     /// # Errors
     /// If there is none, or the query cannot be asked.
-    pub async fn try_submit(&self, query: Query) -> Result<Ticket, SubmitError> {
+    pub async fn try_submit(&self, query: impl Into<Submission>) -> Result<Ticket, SubmitError> {
         let room = Arc::clone(&self.0.room).try_acquire_owned().map_err(|_| SubmitError::Full)?;
-        self.enter(query, Some(room), None).await
+        self.enter(query.into(), Some(room), None).await
     }
 
     /// The same as [`submit`](Self::submit), with the query's output as it comes. Whoever reads it slowly holds up this
@@ -128,10 +131,14 @@ impl RuntimeHandle {
     ///
     /// # Errors
     /// As of `submit`.
-    pub async fn submit_and_read(&self, query: Query) -> Result<(Ticket, OutputOf), SubmitError> {
+    pub async fn submit_and_read(
+        &self,
+        query: impl Into<Submission>,
+    ) -> Result<(Ticket, OutputOf), SubmitError> {
+        let submission = query.into();
         let room = Arc::clone(&self.0.room).acquire_owned().await.ok();
         let (tap, pieces) = mpsc::channel(PIECES);
-        let ticket = self.enter(query, room, Some(tap)).await?;
+        let ticket = self.enter(submission, room, Some(tap)).await?;
         Ok((ticket, OutputOf { pieces }))
     }
 
@@ -139,7 +146,7 @@ impl RuntimeHandle {
     /// leave the queue. A ticket each, or why it was refused, in the stream's order; it has to be polled.
     pub fn submit_all(
         &self,
-        queries: impl futures_core::Stream<Item = Query>,
+        queries: impl futures_core::Stream<Item = impl Into<Submission>>,
     ) -> impl futures_core::Stream<Item = Result<Ticket, SubmitError>> {
         let handle = self.clone();
         queries.then(move |query| {
@@ -150,11 +157,12 @@ impl RuntimeHandle {
 
     async fn enter(
         &self,
-        mut query: Query,
+        submission: Submission,
         room: Option<OwnedSemaphorePermit>,
         output: Option<mpsc::Sender<Piece>>,
     ) -> Result<Ticket, SubmitError> {
         let inner = &*self.0;
+        let Submission { mut query, after } = submission;
         let readings = inner.readings.of(&query)?;
         if !inner.keeps_logs {
             drop_logs(&mut query);
@@ -163,7 +171,7 @@ impl RuntimeHandle {
         let (answer, answered) = oneshot::channel();
         let (row, outcome) = oneshot::channel();
         let query = Arc::new(query);
-        inner.control.supervisor.do_send(Submit { query, readings, output, row, room, answer });
+        inner.control.supervisor.do_send(Submit { query, after, readings, output, row, room, answer });
         let place = answered.await.map_err(|_| Refusal::Closed)??;
         Ok(Ticket { id, place, outcome })
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actix::{Addr, Message};
 use bytes::Bytes;
-use provisor_core::plan::Query;
+use provisor_core::plan::{After, Query};
 use provisor_core::process::Fact;
 use provisor_core::roster::{Place, Refusal};
 use provisor_core::row::Printed;
@@ -163,6 +163,8 @@ pub struct Interrupt {
 pub struct Submit {
     /// What.
     pub query: Arc<Query>,
+    /// What has to be over before.
+    pub after: Box<[After]>,
     /// How the output of each of its passes is read.
     pub readings: Box<[Arc<Judge>]>,
     /// Gets its output as it comes.

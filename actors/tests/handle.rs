@@ -15,7 +15,7 @@ use provisor_actors::supervisor::Rules;
 use provisor_actors::testing::{Ledger, Script, Step, Theatre};
 use provisor_core::StopMethod;
 use provisor_core::cause::{Cause, Exit};
-use provisor_core::plan::{Command, Limits, Plan, Query};
+use provisor_core::plan::{AfterFailure, Command, Limits, Plan, Query};
 use provisor_core::process::Ear;
 use provisor_core::roster::Refusal;
 use provisor_core::rules::Stream;
@@ -84,6 +84,32 @@ async fn an_id_may_be_asked_again_when_it_is_over() {
     let id: Arc<str> = "q1".into();
     let again = held.submit(query(1)).await.expect_err("there is one");
     assert_eq!(again, SubmitError::Refused(Refusal::Taken { id }));
+}
+
+#[tokio::test]
+async fn who_comes_after_another_waits_for_it_beside_free_slots_and_is_skipped_or_not_where_that_fails() {
+    let theatre = Theatre::new(|request| match &*request.command.argv[0] {
+        "hangs" => Ok(Script::of(vec![Step::Hang])),
+        _ => Ok(Script::print("hello\n")),
+    });
+    let handle = runtime(9, &theatre).await;
+    let first = Query { command: Command::new(["hangs"]), ..query(0) };
+    let first = handle.submit(first).await.expect("it is taken in");
+    let skipped = handle.submit(query(1).after(["q0"], AfterFailure::Skip)).await.expect("q0 is not over");
+    let both = query(2).after(["q0"], AfterFailure::Run).after(["q1"], AfterFailure::Run);
+    let asked = handle.submit(both).await.expect("nor is q1");
+    handle.submit(query(3)).await.expect("it is taken in").await.expect("its row");
+    handle.counts().wait_for(|counts| (counts.waiting, counts.done) == (2, 1)).await.expect("it lives");
+    let free: Arc<str> = "q3".into();
+    let over =
+        handle.submit(query(4).after([free.clone()], AfterFailure::Run)).await.expect_err("it is over");
+    assert_eq!(over, SubmitError::Refused(Refusal::AfterUnknown { id: "q4".into(), other: free }));
+    assert!(handle.cancel_ticket(&first, StopMethod::Kill).await);
+    assert_eq!(cause(&first.await.expect("its row")), "cancelled");
+    let row = skipped.await.expect("its row");
+    assert_eq!((cause(&row), row.attempt), ("skipped", 0));
+    assert_eq!(cause(&asked.await.expect("its row")), "exited");
+    handle.drain().await.expect("it ends");
 }
 
 #[tokio::test]

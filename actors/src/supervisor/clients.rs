@@ -46,9 +46,9 @@ impl Handler<Submit> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, submit: Submit, ctx: &mut Self::Context) {
-        let Submit { query, readings, output, row, room, answer } = submit;
+        let Submit { query, after, readings, output, row, room, answer } = submit;
         let mut effects: Vec<Effect> = std::mem::take(&mut self.effects);
-        let taken = self.desk.submit(self.office.clock.now(), query, &mut effects);
+        let taken = self.desk.submit_after(self.office.clock.now(), query, &after, &mut effects);
         if let Ok(place) = taken {
             self.office.judges.add(place, readings);
             self.clients.insert(place, Client { output, room, rows: vec![row] });
