@@ -385,36 +385,3 @@ fn what_cannot_be_asked_is_refused_with_its_reason() {
     world.desk.step(Tick::ZERO, interrupt, &mut Vec::new());
     assert_eq!(world.desk.submit(Tick::ZERO, Arc::new(query(2)), &mut Vec::new()), Err(Refusal::Closed));
 }
-
-#[test]
-fn who_comes_after_one_that_is_over_or_that_nobody_knows_is_refused() {
-    let mut world = World::new();
-    world.step(Move::Submit);
-    world.step(Move::Ends(1));
-    let submit = |world: &mut World, id: Place, other: &str| {
-        let after = [After { id: other.into(), failure: AfterFailure::Skip }];
-        let mut effects = Vec::new();
-        let taken = world.desk.submit_after(Tick::ZERO, Arc::new(query(id)), &after, &mut effects);
-        let skipped = effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::Write(row) if matches!(row.outcome.end, End::Skipped(_))));
-        taken.map(|place| (place, skipped))
-    };
-    let [id, other] = ["q7", "q0"].map(Arc::from);
-    // Its row is on its way to the disk: what it came to is known.
-    assert_eq!(submit(&mut world, 2, "q0"), Ok((2, true)));
-    assert_eq!(submit(&mut world, 3, "q1"), Ok((3, false)), "it runs");
-    world.tell(Event::Durable { rows: 1 });
-    let over = submit(&mut world, 7, "q0").expect_err("it is over, and of the plan");
-    assert_eq!(over, Refusal::AfterOver { id: Arc::clone(&id), other });
-    for other in ["q7", "q9"].map(Arc::from) {
-        let refused = submit(&mut world, 7, &other);
-        assert_eq!(
-            refused,
-            Err(Refusal::AfterUnknown { id: Arc::clone(&id), other }),
-            "itself is not there yet"
-        );
-    }
-    assert_eq!(submit(&mut world, 3, "q3"), Err(Refusal::Taken { id: "q3".into() }));
-    assert_eq!(submit(&mut world, 7, "q1"), Ok((4, false)), "a refusal changes nothing");
-}

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use provisor_core::desk::{Desk, Effect, Event, News, Papers};
+use provisor_core::plan::{After, AfterFailure};
 use provisor_core::process::Fact;
+use provisor_core::roster::Refusal;
 use provisor_core::row::Printed;
 use provisor_core::tally::{Change, Class, Counts as Tally};
 
@@ -54,6 +56,43 @@ fn a_row_without_an_attempt_goes_to_the_disk_as_others_and_counts_when_it_is_the
         "{effects:?}"
     );
     assert!(desk.is_over());
+}
+
+#[test]
+fn who_comes_after_one_that_is_over_or_that_nobody_knows_is_refused() {
+    let mut desk = desk_of(plan(vec![query(0), query(1)]));
+    desk.open();
+    tell(&mut desk, Event::Wake);
+    let fact = Fact::Finished(Box::new(says("false")));
+    let printed = Printed::default();
+    tell(&mut desk, Event::Report { query: 0, attempt: 1, unix_us: 7, log_is_whole: true, printed, fact });
+    let submit = |desk: &mut Desk, id: Place, other: &str| {
+        let after = [After { id: other.into(), failure: AfterFailure::Skip }];
+        let mut effects = Vec::new();
+        let taken = desk.submit_after(Tick::ZERO, Arc::new(query(id)), &after, &mut effects);
+        let is_skipped = |effect: &Effect| matches!(effect, Effect::Write(row) if matches!(row.outcome.end, End::Skipped(_)));
+        taken.map(|place| (place, effects.iter().any(is_skipped)))
+    };
+    assert_eq!(
+        submit(&mut desk, 2, "q0"),
+        Ok((2, true)),
+        "its row is on its way: it is known what it came to"
+    );
+    assert_eq!(submit(&mut desk, 3, "q1"), Ok((3, false)), "it runs");
+    tell(&mut desk, Event::Durable { rows: 1 });
+    let [id, other] = ["q7", "q0"].map(Arc::from);
+    let refused = Refusal::AfterOver { id: Arc::clone(&id), other };
+    assert_eq!(submit(&mut desk, 7, "q0"), Err(refused), "it is over, and of the plan");
+    for other in ["q7", "q9"].map(Arc::from) {
+        let refused = submit(&mut desk, 7, &other);
+        assert_eq!(
+            refused,
+            Err(Refusal::AfterUnknown { id: Arc::clone(&id), other }),
+            "itself is not there yet"
+        );
+    }
+    assert_eq!(submit(&mut desk, 3, "q3"), Err(Refusal::Taken { id: "q3".into() }));
+    assert_eq!(submit(&mut desk, 7, "q1"), Ok((4, false)), "a refusal changes nothing");
 }
 
 /// A world of needs and scenarios, as a list of numbers says.
