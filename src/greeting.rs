@@ -74,7 +74,7 @@ const fn reason(why: Why) -> &'static str {
         Why::RulesChanged => "the rules have changed and its log cannot be judged again",
         Why::Complete => "the last run was complete",
         Why::Asked => "asked for",
-        Why::NeedsOther => "what they rest on is asked again, or says something else",
+        Why::NeedsOther => "what they rest on is asked again, or has come to something else",
     }
 }
 

@@ -284,7 +284,7 @@ fn what_rests_on_a_lemma_does_not_outlive_it() {
     desk.run(spec, &[]).with_code(0).says("2 reused from earlier runs");
     desk.write("said", "false");
     let ran = desk.run(spec, &["--rerun", "inv"]).with_code(1);
-    ran.says("what they rest on is asked again, or says something else");
+    ran.says("what they rest on is asked again, or has come to something else");
     assert_eq!(desk.column("cause")["m/base/keeps"], "skipped", "its answer took the lemma for granted");
 }
 

@@ -209,6 +209,14 @@ pub enum Fault {
     IdFromIndex,
     #[error("the pattern `{pattern}` in `{field}` matches nothing")]
     MatchesNothing { field: &'static str, pattern: String },
+    #[error("the pattern `{pattern}` in `after` matches nothing")]
+    AfterNothing { pattern: Arc<str>, hint: String },
+    #[error("{}: none of them could be the first", circle_text(ids))]
+    AfterCircle { ids: Vec<Arc<str>> },
+    #[error("this makes too many queries wait for too many others")]
+    TooManyNeeds,
+    #[error("`after_failure` is about nothing: there is no `after`")]
+    FailureOfNothing,
     #[error("no template uses `{name}`, which `--set` gives a value")]
     UnusedSet { name: String },
     #[error("`--set` gives a value to `{name}`, which no template uses and no `vars` defines")]
@@ -286,6 +294,19 @@ fn listed(ids: &[Arc<str>], count: usize) -> String {
         text.push_str(&format!(" and {} more", count - ids.len()));
     }
     text
+}
+
+/// `a` comes after `b`, `b` after `a`. Of a long circle the beginning and the end.
+fn circle_text(ids: &[Arc<str>]) -> String {
+    const SHOWN: usize = 8;
+    let next = |at: usize| &ids[(at + 1) % ids.len()];
+    let steps = (0..ids.len()).filter(|at| *at + 1 < SHOWN || *at + 1 == ids.len());
+    let step = |at: usize| match at {
+        0 => format!("`{}` comes after `{}`", ids[0], next(0)),
+        at if at >= SHOWN => format!("and so on, {} in all, `{}` after `{}`", ids.len(), ids[at], next(at)),
+        at => format!("`{}` after `{}`", ids[at], next(at)),
+    };
+    steps.map(step).collect::<Vec<_>>().join(", ")
 }
 
 const fn counts_text(counts: Counts) -> &'static str {

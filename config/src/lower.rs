@@ -4,6 +4,7 @@
 //! The steps: the forms of the job, its axes, a recipe for each origin, a query for each point, and then what can
 //! be said only about all of them. Reads the files that the spec names and nothing else; starts nothing.
 
+mod after;
 mod axes;
 mod expand;
 mod glob;
@@ -37,6 +38,7 @@ use provisor_core::text::is_clean;
 use provisor_core::tool::Tool;
 use provisor_core::verdict::Preset;
 
+use self::after::Awaited;
 pub use self::ids::IdPattern;
 use self::matching::Owner;
 pub(crate) use self::problems::Problems;
@@ -201,6 +203,7 @@ pub(crate) fn lower(job: &Job, around: &Surroundings) -> Result<(Meaning, Vec<Pr
         known_presets: HashMap::new(),
         outer_vars: None,
         ids: HashMap::new(),
+        awaited: Vec::new(),
         lattice: Lattice::default(),
         made: Vec::new(),
         said: BTreeSet::new(),
@@ -234,6 +237,8 @@ struct Lowering<'e> {
     outer_vars: Option<Rc<Vars>>,
     /// Who has which id.
     ids: HashMap<Arc<str>, Owner>,
+    /// What comes after what, as it is written.
+    awaited: Vec<Awaited>,
     /// The scenarios of a study.
     lattice: Lattice,
     made: Vec<Made>,
@@ -250,6 +255,7 @@ impl<'e> Lowering<'e> {
         let mut queries = self.expand();
         self.warn_of_models();
         self.expect(&mut queries);
+        self.resolve_after(&mut queries);
         let chosen = self.choose(&queries);
         self.check_set();
         let plan = Plan {

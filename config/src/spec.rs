@@ -7,7 +7,7 @@ mod pass;
 pub(crate) mod study;
 mod values;
 
-use provisor_core::plan::{Containment, Prune, RetryOn, Reuse};
+use provisor_core::plan::{AfterFailure, Containment, Prune, RetryOn, Reuse};
 use provisor_core::tool::{AddsUp, Role};
 use provisor_core::verdict::Counts;
 use serde::Deserialize;
@@ -39,8 +39,8 @@ macro_rules! with_settings {
             pub(crate) inputs: Option<InputList>,
             pub(crate) logs: Option<Logs>,
             pub(crate) record: Option<bool>,
-            after: Option<Later>,
-            after_failure: Option<Later>,
+            pub(crate) after: Option<Listed<Spanned<String>>>,
+            pub(crate) after_failure: Option<Spanned<AfterFailure>>,
             restart: Option<Later>,
             health: Option<Later>,
         }
@@ -59,9 +59,9 @@ macro_rules! with_settings {
                     inputs: self.inputs.as_ref(),
                     logs: self.logs.as_ref(),
                     record: self.record,
+                    after: self.after.as_ref().map(|after| &after.items[..]),
+                    after_failure: self.after_failure.as_ref(),
                     later: [
-                        ("after", self.after),
-                        ("after_failure", self.after_failure),
                         ("restart", self.restart),
                         ("health", self.health),
                     ],
@@ -85,7 +85,9 @@ pub(crate) struct Settings<'a> {
     pub(crate) inputs: Option<&'a InputList>,
     pub(crate) logs: Option<&'a Logs>,
     pub(crate) record: Option<bool>,
-    pub(crate) later: [(&'static str, Option<Later>); 4],
+    pub(crate) after: Option<&'a [Spanned<String>]>,
+    pub(crate) after_failure: Option<&'a Spanned<AfterFailure>>,
+    pub(crate) later: [(&'static str, Option<Later>); 2],
 }
 
 with_settings! {
@@ -133,7 +135,7 @@ impl Job {
 }
 
 /// Field names that are known only to be refused: no error message should propose them.
-pub(crate) const LATER: [&str; 12] = [
+pub(crate) const LATER: [&str; 10] = [
     "race",
     "every",
     "jitter",
@@ -142,8 +144,6 @@ pub(crate) const LATER: [&str; 12] = [
     "group",
     "memory_budget",
     "launcher",
-    "after",
-    "after_failure",
     "restart",
     "health",
 ];

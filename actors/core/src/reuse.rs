@@ -105,7 +105,7 @@ pub enum Why {
     Complete,
     /// The user wants it.
     Asked,
-    /// What it rests on is asked again, or says something else by now.
+    /// What it rests on is asked again, or has come to something else by now.
     NeedsOther,
 }
 

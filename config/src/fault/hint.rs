@@ -14,6 +14,7 @@ impl Fault {
             Self::Template(error) => error.hint(),
             Self::NoSuchAxis { hint, .. }
             | Self::NoSuchScenario { hint, .. }
+            | Self::AfterNothing { hint, .. }
             | Self::UnknownSet { hint, .. }
             | Self::UnknownWord { hint, .. } => Some(hint.clone()),
             Self::PresetStructure(fault) => fault.hint(),
@@ -85,6 +86,11 @@ impl Fault {
             }
             Self::NoId { .. } => r#"write an `id`, for example "q{{ axis.index }}""#,
             Self::IdFromIndex => "results of earlier runs are found again by their ids: make them from names",
+            Self::AfterCircle { .. } => "take one of them out of `after`; `after: []` waits for nobody",
+            Self::TooManyNeeds => {
+                "put one query between them that waits for the ones, and let the others wait for it"
+            }
+            Self::FailureOfNothing => "take it out, or write what comes before: after: [\"build/*\"]",
             Self::TooLong { .. } => {
                 "Linux takes no more than 131071 bytes: write it to a file, or to `stdin`"
             }

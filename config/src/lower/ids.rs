@@ -37,8 +37,15 @@ pub(super) fn cleaned(text: &str) -> String {
 /// A pattern on ids. Without a `/` it is about the last part only.
 #[derive(Debug)]
 pub struct IdPattern {
-    matcher: GlobMatcher,
+    matcher: Matcher,
     whole: bool,
+}
+
+#[derive(Debug)]
+enum Matcher {
+    /// Nothing in it means anything but itself. Of these there may be as many as queries.
+    Exact(Box<str>),
+    Glob(GlobMatcher),
 }
 
 impl IdPattern {
@@ -47,14 +54,22 @@ impl IdPattern {
     /// # Errors
     /// When it is none.
     pub fn new(pattern: &str) -> Result<Self, Fault> {
-        Ok(Self { matcher: glob::compile(pattern, true)?, whole: pattern.contains('/') })
+        let matcher = match pattern.contains(['*', '?', '[', ']', '{', '}', '\\']) {
+            true => Matcher::Glob(glob::compile(pattern, true)?),
+            false => Matcher::Exact(pattern.into()),
+        };
+        Ok(Self { matcher, whole: pattern.contains('/') })
     }
 
     /// Whether an id matches.
     #[must_use]
     pub fn matches(&self, id: &str) -> bool {
         let last = id.rsplit('/').next().unwrap_or(id);
-        self.matcher.is_match(if self.whole { id } else { last })
+        let text = if self.whole { id } else { last };
+        match &self.matcher {
+            Matcher::Exact(exact) => **exact == *text,
+            Matcher::Glob(glob) => glob.is_match(text),
+        }
     }
 }
 
@@ -95,6 +110,8 @@ mod tests {
         assert!(!matches("tls/*", "tls/a/b"));
         assert!(matches("tls/**", "tls/a/b"));
         assert!(matches("*", "tls/a/b"));
+        assert!(matches("b", "tls/a/b") && matches("tls/a/b", "tls/a/b"));
+        assert!(!matches("a", "tls/a/b") && !matches("a/b", "tls/a/b"));
     }
 
     proptest::proptest! {

@@ -28,6 +28,7 @@ impl Lowering<'_> {
         let scope = Scope { axes: &axes, points, vars: &recipe.vars, absolute: recipe.cwd.is_some() };
         let id = self.id(recipe, scope)?;
         self.check_unique(&id, recipe, points);
+        self.comes_after(recipe, scope, &id);
         let first = self.asked(recipe, scope, &id);
         // All of them, so that each fault is told.
         let further: Vec<_> = recipe.further.iter().map(|rung| self.rung(rung, scope, &id)).collect();
@@ -71,7 +72,7 @@ impl Lowering<'_> {
         self.is_valid(recipe, &command.argv, id).then_some(Asked { command, judging, files })
     }
 
-    fn render(&mut self, text: &Text<'_>, scope: Scope<'_>) -> Option<Arc<str>> {
+    pub(super) fn render(&mut self, text: &Text<'_>, scope: Scope<'_>) -> Option<Arc<str>> {
         match text.template.render(scope) {
             Ok(text) => Some(text),
             Err(error) => {

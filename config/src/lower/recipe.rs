@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use provisor_core::plan::{Environment, Inherit, Limits, Logs, Only, Retry, RetryOn};
+use provisor_core::plan::{AfterFailure, Environment, Inherit, Limits, Logs, Only, Retry, RetryOn};
 use provisor_core::rules::Rule;
 use provisor_core::tool::Tool;
 use provisor_core::verdict::Preset;
@@ -58,6 +58,8 @@ pub(super) struct Recipe<'e> {
     pub(super) cwd: Option<Text<'e>>,
     pub(super) stdin: StdinFrom<'e>,
     pub(super) inputs: Vec<Text<'e>>,
+    pub(super) after: Vec<Text<'e>>,
+    pub(super) after_failure: AfterFailure,
     pub(super) only_inputs: bool,
     pub(super) limits: Limits,
     pub(super) retry: Arc<Retry>,
@@ -125,6 +127,7 @@ impl<'e> Lowering<'e> {
             Some(InheritEnv::Basic) | None => Inherit::Basic,
         };
         let (only_inputs, inputs) = self.inputs(layers);
+        let (after, after_failure) = self.after(layers);
         let recipe = Recipe {
             place: origin.id.map_or(origin.place, |id| id.place),
             id: origin.id.and_then(|id| self.text(id)),
@@ -136,6 +139,8 @@ impl<'e> Lowering<'e> {
             cwd: layers.first(|settings| settings.cwd).and_then(|cwd| self.text(cwd)),
             stdin: self.stdin(layers),
             inputs,
+            after,
+            after_failure,
             only_inputs,
             limits: self.limits(layers),
             retry: self.retry(layers),

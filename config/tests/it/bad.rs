@@ -201,7 +201,7 @@ fn all_faults_of_meaning_are_told_at_once_in_their_order() {
     preset: "isabelle",
     commands: [
         (id: "a b", run: ["a"]),
-        (id: "twice", run: ["a"], after: ["a"]),
+        (id: "twice", run: ["a"], after: ["["]),
         (id: "twice", run: ["{{ b }}"]),
         (run: ["a"], limits: (total: "1h", wall: "0s")),
     ],

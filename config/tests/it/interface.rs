@@ -128,8 +128,6 @@ fn hosts_with_overrides() {
 #[test]
 fn forms_for_later_are_refused_by_name() {
     for (field, written) in [
-        ("after", r#"after: ["q1", "build/*"],"#),
-        ("after_failure", "after_failure: Skip,"),
         ("race", r#"race: [["z3", "{{ f }}"], ["cvc5", "{{ f }}"]],"#),
         ("every", r#"every: "30s","#),
         ("jitter", r#"jitter: "3s","#),
@@ -144,6 +142,6 @@ fn forms_for_later_are_refused_by_name() {
         assert!(message.contains(&format!("`{field}` is not supported yet")), "{message}");
         assert!(message.contains("job.ron:1:"), "{message}");
     }
-    let message = refusal(r#"Job(name: "x", commands: [(id: "a", run: ["a"], after: ["b"])])"#);
-    assert!(message.contains("`after` is not supported yet"), "{message}");
+    let message = refusal(r#"Job(name: "x", commands: [(id: "a", run: ["a"], restart: Transient)])"#);
+    assert!(message.contains("`restart` is not supported yet"), "{message}");
 }

@@ -1,5 +1,6 @@
 //! Specs as people write them, from the text to the plan or to the message.
 
+mod after;
 mod bad;
 mod examples;
 mod features;
