@@ -97,7 +97,7 @@ fn templates_name_the_one_of_the_same_axis_value() {
     // Where the children work, a file has another path; its id has not.
     let lowered = Folder::with(&[("a.pv", "")]).plan(
         r#"Job(name: "x", matrix: {"file": Glob("*.pv"), "step": ["build", "test"]}, command: ["{{ step }}"],
-            cwd: "elsewhere", after: ["{{ file }}/build"])"#,
+            cwd: "elsewhere", after: ["{{ file.path }}/build"])"#,
     );
     assert_eq!(waits(&lowered), ["a.pv/test: !a.pv/build"]);
 }
