@@ -17,7 +17,8 @@ pub use provisor_core::cause::{Cause, End, Exit, Outcome, StopMethod, Usage};
 pub use provisor_core::containment::{Containment, Level};
 pub use provisor_core::guarantees::{Guarantees, Keeping};
 pub use provisor_core::plan::{
-    Command, Environment, Inherit, Judging, Limits, Logs, Plan, Query, Retry, RetryOn, Stdin,
+    After, AfterFailure, Command, Condition, Environment, Inherit, Judging, Limits, Logs, Need, NoSuchQuery,
+    Plan, Query, Retry, RetryOn, Stdin, Submission,
 };
 pub use provisor_core::process::Ear;
 pub use provisor_core::proverif::{EarlyStop, ProVerif};
