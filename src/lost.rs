@@ -148,6 +148,7 @@ mod tests {
             stopped: None,
             unfinished: 0,
             unwritten: vec![Arc::new(row)],
+            failed_groups: Vec::new(),
             missed_events: 0,
             exhausted: None,
             failure: Some(Failure::Guardian),

@@ -102,7 +102,9 @@ impl Progress {
                 self.learn(row);
             }
             Event::Stopping { cause: Cause::Deadline | Cause::Cancelled, .. } => self.is_ending = true,
+            Event::Reopened { query } => self.reopen(*query),
             Event::Submitted { .. }
+            | Event::GroupFailed { .. }
             | Event::Returned { .. }
             | Event::Verdict { .. }
             | Event::Stopping { .. }
@@ -142,6 +144,12 @@ impl Progress {
         if time.is_some() && self.waiting.insert(query) {
             self.forecast.wait(time);
         }
+    }
+
+    /// It was over, and is started again: its time is foretold as little as that of others which are.
+    fn reopen(&mut self, query: Place) {
+        self.done = self.done.saturating_sub(1);
+        self.wait_again(query);
     }
 
     fn learn(&mut self, row: &Row) {

@@ -91,7 +91,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
         Parting::Left => Ok(code::INTERRUPTED),
         Parting::Ended { ending, mut store, counts, elapsed, interrupted_by, is_printed } => {
             guard::note_end(&dir, &is_clean);
-            let end = End { ending, counts, elapsed, interrupted_by, is_printed, asked, plan };
+            let end = End { ending: *ending, counts, elapsed, interrupted_by, is_printed, asked, plan };
             let lost = lost::conclude(&mut store, &end.ending, end.is_complete(), is_printed);
             let recorded =
                 write(&run_dir, "run.json", &provenance::pretty(&ended(record, &end, lost.as_ref())));
@@ -265,7 +265,8 @@ fn report(args: &RunArgs, dir: &RunDir, end: &End, lost: Option<&Lost>) -> u8 {
     let contradictions = contradictions(dir.path(), end);
     contradictions.iter().for_each(|text| tell(text));
     explain(end, lost, args);
-    let is_well = counts.well == counts.total && contradictions.is_empty();
+    let has_all_groups = ending.failed_groups.is_empty();
+    let is_well = counts.well == counts.total && contradictions.is_empty() && has_all_groups;
     let code = if lost.is_some() { code::RESULTS } else { exit_code(ending, is_well) };
     if code == code::INTERRUPTED && args.exit_signal && *interrupted_by == Some(Signal::Interrupt) {
         signals::die_by_sigint();

@@ -62,7 +62,7 @@ pub(crate) enum Show {
 pub(crate) enum Parting {
     /// The run has ended, one way or another; the store is back.
     Ended {
-        ending: Ending,
+        ending: Box<Ending>,
         store: Box<Store>,
         counts: Counts,
         elapsed: Duration,
@@ -188,7 +188,7 @@ impl Session {
         }
         let is_printed = self.await_printer(&mut signals).await;
         let counts = self.control.counts().borrow().clone();
-        let interrupted_by = self.interrupted_by;
+        let (ending, interrupted_by) = (Box::new(ending), self.interrupted_by);
         Ok(Parting::Ended { ending, store: Box::new(store), counts, elapsed, interrupted_by, is_printed })
     }
 
@@ -248,6 +248,9 @@ impl Session {
                     self.told_short = Some(Instant::now());
                     tell(&format!("{why}; fewer at once until that is over, and no query fails for it"));
                 }
+            }
+            Event::GroupFailed { group, why } => {
+                tell(&format!("the group `{group}` has failed: {why}; all that stood in it are down"));
             }
             Event::Stalled { text } => {
                 tell(&format!("{text}; nothing new starts until then, and no result is lost meanwhile"));

@@ -3,6 +3,7 @@
 //! Few and small: output never travels by mailbox, and one message a line would cost fifty times what the line does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Addr, Message};
 use bytes::Bytes;
@@ -36,6 +37,8 @@ pub struct Abort {
     pub cause: Cause,
     /// By Kill at once.
     pub forced: bool,
+    /// Between Term and Kill, if not as its limits say.
+    pub grace: Option<Duration>,
 }
 
 /// ProcessActor -> Supervisor: something happened to an attempt.
@@ -258,6 +261,8 @@ pub struct Ending {
     pub unfinished: usize,
     /// Rows that are not on the disk, as far as is known; none where nothing failed.
     pub unwritten: Vec<Arc<Row>>,
+    /// The names of groups that have failed.
+    pub failed_groups: Vec<Arc<str>>,
     /// Events that a slow subscriber has missed.
     pub missed_events: u64,
     /// Why nothing could be started any more, if so: what waits is left to a later run.

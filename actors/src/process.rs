@@ -288,7 +288,8 @@ impl Handler<Begin> for ProcessActor {
 impl Handler<Abort> for ProcessActor {
     type Result = ();
 
-    fn handle(&mut self, Abort { cause, forced }: Abort, ctx: &mut Self::Context) {
+    fn handle(&mut self, Abort { cause, forced, grace }: Abort, ctx: &mut Self::Context) {
+        grace.into_iter().for_each(|grace| self.machine.grant(grace));
         self.aborted.send_replace(true);
         self.feed(Event::Abort { cause, forced }, ctx);
     }

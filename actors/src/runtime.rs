@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use provisor_core::Plan;
 use provisor_core::id;
+use provisor_core::plan::Care;
 use provisor_core::roster::{Place, Refusal};
 
 use crate::handle::{RuntimeHandle, drop_logs};
@@ -111,6 +112,12 @@ fn check(plan: &Plan) -> Result<(), StartError> {
         }
         if query.needs.iter().any(|need| need.query as usize >= plan.queries.len()) {
             return Err(Refusal::Refers { id }.into());
+        }
+        let is_there = |care: &Care| match care {
+            Care::Member { group, .. } => (*group as usize) < plan.groups.len(),
+        };
+        if query.care.as_deref().is_some_and(|care| !is_there(care)) {
+            return Err(Refusal::NoGroup { id }.into());
         }
         if !ids.insert(Arc::clone(&id)) {
             return Err(Refusal::Taken { id }.into());

@@ -125,9 +125,9 @@ impl Supervisor {
             Effect::Start { query, attempt, pass, log, memory } => {
                 self.start((query, attempt), pass, log, memory, ctx)
             }
-            Effect::Abort { query, cause, forced } => {
+            Effect::Abort { query, cause, forced, grace } => {
                 if let Some(actor) = self.attempts.get(&query) {
-                    actor.do_send(Abort { cause, forced });
+                    actor.do_send(Abort { cause, forced, grace });
                 }
             }
             Effect::Release { query } => drop(self.attempts.remove(&query)),
@@ -188,7 +188,9 @@ impl Supervisor {
         if let messages::Event::Done(row) = &news
             && row.is_last()
         {
-            self.office.judges.forget(row.query);
+            if !self.desk.may_reopen(row.query) {
+                self.office.judges.forget(row.query);
+            }
             let client = self.clients.remove(&row.query);
             client.into_iter().for_each(|client| client.hand_over(row));
         }
@@ -212,6 +214,7 @@ impl Supervisor {
             stopped: self.desk.stopped(),
             unfinished: self.desk.waiting(),
             unwritten: self.desk.unwritten().cloned().collect(),
+            failed_groups: self.desk.failed_groups().to_vec(),
             missed_events: self.missed,
             exhausted: self.desk.exhausted().cloned(),
             failure: self.desk.failure().cloned(),

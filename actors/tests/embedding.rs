@@ -25,6 +25,7 @@ fn it_runs_from_every_tokio_context_and_leaves_nothing_behind() {
                 stopped: None,
                 unfinished: 0,
                 unwritten: Vec::new(),
+                failed_groups: Vec::new(),
                 missed_events: 0,
                 exhausted: None,
                 failure: None

@@ -268,6 +268,7 @@ impl<'e> Lowering<'e> {
             axes: self.axes.to_vec(),
             lattice: std::mem::take(&mut self.lattice),
             prune: self.prune(),
+            groups: Vec::new(),
             queries,
         };
         Meaning { plan, chosen, made: std::mem::take(&mut self.made) }

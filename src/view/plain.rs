@@ -61,6 +61,7 @@ fn remark(row: &Row, query: &Query) -> String {
     match row.then {
         Then::Nothing => {}
         Then::Retry => parts.push("to be tried again".into()),
+        Then::Restart => parts.push("to be started again".into()),
         Then::NextPass => {
             let next = query.asking(row.pass + 1).and_then(|asking| asking.name);
             parts.push(format!("{} follows", next.map_or("another".into(), |name| clean(name))));

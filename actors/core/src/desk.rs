@@ -7,6 +7,7 @@
 
 mod failing;
 mod open;
+mod reopening;
 mod words;
 
 use std::collections::hash_map::Entry;
@@ -49,6 +50,10 @@ pub struct Desk {
     leaving: HashMap<(Place, u32), u32>,
     /// Rows on their way to the disk, in the order in which they were sent.
     unwritten: VecDeque<Sent>,
+    /// What those are counted as that are over and may be started again.
+    stands: HashMap<Place, Class>,
+    /// The names of groups that have failed.
+    failed_groups: Vec<Arc<str>>,
     stall: Option<Stall>,
     /// More may be asked: it is not over before that is closed.
     is_open: bool,
@@ -78,6 +83,8 @@ struct Sent {
     row: Arc<Row>,
     /// An attempt had ended, and the query was counted among those that run.
     ran: bool,
+    /// The query was over with it, and was started again before it was durable.
+    is_reopened: bool,
 }
 
 /// The disk takes no rows just now.
@@ -97,6 +104,8 @@ impl Desk {
             live: HashMap::new(),
             leaving: HashMap::new(),
             unwritten: VecDeque::new(),
+            stands: HashMap::new(),
+            failed_groups: Vec::new(),
             stall: None,
             is_open: false,
             is_hurried: false,
@@ -226,7 +235,7 @@ impl Desk {
         match fact {
             Fact::Started => {
                 live.started_us = Some(unix_us);
-                self.roster.started(query);
+                self.roster.started(now, query);
                 out.push(Effect::Tell(News::Started { query, attempt, pass: live.pass }));
             }
             Fact::Verdict { last, of } => {
@@ -269,9 +278,9 @@ impl Desk {
     fn obey(&mut self, order: Order, out: &mut Vec<Effect>) {
         match order {
             Order::Start { query, attempt, pass, memory } => self.start((query, attempt), pass, memory, out),
-            Order::Abort { query, cause, forced } => {
+            Order::Abort { query, cause, forced, grace } => {
                 if self.live.contains_key(&query) {
-                    out.push(Effect::Abort { query, cause, forced });
+                    out.push(Effect::Abort { query, cause, forced, grace });
                 }
             }
             Order::Record { query, attempt, pass, then, outcome } => {
@@ -282,6 +291,11 @@ impl Desk {
                     out.push(Effect::Release { query });
                 }
                 out.push(Effect::Count(Change::Requeued));
+            }
+            Order::Reopened { query } => self.reopen(query, out),
+            Order::GroupFailed { group, why } => {
+                self.failed_groups.push(Arc::clone(&group));
+                out.push(Effect::Tell(News::GroupFailed { group, why }));
             }
         }
     }
@@ -346,7 +360,7 @@ impl Desk {
             memory_limit,
             containment: Arc::clone(&self.papers.containment),
         });
-        self.unwritten.push_back(Sent { row: Arc::clone(&row), ran: has_run });
+        self.unwritten.push_back(Sent { row: Arc::clone(&row), ran: has_run, is_reopened: false });
         out.push(Effect::Write(row));
     }
 
@@ -363,13 +377,19 @@ impl Desk {
     /// Rows are durable: now they count.
     fn count(&mut self, rows: usize, out: &mut Vec<Effect>) {
         for _ in 0..rows {
-            let Some(Sent { row, ran }) = self.unwritten.pop_front() else { break };
-            if row.is_last() {
+            let Some(Sent { row, ran, is_reopened }) = self.unwritten.pop_front() else { break };
+            let query = row.query;
+            if row.is_last() && !is_reopened {
                 let done = if ran { Change::Done } else { Change::Foregone };
-                out.push(Effect::Count(done(self.class_of(&row))));
-                self.roster.forget(row.query);
+                let class = self.class_of(&row);
+                self.note_standing(query, &class);
+                out.push(Effect::Count(done(class)));
+                self.roster.forget(query);
             }
             out.push(Effect::Tell(News::Done(row)));
+            if is_reopened {
+                out.push(Effect::Tell(News::Reopened { query }));
+            }
         }
     }
 

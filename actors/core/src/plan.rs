@@ -3,6 +3,7 @@
 //! Whatever hundreds of queries have in common is shared (`Arc`), so that a hundred thousand of them stay small.
 
 mod build;
+mod care;
 mod need;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::containment::Containment;
 use crate::rules::Rule;
 use crate::verdict::Preset;
+pub use care::{Care, Group};
 pub use need::{After, AfterFailure, Condition, Need, NoSuchQuery, Submission};
 
 /// A whole job, expanded.
@@ -37,6 +39,8 @@ pub struct Plan {
     pub lattice: Lattice,
     /// What is made of that.
     pub prune: Prune,
+    /// The groups in which queries are looked after; mostly none. A group comes before those that stand in it.
+    pub groups: Vec<Group>,
     /// In the order of the spec.
     pub queries: Vec<Query>,
 }
@@ -75,6 +79,8 @@ pub struct Query {
     /// A folder that its program fills in its first pass, relative to the run directory; it is there, and empty, when the
     /// program starts.
     pub pages: Option<Arc<str>>,
+    /// How it is looked after when it has ended; mostly not at all.
+    pub care: Option<Box<Care>>,
 }
 
 /// A further way to ask a query, with more time or another effort.
@@ -174,6 +180,7 @@ impl Query {
             needs: Box::default(),
             cell: None,
             pages: None,
+            care: None,
         }
     }
 
@@ -219,6 +226,7 @@ impl Plan {
             axes: Vec::new(),
             lattice: Lattice::default(),
             prune: Prune::default(),
+            groups: Vec::new(),
             queries,
         }
     }

@@ -55,6 +55,11 @@ impl<E: Ear> Process<E> {
         self.state.wake_at()
     }
 
+    /// When it is ended from now on, it has so long between Term and Kill.
+    pub const fn grant(&mut self, grace: Duration) {
+        self.limits.grace = grace;
+    }
+
     /// Takes in what happened at `now` and pushes what is to be done, in order.
     pub fn step(&mut self, now: Tick, event: Event<'_>, out: &mut Vec<Effect>) {
         match event {

@@ -1,9 +1,10 @@
 //! Who waits, who runs, who is done: slots, order, passes, needs, answers that follow from others, memory, retries with
-//! backoff, the job's own deadline, and how many rows may wait for the disk.
+//! backoff, care for those that are started again, the job's own deadline, and how many rows may wait for the disk.
 //!
 //! The roster gives orders and is told what became of them. It knows queries by their place in the plan and nothing
 //! of processes; it never waits and reads no clock.
 
+mod care;
 mod foregone;
 mod line;
 mod memory;
@@ -23,6 +24,7 @@ use crate::implied::Implications;
 use crate::plan::{Plan, Query};
 use crate::tick::Tick;
 
+use care::Caretaker;
 use foregone::Foregone;
 use line::Line;
 use memory::{Budget, Memory, Patience};
@@ -77,6 +79,8 @@ pub struct Roster {
     rank: u64,
     line: Line,
     needs: Needs,
+    /// Looks after those that stand in groups.
+    care: Caretaker,
     implications: Option<Implications>,
     /// Those that are known without an attempt, and not yet on their way to the disk.
     foregone: VecDeque<(Turn, Foregone)>,
@@ -117,13 +121,15 @@ impl Roster {
         known: impl IntoIterator<Item = (Place, Answer)>,
     ) -> Self {
         let implications = Implications::of(&plan);
+        let care = Caretaker::of(&plan);
         let mut roster = Self {
             bounds,
             ceiling: bounds.slots,
             asked: HashMap::new(),
             rank: 0,
-            line: Line::new(implications.is_some()),
+            line: Line::new(implications.is_some() || !plan.groups.is_empty()),
             needs: Needs::default(),
+            care,
             implications,
             foregone: VecDeque::new(),
             running: BTreeMap::new(),
@@ -148,7 +154,7 @@ impl Roster {
     /// How many have not been started yet or wait for another attempt.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.line.len() + self.needs.len() + self.foregone.len()
+        self.line.len() + self.needs.len() + self.foregone.len() + self.care.waiting()
     }
 
     /// How many run.
@@ -188,7 +194,7 @@ impl Roster {
         let may_start = !self.held && !self.paused;
         let retry = self.line.due().filter(|_| may_start);
         let shortage = self.shortage.until.filter(|_| self.line.has_waiting() && may_start);
-        self.bounds.deadline.into_iter().chain(retry).chain(shortage).min()
+        self.bounds.deadline.into_iter().chain(retry).chain(shortage).chain(self.care.wake_at()).min()
     }
 
     /// Time has passed, or the run begins: starts what may start, and ends everything at the deadline.
@@ -200,9 +206,10 @@ impl Roster {
     }
 
     /// The process of an attempt is there.
-    pub fn started(&mut self, query: Place) {
+    pub fn started(&mut self, now: Tick, query: Place) {
         if self.running.contains_key(&query) {
             self.shortage.ease();
+            self.care.started(now, query);
         }
     }
 
@@ -222,7 +229,7 @@ impl Roster {
     pub fn returned(&mut self, now: Tick, query: Place, why: Arc<str>, orders: &mut Vec<Order>) {
         let Some(turn) = self.leave(query) else { return };
         orders.push(Order::Requeued { query });
-        self.await_turn(turn, Line::lead);
+        self.wait_again(now, turn);
         if self.stopping.is_none() {
             self.ceiling = self.at_work().max(1);
             if self.shortage.deepen(now, self.running.is_empty()) {
@@ -243,7 +250,7 @@ impl Roster {
             self.ceiling = (self.ceiling + 1).min(self.bounds.slots);
         }
         match self.following(now, &turn, &outcome) {
-            Following::Nothing => self.conclude(&turn, outcome, orders),
+            Following::Nothing => self.come_down(now, &turn, outcome, orders),
             Following::Retry(until, next) => {
                 self.record(&turn, Then::Retry, outcome, orders);
                 orders.push(Order::Requeued { query });
@@ -279,10 +286,15 @@ impl Roster {
     /// Starts nothing new and ends what runs; said again, it ends it faster.
     pub fn abort(&mut self, cause: Cause, forced: bool, orders: &mut Vec<Order>) {
         self.stopping.get_or_insert(cause);
-        orders.extend(self.running.keys().map(|&query| Order::Abort { query, cause, forced }));
+        let Self { running, care, .. } = self;
+        orders.extend(running.keys().map(|&query| {
+            let forced = forced || care.waits_for_ever(query);
+            Order::Abort { query, cause, forced, grace: None }
+        }));
     }
 
     fn fill(&mut self, now: Tick, orders: &mut Vec<Order>) {
+        self.look_after(now, orders);
         if self.stopping.is_some() || self.exhausted.is_some() || self.held {
             return;
         }
@@ -345,7 +357,8 @@ impl Roster {
     }
 
     fn following(&self, now: Tick, turn: &Turn, outcome: &Outcome) -> Following {
-        let may_follow = self.stopping.is_none() && !self.is_cancelled(turn.query);
+        let is_wanted = !self.is_cancelled(turn.query) && !self.care.is_stopping(turn.query);
+        let may_follow = self.stopping.is_none() && is_wanted;
         let Some(query) = self.query(turn.query).filter(|_| may_follow) else {
             return Following::Nothing;
         };

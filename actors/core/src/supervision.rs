@@ -36,6 +36,7 @@
 //! ```
 
 mod face;
+mod outlook;
 mod settings;
 mod state;
 mod timers;
@@ -44,7 +45,7 @@ mod words;
 use std::collections::BTreeMap;
 
 pub use settings::{GroupSettings, Health, Intensity, MemberSettings, Restart, Shutdown, Strategy};
-pub use words::{Child, Event, GroupId, How, Order, Refused, Standing};
+pub use words::{Child, Event, GroupId, How, Order, Reason, Refused, Standing};
 
 use crate::dice::Dice;
 use crate::roster::Place;

@@ -40,6 +40,8 @@ pub enum Change {
     Done(Class),
     /// The same of one that waited until then, for it is known without an attempt, or was cancelled.
     Foregone(Class),
+    /// A query that was done, and counted as this, waits again.
+    Reopened(Class),
 }
 
 /// The count at a moment.
@@ -106,6 +108,7 @@ impl Counts {
             Change::Requeued => (&mut self.running, &mut self.waiting),
             Change::Done(_) => (&mut self.running, &mut self.done),
             Change::Foregone(_) => (&mut self.waiting, &mut self.done),
+            Change::Reopened(class) => return self.reopen(class),
         };
         let Some(rest) = from.checked_sub(1) else { return };
         *from = rest;
@@ -113,6 +116,18 @@ impl Counts {
         if let Change::Done(class) | Change::Foregone(class) = change {
             self.classify(class);
         }
+    }
+
+    /// Nothing changes where none is done that was counted so.
+    fn reopen(&mut self, class: &Class) {
+        let Some(of_class) = self.classes.get_mut(class) else { return };
+        *of_class -= 1;
+        if *of_class == 0 {
+            self.classes.remove(class);
+        }
+        self.well -= usize::from(class.well);
+        self.done -= 1;
+        self.waiting += 1;
     }
 
     fn classify(&mut self, class: Class) {
@@ -138,12 +153,13 @@ mod tests {
             Change::Done(class(false)),
             Change::Foregone(class(true)),
             Change::Submitted,
+            Change::Reopened(class(false)),
         ];
         // Every sequence of seven changes, the impossible ones too.
-        for code in 0..6_usize.pow(7) {
+        for code in 0..7_usize.pow(7) {
             let mut counts = Counts::new(3, [class(true)]);
             for digit in 0..7 {
-                counts.apply(changes[code / 6_usize.pow(digit) % 6].clone());
+                counts.apply(changes[code / 7_usize.pow(digit) % 7].clone());
                 assert!(counts.is_consistent(), "{counts:?}");
                 assert_eq!(counts.classes.values().sum::<usize>(), counts.done);
                 assert!(counts.well <= counts.done && counts.reused == 1);
@@ -168,5 +184,7 @@ mod tests {
         assert_eq!((counts.waiting, counts.running, counts.done, counts.well), (0, 0, 2, 1));
         counts.apply(Change::Foregone(class(false)));
         assert_eq!(counts.done, 2, "nobody waits any more");
+        counts.apply(Change::Reopened(class(false)));
+        assert_eq!((counts.waiting, counts.done, counts.well, counts.classes.len()), (1, 1, 1, 1));
     }
 }

@@ -139,13 +139,13 @@ impl World {
                     self.running.push((query, attempt));
                     assert!(self.running.len() <= self.slots, "there are not so many slots");
                 }
-                Effect::Abort { query, cause, forced } => {
+                Effect::Abort { query, cause, forced, grace: None } => {
                     assert!(self.cancelled.contains(&query) && cause == Cause::Cancelled && !forced);
                 }
                 Effect::Write(row) => self.written(row),
                 Effect::Count(change) => self.counts.apply(change),
                 Effect::Tell(News::Done(row)) => self.done(row),
-                Effect::Release { .. } | Effect::Tell(_) => {}
+                Effect::Abort { .. } | Effect::Release { .. } | Effect::Tell(_) => {}
             }
         }
         assert!(self.counts.is_consistent(), "{:?}", self.counts);

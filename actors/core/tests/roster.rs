@@ -229,7 +229,7 @@ fn the_deadline_ends_what_runs_and_starts_nothing() {
     assert_eq!(roster.wake_at(), Some(deadline));
     assert_eq!(
         wake(&mut roster, deadline),
-        [Order::Abort { query: 0, cause: Cause::Deadline, forced: false }]
+        [Order::Abort { query: 0, cause: Cause::Deadline, forced: false, grace: None }]
     );
     assert!(starts(&finish(&mut roster, deadline, 0, exited(0))).is_empty());
     assert!(!roster.is_over(), "its row is not written");
@@ -305,6 +305,7 @@ impl World {
                 Order::Start { query, .. } => assert!(self.running.insert(*query), "{query} runs twice"),
                 Order::Abort { query, .. } => assert!(self.running.contains(query)),
                 Order::Requeued { query } => assert!(!self.running.contains(query)),
+                Order::Reopened { .. } | Order::GroupFailed { .. } => panic!("nobody stands in a group"),
                 Order::Record { query, then, .. } => {
                     self.unwritten += 1;
                     *self.rows.entry(*query).or_default() += usize::from(*then == Then::Nothing);

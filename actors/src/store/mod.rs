@@ -27,6 +27,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use provisor_core::plan::Plan;
 use provisor_core::reuse::Prints;
+use provisor_core::roster::Place;
 use rusqlite::params;
 
 pub use self::begin::{Fate, Opening};
@@ -66,6 +67,8 @@ struct Current {
     /// For each query of the plan its row in the table of queries.
     query_rows: Vec<i64>,
     tables: Tables,
+    /// Those that have a row of this run and may have another: what is appended is a query's only line.
+    listed: HashSet<Place>,
 }
 
 impl Store {
@@ -141,7 +144,7 @@ impl Store {
             let begin::Begun { run, query_rows } = begin::begin(conn, &opening, now_us()).at(path)?;
             let Opening { plan, prints, .. } = opening;
             let tables = Tables::rewrite(&store.dir, &store.reader, &plan)?;
-            store.current = Some(Current { run, plan, prints, query_rows, tables });
+            store.current = Some(Current { run, plan, prints, query_rows, tables, listed: HashSet::new() });
             Ok(u64::try_from(run).unwrap_or_default())
         })
     }
@@ -193,17 +196,25 @@ impl Store {
     /// or somebody removed one of them. The rows are safe all the same.
     pub fn catch_up(&mut self) -> Result<(), StoreError> {
         self.write_with_room(|store| match &mut store.current {
-            Some(current) if current.tables.are_behind(&store.dir) => {
-                current.tables = Tables::rewrite(&store.dir, &store.reader, &current.plan)?;
-                Ok(())
+            Some(current) if current.tables.are_behind(&store.dir) || current.tables.are_to_follow() => {
+                current.rewrite(&store.dir, &store.reader)
             }
+            _ => Ok(()),
+        })
+    }
+
+    /// The same, also where only lines stand that others have taken the place of.
+    fn catch_up_at_last(&mut self) -> Result<(), StoreError> {
+        self.catch_up()?;
+        self.write_with_room(|store| match &mut store.current {
+            Some(current) if current.tables.are_stale() => current.rewrite(&store.dir, &store.reader),
             _ => Ok(()),
         })
     }
 
     /// Ends the run. `complete`: it left nothing undone of what it was asked.
     pub fn end(&mut self, complete: bool) -> Result<(), StoreError> {
-        self.catch_up()?;
+        self.catch_up_at_last()?;
         self.write_with_room(|store| {
             let Reader { conn, path } = &store.reader;
             let Some(current) = &store.current else {
@@ -282,12 +293,28 @@ impl Current {
 
     /// Lets the CSV files follow the database, unless they have to be written anew.
     fn follow<R: Borrow<Row>>(&mut self, rows: &[R], dir: &Folder) -> Result<(), StoreError> {
-        if self.tables.are_behind(dir) {
+        let Self { plan, tables, listed, .. } = self;
+        // The first of these rows that stands has its line; one that takes its place is there when the tables are written anew.
+        let mut is_first = |row: &Row| {
+            let is_alone = plan.queries[row.query as usize].care.is_none();
+            is_alone || listed.insert(row.query)
+        };
+        let (mut to_append, mut is_stale) = (Vec::new(), false);
+        for row in rows.iter().map(Borrow::borrow).filter(|row| row.is_last()) {
+            if is_first(row) { to_append.push(row) } else { is_stale = true }
+        }
+        if tables.are_behind(dir) {
             return Ok(());
         }
-        let plan = &self.plan;
-        let lines = rows.iter().map(Borrow::borrow).filter(|row| row.is_last()).map(|row| line(plan, row));
-        self.tables.append(dir, lines)
+        if is_stale {
+            tables.grow_stale();
+        }
+        tables.append(dir, to_append.into_iter().map(|row| line(plan, row)))
+    }
+
+    fn rewrite(&mut self, dir: &Folder, reader: &Reader) -> Result<(), StoreError> {
+        self.tables = Tables::rewrite(dir, reader, &self.plan)?;
+        Ok(())
     }
 }
 

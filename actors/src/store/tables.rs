@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use provisor_core::Plan;
 
@@ -26,7 +27,13 @@ pub(super) struct Tables {
     extras: Extras,
     /// They do not hold what the database does.
     are_behind: bool,
+    /// They hold lines that others have taken the place of.
+    are_stale: bool,
+    written: Instant,
 }
+
+/// The time between two writings of tables that hold all lines, but not the last ones of all queries.
+const FOLLOW_EVERY: Duration = Duration::from_secs(5);
 
 impl Tables {
     /// Writes both anew from the database; the old ones stay until the new ones are whole and on the disk.
@@ -41,13 +48,36 @@ impl Tables {
         }
         let (results, verdicts) = (results.publish()?, verdicts.publish()?);
         dir.sync().map_err(|source| StoreError::Table { path: dir.path().to_owned(), source })?;
-        Ok(Self { results, verdicts, axes: axes.len(), extras, are_behind: false })
+        Ok(Self {
+            results,
+            verdicts,
+            axes: axes.len(),
+            extras,
+            are_behind: false,
+            are_stale: false,
+            written: Instant::now(),
+        })
     }
 
     /// Whether they have to be written anew to hold what the database does: lines are missing, or somebody removed or
     /// replaced one of them, and appending would write into nowhere.
     pub(super) fn are_behind(&self, dir: &Folder) -> bool {
         self.are_behind || !self.results.is_there(dir) || !self.verdicts.is_there(dir)
+    }
+
+    /// A line that they hold is not the last one of its query.
+    pub(super) const fn grow_stale(&mut self) {
+        self.are_stale = true;
+    }
+
+    /// Whether they hold such a line.
+    pub(super) const fn are_stale(&self) -> bool {
+        self.are_stale
+    }
+
+    /// Whether they do, and it is time that they follow.
+    pub(super) fn are_to_follow(&self) -> bool {
+        self.are_stale && self.written.elapsed() >= FOLLOW_EVERY
     }
 
     /// Appends these rows, each file by one write. What fails leaves them behind.

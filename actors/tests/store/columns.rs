@@ -9,6 +9,7 @@ use provisor_actors::store::{Extras, Fate, Row, Store, columns};
 use provisor_core::cause::{Cause, End, Exit, Outcome, StopMethod, Usage};
 use provisor_core::plan::Limits;
 use provisor_core::roster::Then;
+use provisor_core::supervision::{GroupSettings, MemberSettings};
 use provisor_core::text;
 use provisor_core::verdict::{Counts, Finding, Judgement};
 
@@ -217,6 +218,24 @@ fn only_the_last_attempt_is_the_row() {
     store.commit(&[row(0, 2, outcome("true"))]).unwrap();
     assert_eq!(verdicts(temp.path()), [("a".to_owned(), "true".to_owned())]);
     assert_eq!(store.attempts_before().unwrap()["a"], 2);
+}
+
+#[test]
+fn a_row_that_takes_the_place_of_another_has_the_only_line_of_its_query() {
+    let temp = TestDir::new();
+    let mut plan = plan(&["a", "b"]).with_group("g", GroupSettings::default(), None);
+    plan.queries[0] = query("a").member_of(0, MemberSettings::default());
+    let mut store = begin_anew(temp.path(), plan);
+    let line = |query: &str, verdict: &str| (query.to_owned(), verdict.to_owned());
+    store.commit(&[row(0, 1, outcome("false"))]).unwrap();
+    store.commit(&[Row { then: Then::Restart, ..row(0, 2, outcome("false")) }]).unwrap();
+    store.commit(&[row(0, 3, outcome("true")), row(1, 1, outcome("true"))]).unwrap();
+    let standing: Vec<_> = store.standing().unwrap().iter().map(|row| row.attempt).collect();
+    assert_eq!(standing, [3, 1], "the database knows at once");
+    assert_eq!(verdicts(temp.path()), [line("a", "false"), line("b", "true")]);
+    store.end(true).unwrap();
+    assert_eq!(verdicts(temp.path()), [line("a", "true"), line("b", "true")]);
+    assert_eq!(csv(temp.path(), "verdicts.csv").1.len(), 2);
 }
 
 #[test]

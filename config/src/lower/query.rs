@@ -48,6 +48,7 @@ impl Lowering<'_> {
             needs: Box::default(),
             cell: None,
             pages: None,
+            care: None,
             id,
         })
     }

@@ -1,6 +1,7 @@
 //! What is told to the desk, what it orders, and what it lets others know.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cause::{Cause, StopMethod};
 use crate::process::Fact;
@@ -116,6 +117,8 @@ pub enum Effect {
         cause: Cause,
         /// By Kill at once.
         forced: bool,
+        /// Between Term and Kill, if not as its limits say.
+        grace: Option<Duration>,
     },
     /// The attempt of this query is over: nothing is asked of it any more.
     Release {
@@ -174,6 +177,18 @@ pub enum News {
     },
     /// An attempt is over and its row is durable, or a query is known without one and its row is.
     Done(Arc<Row>),
+    /// A query that was over is started again by the group that it stands in, and another row will take the place of its last one.
+    Reopened {
+        /// Which query.
+        query: Place,
+    },
+    /// There were too many restarts in a group: all that stood in it are down, and the run goes on without them.
+    GroupFailed {
+        /// Its name.
+        group: Arc<str>,
+        /// A sentence.
+        why: Arc<str>,
+    },
     /// The system was short of something, and the query waits again.
     Returned {
         /// Which query.
@@ -200,9 +215,10 @@ impl News {
             | Self::Verdict { query, .. }
             | Self::Ended { query, .. }
             | Self::Stopping { query, .. }
+            | Self::Reopened { query }
             | Self::Returned { query, .. } => Some(*query),
             Self::Done(row) => Some(row.query),
-            Self::Stalled { .. } | Self::Resumed => None,
+            Self::GroupFailed { .. } | Self::Stalled { .. } | Self::Resumed => None,
         }
     }
 }

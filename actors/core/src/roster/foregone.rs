@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::answer::{Answer, Truth};
-use crate::cause::Outcome;
+use crate::cause::{Cause, Outcome};
 
 use super::line::Line;
 use super::needs::{Freed, Known};
@@ -20,6 +20,8 @@ pub(super) enum Foregone {
     Implied(Place, Truth),
     /// Nobody wants to know it any more.
     Cancelled,
+    /// The group that it stands in does not start it: that, as a sentence.
+    GivenUp(Arc<str>),
 }
 
 impl Roster {
@@ -79,7 +81,7 @@ impl Roster {
 
     fn free(&mut self, freed: Freed) {
         match freed {
-            Freed::May(turn) => self.line.join(turn),
+            Freed::May(turn) => self.enlist(turn),
             Freed::Never(turn, why) => self.foregone.push_back((turn, Foregone::Skipped(why))),
         }
     }
@@ -123,7 +125,8 @@ impl Roster {
     /// Gives rows to those that are known, as long as there is room for them. From each may follow others.
     pub(super) fn settle_foregone(&mut self, orders: &mut Vec<Order>) {
         while self.unwritten < self.bounds.unwritten {
-            if self.foregone.is_empty() && self.line.len() == 0 && self.running.is_empty() {
+            let is_idle = self.line.len() == 0 && self.running.is_empty() && self.care.waiting() == 0;
+            if self.foregone.is_empty() && is_idle {
                 let freed = self.needs.break_circle(&self.book);
                 freed.into_iter().for_each(|freed| self.free(freed));
             }
@@ -131,6 +134,7 @@ impl Roster {
             let outcome = match foregone {
                 Foregone::Skipped(why) => Outcome::skipped(why),
                 Foregone::Cancelled => Outcome::cancelled(),
+                Foregone::GivenUp(why) => Outcome::not_started(why, Cause::Cancelled),
                 Foregone::Implied(by, truth) => {
                     let id = self.query(by).map(|by| Arc::clone(&by.id)).unwrap_or_default();
                     Outcome::implied(id, truth.word().into(), truth.counts)

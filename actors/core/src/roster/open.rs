@@ -59,6 +59,12 @@ pub enum Refusal {
         /// The other one's.
         other: Arc<str>,
     },
+    /// There is no such group, or it is no more.
+    #[error("`{id}` is to stand in a group that is not there")]
+    NoGroup {
+        /// The id.
+        id: Arc<str>,
+    },
     /// The run takes nothing in any more.
     #[error("the run takes no more queries")]
     Closed,
@@ -74,7 +80,7 @@ impl Roster {
     /// The places of all that are not over, in order.
     #[must_use]
     pub fn places(&self) -> Vec<Place> {
-        let mut places: Vec<_> = self.asked.keys().copied().collect();
+        let mut places: Vec<_> = self.asked.keys().copied().filter(|place| self.has(*place)).collect();
         places.sort_unstable();
         places
     }
@@ -138,6 +144,9 @@ impl Roster {
         if self.book.find(&id).is_some() {
             return Err(Refusal::Taken { id });
         }
+        if !self.care.can_take(query) {
+            return Err(Refusal::NoGroup { id });
+        }
         Ok(())
     }
 
@@ -145,8 +154,15 @@ impl Roster {
     pub fn cancel(&mut self, now: Tick, query: Place, forced: bool, orders: &mut Vec<Order>) {
         let Some(asked) = self.asked.get_mut(&query) else { return };
         asked.is_cancelled = true;
-        if self.running.contains_key(&query) {
-            orders.push(Order::Abort { query, cause: Cause::Cancelled, forced });
+        let runs = self.running.contains_key(&query);
+        if self.care.stop(now, query) {
+            self.look_after(now, orders);
+            if runs && forced {
+                orders.push(Order::Abort { query, cause: Cause::Cancelled, forced, grace: None });
+            }
+            self.fill(now, orders);
+        } else if runs {
+            orders.push(Order::Abort { query, cause: Cause::Cancelled, forced, grace: None });
         } else if let Some(turn) = self.line.strike(query).or_else(|| self.needs.strike(query)) {
             self.foregone.push_back((turn, Foregone::Cancelled));
             self.fill(now, orders);
@@ -170,7 +186,12 @@ impl Roster {
     }
 
     /// A query is over, and counted: nothing more is to be known of it.
+    ///
+    /// One that may be started again is not forgotten.
     pub fn forget(&mut self, query: Place) {
+        if self.may_reopen(query) {
+            return;
+        }
         self.asked.remove(&query);
         self.book.forget(query);
     }
@@ -178,6 +199,12 @@ impl Roster {
     /// Whether a query is there and not over.
     #[must_use]
     pub fn has(&self, query: Place) -> bool {
-        self.asked.contains_key(&query)
+        self.asked.contains_key(&query) && !self.care.is_over(query)
+    }
+
+    /// Whether a query that is over may be started again by the group that it stands in.
+    #[must_use]
+    pub fn may_reopen(&self, query: Place) -> bool {
+        self.care.is_over(query)
     }
 }

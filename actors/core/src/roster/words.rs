@@ -1,6 +1,7 @@
 //! What the roster is told of queries and within which bounds, and what it orders.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cause::{Cause, Outcome};
 use crate::tick::Tick;
@@ -30,6 +31,8 @@ pub enum Order {
         cause: Cause,
         /// By Kill at once.
         forced: bool,
+        /// Between Term and Kill, if not as its limits say.
+        grace: Option<Duration>,
     },
     /// Write down what became of an attempt, or of a query that is known without one.
     Record {
@@ -49,6 +52,19 @@ pub enum Order {
         /// Which query.
         query: Place,
     },
+    /// It was over, and waits again: another row will take the place of its last one.
+    Reopened {
+        /// Which query.
+        query: Place,
+    },
+    /// There were too many restarts in a group that stands in no other: all that stood in it are down, and nothing starts them
+    /// again.
+    GroupFailed {
+        /// Its name.
+        group: Arc<str>,
+        /// A sentence.
+        why: Arc<str>,
+    },
 }
 
 /// What follows in this run after something was written down of a query.
@@ -60,6 +76,8 @@ pub enum Then {
     Retry,
     /// It is asked in the next pass.
     NextPass,
+    /// It is looked after, and started again.
+    Restart,
 }
 
 /// What the roster has to know of a query beside what the plan says.

@@ -77,6 +77,17 @@ pub enum How {
     },
 }
 
+/// Why a member is stopped that had not ended itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// This group starts it again, with others.
+    Restarted(GroupId),
+    /// This group has made too many restarts.
+    Failed(GroupId),
+    /// This group was to stop.
+    Stopped(GroupId),
+}
+
 /// How somebody stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Standing {

@@ -122,6 +122,7 @@ impl Bonds {
             Then::Nothing => !leads_on || ends,
             Then::NextPass => leads_on,
             Then::Retry => true,
+            Then::Restart => false,
         };
         holds(as_ruled, Law::APassFollowsItsRule, || format!("{row:?}"))?;
         let said = self.said_before(row).filter(|_| row.then == Then::Nothing);

@@ -261,7 +261,7 @@ impl World {
         let Some(office) = &mut self.office else { return };
         match effect {
             Effect::Start { query, attempt, pass, memory, .. } => self.start((query, attempt), pass, memory),
-            Effect::Abort { query, cause, forced } => {
+            Effect::Abort { query, cause, forced, .. } => {
                 if let Some(&attempt) = office.live.get(&query) {
                     self.control(query, attempt, Told::Abort { cause, forced });
                 }
