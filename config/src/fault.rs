@@ -99,6 +99,18 @@ pub enum Fault {
     TooMany { count: u128 },
     #[error("the job's name {why}")]
     JobName { why: &'static str },
+    #[error("there is no group `{name}`")]
+    NoSuchGroup { name: String, hint: String },
+    #[error("`{name}` is no name of a group")]
+    GroupName { name: String },
+    #[error("the group of all queries stands in no other")]
+    GroupOfAllWithin,
+    #[error("a group with settings of its own is that of the whole job")]
+    GroupOfOne,
+    #[error("`{field}` is about a query that stands in a group")]
+    NeedsGroup { field: &'static str },
+    #[error("{share} is no share")]
+    NoShare { share: f64 },
     #[error("the first pass has none before it")]
     OnlyOfFirstPass,
     #[error("`{name}` is no name of a pass")]

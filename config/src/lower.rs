@@ -6,6 +6,7 @@
 
 mod after;
 mod axes;
+mod care;
 mod expand;
 mod glob;
 mod ids;
@@ -30,7 +31,7 @@ use std::time::Duration;
 
 use minijinja::Value;
 use provisor_core::Plan;
-use provisor_core::plan::{Containment, Lattice, Query, Reuse};
+use provisor_core::plan::{Containment, Group, Lattice, Query, Reuse};
 use provisor_core::proverif::source::{Expected, Source};
 use provisor_core::proverif::split::Part;
 use provisor_core::rules::Rule;
@@ -205,6 +206,7 @@ pub(crate) fn lower(job: &Job, around: &Surroundings) -> Result<(Meaning, Vec<Pr
         ids: HashMap::new(),
         awaited: Vec::new(),
         lattice: Lattice::default(),
+        groups: Vec::new(),
         made: Vec::new(),
         said: BTreeSet::new(),
     };
@@ -241,6 +243,7 @@ struct Lowering<'e> {
     awaited: Vec<Awaited>,
     /// The scenarios of a study.
     lattice: Lattice,
+    groups: Vec<Group>,
     made: Vec<Made>,
     /// What was said of models: once for each, not for each scenario.
     said: BTreeSet<(usize, String)>,
@@ -249,6 +252,7 @@ struct Lowering<'e> {
 impl<'e> Lowering<'e> {
     fn meaning(&mut self) -> Meaning {
         self.check_job();
+        self.check_groups();
         let total = self.total();
         let memory_budget = self.memory_budget();
         let slots = self.slots();
@@ -268,7 +272,7 @@ impl<'e> Lowering<'e> {
             axes: self.axes.to_vec(),
             lattice: std::mem::take(&mut self.lattice),
             prune: self.prune(),
-            groups: Vec::new(),
+            groups: std::mem::take(&mut self.groups),
             queries,
         };
         Meaning { plan, chosen, made: std::mem::take(&mut self.made) }
@@ -276,7 +280,6 @@ impl<'e> Lowering<'e> {
 
     fn check_job(&mut self) {
         self.refuse_later(&self.job.later());
-        self.refuse_later(&self.job.settings().later);
         let name = &self.job.name;
         let why = match name.value.as_str() {
             "" => "is empty",

@@ -3,16 +3,19 @@
 //! Whatever can be wrong in meaning keeps its place, so that `lower` can tell all of it at once. No defaults here:
 //! a field that is not written is `None`, because it may be written one level further out.
 
+mod care;
 mod pass;
 pub(crate) mod study;
 mod values;
 
 use provisor_core::plan::{AfterFailure, Containment, Prune, RetryOn, Reuse};
+use provisor_core::supervision::Restart;
 use provisor_core::tool::{AddsUp, Role};
 use provisor_core::verdict::Counts;
 use serde::Deserialize;
 
 use crate::spanned::Spanned;
+pub(crate) use care::{Backoff as GroupBackoff, GroupChoice, GroupFields, GroupForm, Health, Shutdown};
 pub(crate) use pass::{Pass, PassFields, PassKind};
 use study::Study;
 pub(crate) use values::{
@@ -41,8 +44,10 @@ macro_rules! with_settings {
             pub(crate) record: Option<bool>,
             pub(crate) after: Option<Listed<Spanned<String>>>,
             pub(crate) after_failure: Option<Spanned<AfterFailure>>,
-            restart: Option<Later>,
-            health: Option<Later>,
+            pub(crate) group: Option<GroupChoice>,
+            pub(crate) restart: Option<Spanned<Restart>>,
+            pub(crate) shutdown: Option<Shutdown>,
+            pub(crate) health: Option<Health>,
         }
 
         impl $name {
@@ -61,10 +66,10 @@ macro_rules! with_settings {
                     record: self.record,
                     after: self.after.as_ref().map(|after| &after.items[..]),
                     after_failure: self.after_failure.as_ref(),
-                    later: [
-                        ("restart", self.restart),
-                        ("health", self.health),
-                    ],
+                    group: self.group.as_ref(),
+                    restart: self.restart.as_ref(),
+                    shutdown: self.shutdown.as_ref(),
+                    health: self.health.as_ref(),
                 }
             }
         }
@@ -87,7 +92,10 @@ pub(crate) struct Settings<'a> {
     pub(crate) record: Option<bool>,
     pub(crate) after: Option<&'a [Spanned<String>]>,
     pub(crate) after_failure: Option<&'a Spanned<AfterFailure>>,
-    pub(crate) later: [(&'static str, Option<Later>); 2],
+    pub(crate) group: Option<&'a GroupChoice>,
+    pub(crate) restart: Option<&'a Spanned<Restart>>,
+    pub(crate) shutdown: Option<&'a Shutdown>,
+    pub(crate) health: Option<&'a Health>,
 }
 
 with_settings! {
@@ -112,7 +120,7 @@ with_settings! {
         jitter: Option<Later>,
         overlap: Option<Later>,
         keep_last: Option<Later>,
-        group: Option<Later>,
+        pub(crate) groups: Option<Entries<GroupFields>>,
         pub(crate) memory_budget: Option<Scalar>,
         pub(crate) containment: Option<Containment>,
         launcher: Option<Later>,
@@ -121,32 +129,20 @@ with_settings! {
 
 impl Job {
     /// The forms of a whole job that are promised and not there.
-    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 7] {
+    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 6] {
         [
             ("race", self.race),
             ("every", self.every),
             ("jitter", self.jitter),
             ("overlap", self.overlap),
             ("keep_last", self.keep_last),
-            ("group", self.group),
             ("launcher", self.launcher),
         ]
     }
 }
 
 /// Field names that are known only to be refused: no error message should propose them.
-pub(crate) const LATER: [&str; 10] = [
-    "race",
-    "every",
-    "jitter",
-    "overlap",
-    "keep_last",
-    "group",
-    "memory_budget",
-    "launcher",
-    "restart",
-    "health",
-];
+pub(crate) const LATER: [&str; 6] = ["race", "every", "jitter", "overlap", "keep_last", "launcher"];
 
 with_settings! {
     /// One of `commands`.

@@ -15,6 +15,7 @@ impl Fault {
             Self::NoSuchAxis { hint, .. }
             | Self::NoSuchScenario { hint, .. }
             | Self::AfterNothing { hint, .. }
+            | Self::NoSuchGroup { hint, .. }
             | Self::UnknownSet { hint, .. }
             | Self::UnknownWord { hint, .. } => Some(hint.clone()),
             Self::PresetStructure(fault) => fault.hint(),
@@ -53,6 +54,10 @@ impl Fault {
             Self::OnlyOfFirstPass => {
                 "`only` says after which ends of the pass before this one follows: take it out"
             }
+            Self::GroupOfAllWithin => "take `within` out, or write the group in `groups`",
+            Self::GroupOfOne => r#"write it in the job's `groups`, and its name here: group: "db""#,
+            Self::NeedsGroup { .. } => "write a `group` beside it, or for the whole job: group: ()",
+            Self::NoShare { .. } => "0.0 for pauses that are exact, up to 1.0",
             Self::PassTwice { .. } => "give each a `name` of its own",
             Self::FastIsUnknown => {
                 r#"give it `vars` that the command uses: Fast(vars: {"effort": 1}), and "{{ effort }}" in the command"#
@@ -64,7 +69,7 @@ impl Fault {
             }
             Self::ProVerifOnly { .. } => "take it out, or let the tool be ProVerif",
             Self::ModelTwice { .. } => "ids begin with the name of the model: give one of the files another",
-            Self::ScenarioName { .. } | Self::PassName { .. } => {
+            Self::ScenarioName { .. } | Self::PassName { .. } | Self::GroupName { .. } => {
                 "it is made of letters, digits and `._-`, starting with a letter or digit"
             }
             Self::ScenarioTwice { .. } => "give one of them another id",

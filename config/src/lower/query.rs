@@ -48,7 +48,7 @@ impl Lowering<'_> {
             needs: Box::default(),
             cell: None,
             pages: None,
-            care: None,
+            care: recipe.care.clone().map(Box::new),
             id,
         })
     }

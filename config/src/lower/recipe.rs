@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use provisor_core::plan::{AfterFailure, Environment, Inherit, Limits, Logs, Only, Retry, RetryOn};
+use provisor_core::plan::{AfterFailure, Care, Environment, Inherit, Limits, Logs, Only, Retry, RetryOn};
 use provisor_core::rules::Rule;
 use provisor_core::tool::Tool;
 use provisor_core::verdict::Preset;
@@ -62,6 +62,7 @@ pub(super) struct Recipe<'e> {
     pub(super) after_failure: AfterFailure,
     pub(super) only_inputs: bool,
     pub(super) limits: Limits,
+    pub(super) care: Option<Care>,
     pub(super) retry: Arc<Retry>,
     pub(super) rules: Rc<Vec<Rule>>,
     pub(super) reading: Reading,
@@ -128,6 +129,8 @@ impl<'e> Lowering<'e> {
         };
         let (only_inputs, inputs) = self.inputs(layers);
         let (after, after_failure) = self.after(layers);
+        let mut limits = self.limits(layers);
+        let care = self.care(layers, &mut limits);
         let recipe = Recipe {
             place: origin.id.map_or(origin.place, |id| id.place),
             id: origin.id.and_then(|id| self.text(id)),
@@ -142,7 +145,8 @@ impl<'e> Lowering<'e> {
             after,
             after_failure,
             only_inputs,
-            limits: self.limits(layers),
+            limits,
+            care,
             retry: self.retry(layers),
             rules: self.rules(layers, &reading),
             reading,
@@ -160,9 +164,6 @@ impl<'e> Lowering<'e> {
     }
 
     fn check_origin(&mut self, origin: &Origin<'e>) {
-        if let Some(inner) = &origin.settings {
-            self.refuse_later(&inner.later);
-        }
         if let Some(word) = origin.expect {
             rules::word(word, &mut self.problems);
         }

@@ -133,15 +133,10 @@ fn forms_for_later_are_refused_by_name() {
         ("jitter", r#"jitter: "3s","#),
         ("overlap", "overlap: Skip,"),
         ("keep_last", "keep_last: 100,"),
-        ("group", r#"group: (strategy: OneForOne, intensity: (3, "30s"), shutdown: After("5s")),"#),
-        ("restart", "restart: Transient,"),
-        ("health", r#"health: (line_every: "5m"),"#),
         ("launcher", "launcher: Local,"),
     ] {
         let message = refusal(&format!("Job(name: \"x\", {written} commands: [(id: \"a\", run: [\"a\"])])"));
         assert!(message.contains(&format!("`{field}` is not supported yet")), "{message}");
         assert!(message.contains("job.ron:1:"), "{message}");
     }
-    let message = refusal(r#"Job(name: "x", commands: [(id: "a", run: ["a"], restart: Transient)])"#);
-    assert!(message.contains("`restart` is not supported yet"), "{message}");
 }

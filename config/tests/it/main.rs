@@ -4,6 +4,7 @@ mod after;
 mod bad;
 mod examples;
 mod features;
+mod groups;
 mod interface;
 mod judged;
 mod ladder;
