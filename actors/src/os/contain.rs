@@ -1,7 +1,7 @@
 //! The agreement between the supervisor and its guardian on what holds the children together: asked for once, before
 //! the first child, and answered with what was achieved.
 //!
-//! The words are not those of `wire`: they are said before a [`Link`](super::link) is there. Decoding must never panic.
+//! The words are not those of `wire`: they are said before a `Link` is there. Decoding must never panic.
 
 use std::ffi::{CStr, OsStr};
 use std::io;
