@@ -13,6 +13,10 @@ import re
 import statistics
 import sys
 
+from raw import measured, number, raw, table
+from table_originals import originals_of
+from table_survivors import survivors_of
+
 README = "README.md"
 
 PEERS = {
@@ -33,28 +37,6 @@ FIGURES = {
     "PSS of provisor and its guardian with 378 children": "memory of provisor and its guardian (PSS) with 378 children",
     "PSS with 100,000 queries planned and queued": "the same with 100,000 queries planned and queued",
 }
-
-
-def raw(run, name, kind=None):
-    """The rows of the newest commit in one file of raw results, of each kind that a column tells; all where it names none."""
-    path = os.path.join(run, f"{name}.csv")
-    if not os.path.exists(path):
-        return []
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    newest = {row.get(kind): row.get("commit") for row in rows}
-    return [row for row in rows if row.get("commit") == newest[row.get(kind)]]
-
-
-def number(value):
-    """Two digits that mean something, three from ten on."""
-    if value >= 1000:
-        return f"{float(f'{value:.3g}'):,.0f}"
-    return f"{value:.3g}" if value >= 10 else f"{value:.2g}"
-
-
-def table(head, rows):
-    return [f"| {' | '.join(head)} |", "| --- |" + " ---: |" * (len(head) - 1), *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def rounds(rows):
@@ -156,40 +138,6 @@ def spawn(run):
     yield [f"the same, of the guardian's own rate beside none, with {beside}", of("to_none_live"), "flat"]
 
 
-def measured(run, files):
-    """Where, when and with what."""
-    rows = [row for rows in files.values() for row in rows]
-    if not rows:
-        sys.exit(f"{run} holds no raw results")
-    commits = list(dict.fromkeys(row["commit"] for row in rows))
-    at = f"commit{'s' * (len(commits) > 1)} {', '.join(commits)}"
-    first = rows[0]
-    return [
-        f"Measured on {first['date']} on a machine with {first['cpus']} CPUs ({first['cpu']}) at {at}; raw results, and",
-        f"what varied, in `{run}/`. This part is written by `benches/table.py`.",
-    ]
-
-
-def limits(rows):
-    for row in rows:
-        yield [f"{int(row['queries']):,} queries, {row['slots']} slots, under {row['limit']}: ended well", f"{int(row['well']):,}", "all"]
-
-
-def disk(rows):
-    for row in rows:
-        words = f"{int(row['queries']):,} queries on a results disk of 1 MiB: rows kept, exit code; then with more room"
-        measured = f"{int(row['full_rows']):,}, {row['full_exit_code']}; {int(row['room_rows']):,}, {row['room_exit_code']}"
-        yield [words, measured, "all, 4; all, 0"]
-
-
-def kills(rows):
-    for row in rows:
-        total = sum(int(row[victim]) for victim in ("provisor", "guardian", "both"))
-        words = f"{total:,} SIGKILLs at random moments of runs of {row['queries']} queries (provisor {row['provisor']}, guardian " \
-                f"{row['guardian']}, both {row['both']}): rows lost or doubled, processes left"
-        yield [words, f"{row['lost_rows']}, {row['survivors']}", "0, 0"]
-
-
 FILES = ("figures", "peers", "lines", "replay", "actors", "display")
 
 
@@ -200,61 +148,6 @@ def figures_of(run):
         rows += part(files[part.__name__])
     rows += spawn(run)
     return [measured(run, files), peers(files["peers"]), table(["figure", "measured", "target"], rows) if rows else []]
-
-
-# What survivors.csv calls an event, and what the README calls it.
-EVENTS = {
-    "timeout": "timeout",
-    "early stop": "early stop",
-    "Ctrl-C": "Ctrl-C",
-    "Ctrl-C twice": "Ctrl-C, twice",
-    "SIGTERM": "SIGTERM",
-    "SIGHUP": "SIGHUP",
-    "kill -9 of the tool": "`kill -9` of the tool itself",
-    "kill -9 of the guardian": "`kill -9` of the guardian",
-    "kill -9 of both": "`kill -9` of both at once",
-}
-
-
-def survivors_cell(rows):
-    """The most that were left in any round, and how many the next start left of those."""
-    rows = [row for row in rows if row["survivors"]]
-    if not rows:
-        return "-"
-    most = max(int(row["survivors"]) for row in rows)
-    later = [int(row["after_next_start"]) for row in rows if row["after_next_start"]]
-    waits = "*" if any(row["note"] for row in rows) else ""
-    return f"{most}{waits}" + (f", then {max(later)}" if later and most else "")
-
-
-def survivors_head(tool, rows):
-    versions = " ".join(dict.fromkeys(row["version"] for row in rows))
-    level = next((row["containment"] for row in rows if row.get("containment")), None)
-    return f"provisor, `{level}`" if level else f"{tool} {versions}"
-
-
-def survivors_of(run):
-    rows = raw(run, "survivors")
-    tools = {tool: [row for row in rows if row["tool"] == tool] for tool in dict.fromkeys(row["tool"] for row in rows)}
-    lines = []
-    for event, words in EVENTS.items():
-        cells = [survivors_cell([row for row in mine if row["event"] == event]) for mine in tools.values()]
-        lines.append([words, *cells])
-    before = max(int(row["before"]) for row in rows if row["before"])
-    rounds = 1 + max(int(row["round"]) for row in rows)
-    note = [
-        f"Processes that were left two seconds after the event, the most in {rounds} rounds, out of a leader and five that it",
-        f"has started ({before} in all): a plain child, one in a session of its own with its descriptors closed, one in such a",
-        "session that holds the pipe, a double fork, and one that ignores TERM. `-`: the tool has no such thing. `*`: the tool",
-        "was still waiting for its jobs. `, then`: what was left when the same job was started again. For GNU parallel an",
-        "early stop is `--halt now,success=1`; `timeout` takes what it runs out of reach of the terminal's Ctrl-C.",
-    ]
-    promises = {row["containment"]: row["not_guaranteed"] for row in rows if row["containment"]}
-    exceptions = [f"- `{level}`: {words}." for level, words in promises.items()]
-    counted = [*limits(raw(run, "limits")), *disk(raw(run, "disk")), *kills(raw(run, "kills"))]
-    others = table(["what was done", "measured", "to be"], counted) if counted else []
-    head = ["event", *(survivors_head(tool, mine) for tool, mine in tools.items())]
-    return [measured(run, {"survivors": rows}), table(head, lines), note, others, ["What each level of provisor cannot promise:", "", *exceptions]]
 
 
 # What order.csv calls an order of starts, and what the README calls it.
@@ -293,68 +186,6 @@ def order_of(run):
         f"Raw results in `{run}/order.csv`, made by `cargo bench --bench order`. This part is written by `benches/table.py`.",
     ]
     return [table(["queries", "at least", *ORDERS.values()], lines), note]
-
-
-# What originals.csv measures of both sides, and what the README calls it: the divisor of its unit, and the unit.
-BESIDE = {
-    ("batch", "processes"): ("processes beside {queries} commands, {slots} at a time, at their most", 1, ""),
-    ("batch", "pss_kib"): ("their memory (PSS)", 1024, " MiB"),
-    ("limited", "over_s"): ("a limit of 5 s on {queries} commands that take 30 s, {slots} at a time: over after", 1, " s"),
-    ("limited", "left"): ("commands that are then still at work", 1, ""),
-    ("limited", "gone_s"): ("the last of them has ended after", 1, " s"),
-    ("poll", "processes"): ("processes beside the `snmpget`s for {queries} hosts, of which 50 are dead", 1, ""),
-    ("poll", "pss_kib"): ("their memory (PSS)", 1024, " MiB"),
-    ("poll", "answered"): ("hosts that have answered", 1, ""),
-    ("poll", "wall_s"): ("over after, where `snmpget` gives up a host after 6 s", 1, " s"),
-    ("limited", "known"): ("answers that are kept, of the {slots} that were given", 1, ""),
-}
-
-TAKERS = {"polling": "workers that poll until it says that it is empty", "waiting": "workers that wait for a sentinel"}
-
-
-def of(rows, **fields):
-    return [row for row in rows if all(row[name] == value for name, value in fields.items())]
-
-
-def beside(rows):
-    """Medians of both sides, a row a figure and number of slots."""
-    for what, slots in dict.fromkeys((row["what"], row["slots"]) for row in rows):
-        for figure, (words, divisor, unit) in ((key[1], value) for key, value in BESIDE.items() if key[0] == what):
-            mine = of(rows, what=what, slots=slots, figure=figure)
-            values = [[float(row["value"]) / divisor for row in of(mine, who=who)] for who in ("pool", "provisor")]
-            cells = [f"{number(statistics.median(side))}{unit}" if side else "-" for side in values]
-            yield [words.format(**mine[0]), *cells]
-
-
-def in_turn(rows):
-    rows = of(rows, what="in turn")
-    for who in sorted(dict.fromkeys(row["who"] for row in rows), key=lambda who: who != "provisor"):
-        words = dict.fromkeys(row["value"] for row in of(rows, who=who, figure="values"))
-        wall = statistics.median(float(row["value"]) for row in of(rows, who=who, figure="wall_s"))
-        yield ["provisor, `--print grouped`" if who == "provisor" else who, ", ".join(words), f"{number(wall)} s"]
-
-
-def large(rows):
-    for who, words in TAKERS.items():
-        drained, walls = (of(rows, what="large", who=who, figure=figure) for figure in ("drained", "wall_s"))
-        if drained:
-            rounds = "; ".join(f"{row['value']} of {row['queries']}" for row in drained)
-            yield [words, rounds, "; ".join(f"{number(float(row['value']))} s" for row in walls)]
-
-
-def originals_of(run):
-    rows = raw(run, "originals", "what")
-    rounds = 1 + max(int(row["round"]) for row in rows)
-    note = [
-        f"Medians of {rounds} interleaved rounds. The limit of the pool is `get(timeout=5)` and then `terminate()`, which ends its interpreters, not",
-        "what these have started, and knows nothing of a command that has not ended. A failure is multiprocessing's own: such a lock may not be handed to a pool.",
-    ]
-    turn, taken = list(in_turn(rows)), list(large(rows))
-    parts = [measured(run, {"originals": rows}), table(["a batch and a poll", "interpreters", "provisor"], beside(rows))]
-    parts.append(table(["ten jobs that print some lines and return a value, three at a time", "values", "over after"], turn))
-    if taken:
-        parts.append(table(["eight items of 10 MB through a queue to four workers", "rounds in which all was taken", "over after"], taken))
-    return [*parts, note]
 
 
 # The README's parts by the name in their markers: the files of which each needs one at least, and what writes it.
