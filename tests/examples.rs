@@ -30,6 +30,11 @@ fn values_come_back_in_the_order_of_the_list() {
 }
 
 #[test]
+fn large_items_are_drained_to_the_last_byte_in_every_round() {
+    assert_eq!(printed(program("large_items").arg("20")), "20 of 20 rounds drained to the last byte\n");
+}
+
+#[test]
 fn the_first_solver_that_knows_wins() {
     let installed: Vec<_> =
         ["z3", "cvc5"].into_iter().filter(|solver| can_run(solver, "--version")).collect();
