@@ -12,6 +12,9 @@ import time
 
 from machine import PROVISOR, keep
 
+# An example, built beside the program.
+LARGE_ITEMS = os.path.join(os.path.dirname(PROVISOR), "examples", "large_items")
+
 ROUNDS = int(sys.argv[1])
 ORIGINALS = os.path.abspath(os.environ.get("ORIGINALS", "../shared/originals"))
 
@@ -269,17 +272,20 @@ def in_turn(scratch, number):
 
 
 def large(rounds):
-    """Eight items of ten megabytes into four workers, so many times: how often all were taken, and when that was over."""
-    if not (script := original("large_items")):
-        return
-    begin, process = time.monotonic(), subprocess.Popen([sys.executable, script, str(rounds), "8", "10000000", "4"],
-                                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    for line in process.stdout:
-        who, drained, of = re.match(r"(\w+) (\d+) of (\d+)", line).groups()
-        note("large", who, 0, of, 4, "drained", drained)
-        note("large", who, 0, of, 4, "wall_s", f"{time.monotonic() - begin:.3f}")
-        begin = time.monotonic()
-    process.wait()
+    """Eight items of ten megabytes into four workers, so many times: how often all came through, and when that was over."""
+    numbers = [str(rounds), "8", "10000000", "4"]
+    sides = {"provisor": [LARGE_ITEMS, *numbers]}
+    if script := original("large_items"):
+        sides["queue"] = [sys.executable, script, *numbers]
+    for who, command in sides.items():
+        begin, process = time.monotonic(), subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        # The script is both kinds of worker, one after the other.
+        for line in process.stdout:
+            words, drained, of = re.match(r"(?:(\w+) )?(\d+) of (\d+)", line).groups()
+            note("large", words or who, 0, of, 4, "drained", drained)
+            note("large", words or who, 0, of, 4, "wall_s", f"{time.monotonic() - begin:.3f}")
+            begin = time.monotonic()
+        process.wait()
 
 
 EACH_ROUND = {"batch": batch, "limited": limited, "in-turn": in_turn, "poll": poll}
