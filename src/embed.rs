@@ -66,6 +66,9 @@ pub use provisor_actors::local::Local;
 pub use provisor_actors::local::{LocalError, Maker};
 pub use provisor_actors::logs::{LogSpec, OpenLog, Room, Taken, Tee};
 pub use provisor_actors::messages::{Ending, Event, Failure, Piece};
+pub use provisor_actors::os::contain::ContainError;
+pub use provisor_actors::os::guardian::ExecuteError;
+pub use provisor_actors::os::signals::OpenFiles;
 pub use provisor_actors::os::{
     Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, LocalStream,
     Output, SweepReport, Transience, TreeLimits,
@@ -142,7 +145,7 @@ pub use provisor_actors::subscription::{Subscription, Told};
 /// assert_eq!(ear.judge(Cause::Concluded, None).verdict.as_deref(), Some("enough"));
 /// ```
 pub use provisor_actors::supervisor::Rules;
-pub use provisor_core::cause::{Cause, End, Exit, Outcome, StopMethod, Usage};
+pub use provisor_core::cause::{Cause, End, Excess, Exit, Outcome, StopMethod, Usage};
 pub use provisor_core::containment::{Containment, Level};
 pub use provisor_core::guarantees::{Guarantees, Keeping};
 /// What is asked, said step by step.
@@ -167,8 +170,9 @@ pub use provisor_core::plan::{
 };
 pub use provisor_core::process::Ear;
 pub use provisor_core::proverif::{EarlyStop, ProVerif};
-pub use provisor_core::roster::Refusal;
-pub use provisor_core::rules::{Pattern, Rule, RuleError, Stream, Streams};
+pub use provisor_core::roster::{Place, Refusal, Then};
+pub use provisor_core::row::Printed;
+pub use provisor_core::rules::{Pattern, Rule, RuleError, RuleFault, Stream, Streams};
 pub use provisor_core::tally::{Class, Counts as Tally};
 pub use provisor_core::verdict::{Counts, Finding, Judgement, Preset};
 

@@ -15,7 +15,13 @@ use crate::sources::{Sources, named};
 
 /// All lines.
 pub(crate) fn of(sources: &Sources) -> Vec<String> {
-    let mut face = Face { sources, names: BTreeMap::new(), others: Vec::new(), used: BTreeSet::new() };
+    let mut face = Face {
+        sources,
+        names: BTreeMap::new(),
+        others: Vec::new(),
+        used: BTreeSet::new(),
+        impls: impls(sources),
+    };
     face.gather("provisor", "");
     let mut lines = std::mem::take(&mut face.others);
     let mut names: Vec<_> = face.names.clone().into_iter().collect();
@@ -38,6 +44,25 @@ struct Face<'a> {
     others: Vec<String>,
     /// What signatures name, by its path in the sources.
     used: BTreeSet<String>,
+    /// Whatever any package says of a type: in which module, and of what, by its path in the sources.
+    impls: Vec<(&'a str, &'a ItemImpl, Option<String>)>,
+}
+
+fn impls(sources: &Sources) -> Vec<(&str, &ItemImpl, Option<String>)> {
+    let behind = sources.modules().filter(|(module, _)| !module.starts_with("provisor::"));
+    let items = behind.flat_map(|(module, items)| items.iter().map(move |item| (module, item)));
+    let impls = items.filter_map(|(module, item)| match item {
+        Item::Impl(item) => Some((module, item, resolve(sources, module, &item.self_ty))),
+        _ => None,
+    });
+    impls.collect()
+}
+
+fn resolve(sources: &Sources, module: &str, of: &Type) -> Option<String> {
+    match of {
+        Type::Path(of) if of.qself.is_none() => sources.resolve(module, &segments(&of.path)),
+        _ => None,
+    }
 }
 
 impl Face<'_> {
@@ -71,7 +96,7 @@ impl Face<'_> {
         let (module, _) = path.rsplit_once("::").expect("an item is in a module");
         let item = self.sources.item(path).expect("it was found there");
         let mut lines = self.definition(module, item, name);
-        let mut said = self.impls(path, name);
+        let mut said = self.said(path, name);
         said.sort();
         said.dedup();
         lines.extend(said);
@@ -152,24 +177,20 @@ impl Face<'_> {
     }
 
     /// What any package says of it: its methods, and its traits.
-    fn impls(&mut self, path: &str, name: &str) -> Vec<String> {
-        let (sources, mut lines) = (self.sources, Vec::new());
-        for (module, items) in sources.modules().filter(|(module, _)| !module.starts_with("provisor::")) {
-            for item in items {
-                let Item::Impl(item) = item else { continue };
-                let of = self.resolve(module, &item.self_ty);
-                match &item.trait_ {
-                    None if of.as_deref() == Some(path) => lines.extend(self.methods(module, item, name)),
-                    Some((by, _)) => {
-                        let known = sources.resolve(module, &segments(by));
-                        let is_of = of.as_deref() == Some(path) && self.is_public(known.as_deref());
-                        // A trait of the face, for what others have made.
-                        if is_of || (of.is_none() && known.as_deref() == Some(path)) {
-                            lines.push(self.has_trait(module, item));
-                        }
-                    }
-                    None => {}
+    fn said(&mut self, path: &str, name: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (module, item, of) in self.impls.clone() {
+            let is_of = of.as_deref() == Some(path);
+            match &item.trait_ {
+                None if is_of => lines.extend(self.methods(module, item, name)),
+                // A trait of the face, too, for what others have made.
+                Some((by, _)) if is_of || of.is_none() => {
+                    let known = self.sources.resolve(module, &segments(by));
+                    let is_said =
+                        if is_of { self.is_public(known.as_deref()) } else { known.as_deref() == Some(path) };
+                    lines.extend(is_said.then(|| self.has_trait(module, item)));
                 }
+                _ => {}
             }
         }
         lines
@@ -179,13 +200,6 @@ impl Face<'_> {
     fn is_public(&self, path: Option<&str>) -> bool {
         let item = path.and_then(|path| self.sources.item(path)).and_then(named);
         item.is_none_or(|(_, visibility)| matches!(visibility, Visibility::Public(_)))
-    }
-
-    fn resolve(&self, module: &str, of: &Type) -> Option<String> {
-        match of {
-            Type::Path(of) if of.qself.is_none() => self.sources.resolve(module, &segments(&of.path)),
-            _ => None,
-        }
     }
 
     fn methods(&mut self, module: &str, item: &ItemImpl, name: &str) -> Vec<String> {
