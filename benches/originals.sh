@@ -6,5 +6,6 @@
 #   benches/originals.sh [ROUNDS [batch|limited|in-turn|poll|large ...]]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo build --release --locked --bins --example large_items
+cargo build --release --locked
+cargo build --release --locked --package provisor --example large_items
 exec python3 benches/originals.py "${1:-3}" "${@:2}"

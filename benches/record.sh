@@ -20,6 +20,7 @@ fi
 
 # Built first, so that no build shares the machine with a measurement.
 cargo build --release --locked
+cargo build --release --locked --package provisor --example large_items
 cargo bench --package provisor --locked --no-run
 python3 benches/machine.py
 
@@ -27,6 +28,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 CRITERION_HOME=$scratch cargo bench --package provisor --locked -- --noplot
 python3 benches/criterion.py "$scratch"
+benches/embed.sh
 benches/peers.sh 3000 "$(nproc)" 5
 benches/figures.sh
 if [ -x benches/display.sh ]; then benches/display.sh; fi

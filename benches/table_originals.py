@@ -17,7 +17,11 @@ BESIDE = {
     ("limited", "known"): ("answers that are kept, of the {slots} that were given", 1, ""),
 }
 
-TAKERS = {"polling": "workers that poll until it says that it is empty", "waiting": "workers that wait for a sentinel"}
+TAKERS = {
+    "polling": "workers that poll until it says that it is empty",
+    "waiting": "workers that wait for a sentinel",
+    "provisor": "provisor: in by standard input, and out again by standard output",
+}
 
 
 def beside(rows):
