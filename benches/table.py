@@ -14,6 +14,7 @@ import statistics
 import sys
 
 from raw import measured, number, raw, table
+from table_embed import embed_of
 from table_originals import originals_of
 from table_survivors import survivors_of
 
@@ -191,6 +192,7 @@ def order_of(run):
 # The README's parts by the name in their markers: the files of which each needs one at least, and what writes it.
 PARTS = {
     "figures": (FILES, figures_of),
+    "embed": (("embed",), embed_of),
     "order": (("order",), order_of),
     "originals": (("originals",), originals_of),
     "survivors": (("survivors",), survivors_of),
