@@ -145,8 +145,10 @@ pub use provisor_actors::subscription::{Subscription, Told};
 /// assert_eq!(ear.judge(Cause::Concluded, None).verdict.as_deref(), Some("enough"));
 /// ```
 pub use provisor_actors::supervisor::Rules;
+pub use provisor_core::backoff::Backoff;
 pub use provisor_core::cause::{Cause, End, Excess, Exit, Outcome, StopMethod, Usage};
 pub use provisor_core::containment::{Containment, Level};
+pub use provisor_core::dice::Share;
 pub use provisor_core::guarantees::{Guarantees, Keeping};
 /// What is asked, said step by step.
 ///
@@ -168,11 +170,15 @@ pub use provisor_core::plan::{
     After, AfterFailure, Command, Condition, Environment, Inherit, Judging, Limits, Logs, Need, NoSuchQuery,
     Plan, Retry, RetryOn, Stdin, Submission,
 };
+pub use provisor_core::plan::{Care, Group};
 pub use provisor_core::process::Ear;
 pub use provisor_core::proverif::{EarlyStop, ProVerif};
 pub use provisor_core::roster::{Place, Refusal, Then};
 pub use provisor_core::row::Printed;
 pub use provisor_core::rules::{Pattern, Rule, RuleError, RuleFault, Stream, Streams};
+pub use provisor_core::supervision::{
+    GroupSettings, Health, Intensity, MemberSettings, Restart, Shutdown, Strategy,
+};
 pub use provisor_core::tally::{Class, Counts as Tally};
 pub use provisor_core::verdict::{Counts, Finding, Judgement, Preset};
 
