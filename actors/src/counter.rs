@@ -1,10 +1,12 @@
 //! The Counter: the only owner of the shared count. Shell of `core::tally`; readers watch, they never ask.
 
+use std::sync::Arc;
+
 use actix::{Actor, Context, Handler};
 use provisor_core::tally::Counts;
 use tokio::sync::watch;
 
-use crate::messages::{Note, Settle};
+use crate::messages::{HandOver, Note, Settle};
 
 /// The actor.
 #[derive(Debug)]
@@ -31,6 +33,17 @@ impl Handler<Note> for Counter {
     fn handle(&mut self, Note(change): Note, _: &mut Self::Context) {
         self.counts.send_modify(|counts| counts.apply(change));
         debug_assert!(self.counts.borrow().is_consistent());
+    }
+}
+
+impl Handler<HandOver> for Counter {
+    type Result = ();
+
+    fn handle(&mut self, HandOver { row, to }: HandOver, _: &mut Self::Context) {
+        for waits in to {
+            // Who waits no more does not mind.
+            let _ = waits.send(Arc::clone(&row));
+        }
     }
 }
 

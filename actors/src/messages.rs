@@ -103,6 +103,17 @@ pub struct Down {
 #[rtype(result = "()")]
 pub struct Note(pub Change);
 
+/// Supervisor -> Counter: the row of this query is counted by now, hand it to those who wait for it: whoever has it finds it in
+/// the count.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct HandOver {
+    /// The row.
+    pub row: Arc<Row>,
+    /// Who waits for it.
+    pub to: Vec<oneshot::Sender<Arc<Row>>>,
+}
+
 /// Run -> Counter: answer when all that was noted before is counted.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]

@@ -24,8 +24,8 @@ use crate::judges::Judges;
 use crate::logs::{LogSpec, Logs};
 use crate::messages;
 use crate::messages::{
-    Abort, Begin, Down, Drain, Durable, Ending, GuardianDied, Interrupt, LogsBroken, Note, Open, Reason,
-    Report, Resumed, Stalled, Subject, Write, WriteFailed,
+    Abort, Begin, Down, Drain, Durable, Ending, GuardianDied, HandOver, Interrupt, LogsBroken, Note, Open,
+    Reason, Report, Resumed, Stalled, Subject, Write, WriteFailed,
 };
 use crate::monitor::start_monitored;
 use crate::os::{Launch, LaunchRequest};
@@ -191,8 +191,9 @@ impl Supervisor {
             if !self.desk.may_reopen(row.query) {
                 self.office.judges.forget(row.query);
             }
-            let client = self.clients.remove(&row.query);
-            client.into_iter().for_each(|client| client.hand_over(row));
+            if let Some(Client { rows: to, .. }) = self.clients.remove(&row.query) {
+                self.office.counter.do_send(HandOver { row: Arc::clone(row), to });
+            }
         }
         if let Some(events) = &self.office.events
             && events.try_send(news).is_err()

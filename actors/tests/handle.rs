@@ -63,6 +63,7 @@ async fn what_is_submitted_is_asked_and_its_ticket_is_its_row() {
         let row = ticket.await.expect("its row");
         assert_eq!((&*row.id, cause(&row)), (&*format!("q{n}"), "exited"));
         assert_eq!(row.outcome.judgement.verdict.as_deref(), Some("ok"));
+        assert!(handle.counts().borrow().done > n, "it is counted before it is told");
     }
     let ending = handle.drain().await.expect("it ends");
     let counts = handle.counts().borrow().clone();

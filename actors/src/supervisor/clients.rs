@@ -18,17 +18,8 @@ pub(super) struct Client {
     pub(super) output: Option<mpsc::Sender<Piece>>,
     /// The place in the queue that it takes.
     pub(super) room: Option<OwnedSemaphorePermit>,
-    rows: Vec<oneshot::Sender<Arc<Row>>>,
-}
-
-impl Client {
-    /// It is over.
-    pub(super) fn hand_over(self, row: &Arc<Row>) {
-        for waits in self.rows {
-            // Who waits no more does not mind.
-            let _ = waits.send(Arc::clone(row));
-        }
-    }
+    /// Get its row.
+    pub(super) rows: Vec<oneshot::Sender<Arc<Row>>>,
 }
 
 impl Supervisor {
