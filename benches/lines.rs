@@ -14,7 +14,7 @@ use provisor_core::plan::Judging;
 use provisor_core::process::Ear;
 use provisor_core::proverif::ProVerif;
 use provisor_core::rules::{Judge, Pattern, Rule, Stream, Streams};
-use provisor_core::verdict::{Counts, Judgement, Preset};
+use provisor_core::verdict::{Judgement, Preset};
 
 const CHUNKS: [usize; 4] = [1, 7, 4 << 10, 64 << 10];
 
@@ -75,14 +75,5 @@ fn rules() -> Vec<Rule> {
 }
 
 fn rule(on: Pattern) -> Rule {
-    Rule {
-        on,
-        streams: Streams::Both,
-        verdict: None,
-        capture: None,
-        counts: Counts::Ok,
-        value: None,
-        note: false,
-        stop: None,
-    }
+    Rule::on(on).of(Streams::Both)
 }

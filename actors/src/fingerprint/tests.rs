@@ -211,16 +211,7 @@ fn a_bare_program_is_found_along_the_childs_path() {
 }
 
 fn rule() -> Rule {
-    Rule {
-        on: Pattern::Contains("x".into()),
-        streams: Streams::Stdout,
-        verdict: None,
-        capture: None,
-        counts: Counts::Ok,
-        value: None,
-        note: false,
-        stop: None,
-    }
+    Rule::on(Pattern::Contains("x".into()))
 }
 
 #[test]

@@ -3,16 +3,7 @@ use crate::plan::Reuse;
 use crate::tool::{AddsUp, Role, StatedExit, Tool, ToolRule};
 
 fn rule(on: Pattern) -> Rule {
-    Rule {
-        on,
-        streams: Streams::Stdout,
-        verdict: None,
-        capture: None,
-        counts: Counts::Ok,
-        value: None,
-        note: false,
-        stop: None,
-    }
+    Rule::on(on)
 }
 
 fn regex(text: &str) -> Pattern {

@@ -1,19 +1,10 @@
 use super::*;
 use crate::plan::Judging;
 use crate::process::Ear;
-use crate::rules::{Judge, Pattern, Rule, Streams};
+use crate::rules::{Judge, Pattern, Rule};
 
 fn rule(on: &str) -> Rule {
-    Rule {
-        on: Pattern::Regex(on.into()),
-        streams: Streams::Stdout,
-        verdict: None,
-        capture: None,
-        counts: Counts::Ok,
-        value: None,
-        note: false,
-        stop: None,
-    }
+    Rule::on(Pattern::Regex(on.into()))
 }
 
 fn judge(rules: Vec<Rule>, preset: Option<Preset>, text: &str, cause: Cause, exit: Exit) -> Judgement {
