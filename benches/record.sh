@@ -26,7 +26,9 @@ python3 benches/machine.py
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-CRITERION_HOME=$scratch cargo bench --package provisor --locked -- --noplot
+# `embed` has a script of its own, below.
+CRITERION_HOME=$scratch cargo bench --package provisor --locked \
+    --bench lines --bench replay --bench actors --bench spawn --bench order -- --noplot
 python3 benches/criterion.py "$scratch"
 benches/embed.sh
 benches/peers.sh 3000 "$(nproc)" 5

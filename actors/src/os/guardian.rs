@@ -1,8 +1,8 @@
 //! The guardian: a small process of one thread that makes, watches and kills all children of a run.
 //!
-//! It is forked from the supervisor before that has a thread, or executed by one that has ([`execute`]). What for: a child's death signal is bound to the thread
-//! that made it; making one from a large process with many descriptors is slow, and bills the maker's memory to the
-//! child; and when the supervisor is killed, somebody has to be left who kills the rest. So it must outlive whatever
+//! It is forked from the supervisor before that has a thread, or executed by one that has ([`execute`]). What for: a
+//! child's death signal is bound to the thread that made it; making one from a large process with many descriptors is
+//! slow, and bills the maker's memory to the child; and when the supervisor is killed, somebody has to be left who kills the rest. So it must outlive whatever
 //! ends the supervisor, and must never outlive its own work: when its socket ends, it kills all and leaves.
 
 #![expect(unsafe_code, reason = "fork")]
