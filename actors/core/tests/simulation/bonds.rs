@@ -42,7 +42,20 @@ impl Bonds {
         let rows = kept.iter().map(|row| (row.query, Arc::clone(row))).collect();
         *self = Self { plan: Some(Arc::clone(plan)), found: found.to_vec(), todo, rows, ..Self::default() };
         let derived = kept.iter().find(|row| row.outcome.is_derived());
-        holds(derived.is_none(), Law::WhatIsDerivedIsDecidedAnew, || format!("{derived:?} is kept"))
+        holds(derived.is_none(), Law::WhatIsDerivedIsDecidedAnew, || format!("{derived:?} is kept"))?;
+        let loose = kept.iter().find(|row| self.rests_on_what_is_open(row.query));
+        holds(loose.is_none(), Law::WhatStandsRestsOnWhatStands, || format!("{loose:?} is kept"))
+    }
+
+    /// Something that it needs is not known, or is not as it has to be.
+    fn rests_on_what_is_open(&self, query: Place) -> bool {
+        !self.needs(query).iter().all(|need| self.is_as_wanted(need))
+    }
+
+    /// At the beginning of a run: who is asked from its first pass on because of what it needs, whatever it has come to.
+    pub(crate) fn begin_again(&self) -> Vec<Place> {
+        let anew = self.todo.iter().filter(|(_, first)| **first == 0).map(|(query, _)| *query);
+        anew.filter(|query| self.rests_on_what_is_open(*query)).collect()
     }
 
     fn query(&self, place: Place) -> Option<&Query> {
@@ -184,16 +197,21 @@ impl Bonds {
                 Condition::Says(verdict) => {
                     has_said(&|said| said == &**verdict) && (ended_by_itself(&row.outcome) || is_implied)
                 }
-                // Nothing is expected of the queries of these worlds.
                 Condition::Well => {
                     let by_force = !matches!(row.outcome.cause, Cause::Exited | Cause::Concluded);
                     let came_to_its_end = matches!(row.outcome.end, End::Reaped(_)) && !by_force;
-                    let is_ok = has_said(&|_| row.outcome.judgement.counts == Counts::Ok);
-                    is_ok && (came_to_its_end || is_implied)
+                    self.is_hoped_for(row) && (came_to_its_end || is_implied)
                 }
                 Condition::Over => true,
             }
         })
+    }
+
+    /// It says what is expected of its query, or something that is good where nothing is.
+    fn is_hoped_for(&self, row: &Row) -> bool {
+        let Some(said) = row.outcome.judgement.verdict.as_deref() else { return false };
+        let expected = self.query(row.query).and_then(|query| query.expect.as_deref());
+        expected.map_or(row.outcome.judgement.counts == Counts::Ok, |expected| said == expected)
     }
 
     /// Whoever has been measured to something that this one follows from.
@@ -218,7 +236,7 @@ impl Bonds {
     /// There is a pass after that of this row, and it is for what this one has come to.
     pub(crate) fn leads_on(&self, row: &Row) -> bool {
         let next = self.query(row.query).and_then(|query| query.further.get(row.pass));
-        next.is_some_and(|next| is_for(next.only, &row.outcome))
+        next.is_some_and(|next| is_for(next.only, &row.outcome, self.is_hoped_for(row)))
     }
 }
 
@@ -235,7 +253,7 @@ fn ended_by_itself(outcome: &Outcome) -> bool {
     )
 }
 
-fn is_for(only: Only, outcome: &Outcome) -> bool {
+fn is_for(only: Only, outcome: &Outcome, is_hoped_for: bool) -> bool {
     let End::Reaped(_) = outcome.end else { return false };
     let (verdict, counts) = (outcome.judgement.verdict.as_deref(), outcome.judgement.counts);
     match outcome.cause {
@@ -244,7 +262,7 @@ fn is_for(only: Only, outcome: &Outcome) -> bool {
             Only::Limited => false,
             Only::Open => verdict.is_none() || counts == Counts::Open,
             Only::NotTrue => verdict != Some("true"),
-            Only::NotWell => verdict.is_none() || counts != Counts::Ok,
+            Only::NotWell => !is_hoped_for,
         },
         _ => true,
     }

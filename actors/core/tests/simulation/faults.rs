@@ -85,12 +85,20 @@ pub(crate) enum Fault {
     SaidForgottenAtResume,
     /// What is known without an attempt is taken for measured by the next run.
     DerivedKeptAtResume,
+    /// The roster is told that who has to end well only has to be over.
+    WellIsAnyEnd,
+    /// The roster is told that who has to be over has to end well.
+    OverIsOnlyWell,
+    /// The roster is not told what is expected of the queries.
+    HopesForgotten,
+    /// A run that is taken up keeps what rests on others, whatever becomes of those.
+    NeedsForgottenAtResume,
     /// Those that are started at once are started in the reverse order.
     StartsOutOfOrder,
 }
 
 impl Fault {
-    pub(crate) const ALL: [(Self, Law); 41] = [
+    pub(crate) const ALL: [(Self, Law); 45] = [
         (Self::AckBeforeSync, Law::NoAcknowledgedRowIsLost),
         (Self::CommitAfterCount, Law::NoAcknowledgedRowIsLost),
         (Self::FailedSyncIgnored, Law::NoAcknowledgedRowIsLost),
@@ -131,6 +139,10 @@ impl Fault {
         (Self::RungTooHighAtResume, Law::APassFollowsItsRule),
         (Self::SaidForgottenAtResume, Law::WhatAPassSaidIsRemembered),
         (Self::DerivedKeptAtResume, Law::WhatIsDerivedIsDecidedAnew),
+        (Self::WellIsAnyEnd, Law::NoneStartsBeforeItsNeeds),
+        (Self::OverIsOnlyWell, Law::WhatIsSkippedCouldNotBeAsked),
+        (Self::HopesForgotten, Law::NoneStartsBeforeItsNeeds),
+        (Self::NeedsForgottenAtResume, Law::WhatStandsRestsOnWhatStands),
         (Self::StartsOutOfOrder, Law::EarlierPassesComeFirst),
     ];
 }

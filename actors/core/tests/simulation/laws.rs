@@ -53,6 +53,7 @@ laws! {
     WhatIsImpliedFollows,
     WhatFollowsIsNotMeasured,
     WhatIsDerivedIsDecidedAnew,
+    WhatStandsRestsOnWhatStands,
 }
 
 /// What is said of a start that the system had no means for.
@@ -110,6 +111,11 @@ impl Witness {
         self.was_too_small.clear();
         for row in taken_for_done {
             self.acknowledge(row);
+        }
+        // What it has come to was taken for granted that is open again.
+        for query in self.bonds.begin_again() {
+            self.settled.remove(&query);
+            self.risen.remove(&query);
         }
     }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use provisor_core::Query;
 use provisor_core::answer::Answer;
-use provisor_core::reuse::{Asked, AskedPass, Decision, Fingerprint, Past, Prints, Wanted, decide};
+use provisor_core::reuse::{
+    Asked, AskedPass, Decision, Fingerprint, Past, Prints, Wanted, decide, hold_to_needs,
+};
 use provisor_core::roster::{Entry, Place, Rung, Then};
 use provisor_core::row::Row;
 
@@ -82,7 +84,12 @@ impl World {
         let asked: Vec<_> = plan.queries.iter().map(asked).collect();
         let (mut todo, mut kept) = (Vec::new(), Vec::new());
         let planned = plan.queries.iter().map(|query| &*query.id);
-        for (query, decision) in (0..).zip(decide(plan.reuse, &asked, planned, &past, false, &mut |_| None)) {
+        let mut decisions = decide(plan.reuse, &asked, planned, &past, false, &mut |_| None);
+        if !self.is(Fault::NeedsForgottenAtResume) {
+            let places: Vec<_> = (0..).zip(&plan.queries).collect();
+            hold_to_needs(&places, &past, &mut decisions);
+        }
+        for (query, decision) in (0..).zip(decisions) {
             let derived = known.iter().rfind(|row| row.query == query && row.outcome.is_derived());
             match (decision, derived) {
                 (_, Some(row)) if self.is(Fault::DerivedKeptAtResume) => kept.push(Arc::clone(row)),
@@ -183,7 +190,12 @@ const fn prints(pass: usize) -> Prints {
 
 fn asked(query: &Query) -> Asked<'_> {
     let passes = (0..query.passes()).filter_map(|pass| asked_pass(query, pass));
-    Asked { id: &query.id, passes: passes.collect(), expect: None, wanted: Wanted::AsUsual }
+    Asked {
+        id: &query.id,
+        passes: passes.collect(),
+        expect: query.expect.as_deref(),
+        wanted: Wanted::AsUsual,
+    }
 }
 
 fn asked_pass(query: &Query, pass: usize) -> Option<AskedPass<'_>> {

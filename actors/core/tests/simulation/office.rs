@@ -8,7 +8,7 @@ use std::sync::Arc;
 use provisor_core::answer::Answer;
 use provisor_core::cause::Cause;
 use provisor_core::desk::{Desk, Effect, Event, Failure, News, Papers};
-use provisor_core::plan::{Limits, Only, Plan};
+use provisor_core::plan::{Condition, Limits, Only, Plan, Query};
 use provisor_core::process::Fact;
 use provisor_core::roster::{Bounds, Entry, Place, Roster, Then};
 use provisor_core::row::Printed;
@@ -68,6 +68,9 @@ fn told(plan: &Arc<Plan>, fault: Option<Fault>) -> Arc<Plan> {
             Fault::PassesForgotten => query.further = Box::default(),
             Fault::NeedsForgotten => query.needs = Box::default(),
             Fault::ScenariosForgotten => query.cell = None,
+            Fault::WellIsAnyEnd => conditions(query, &Condition::Well, &Condition::Over),
+            Fault::OverIsOnlyWell => conditions(query, &Condition::Over, &Condition::Well),
+            Fault::HopesForgotten => query.expect = None,
             _ => {}
         }
     }
@@ -78,6 +81,11 @@ fn told(plan: &Arc<Plan>, fault: Option<Fault>) -> Arc<Plan> {
         plan.lattice.weaker = (0..weaker.len() as u32).map(|of| above(of).collect()).collect();
     }
     told
+}
+
+fn conditions(query: &mut Query, from: &Condition, to: &Condition) {
+    let needs = query.needs.iter_mut().filter(|need| need.condition == *from);
+    needs.for_each(|need| need.condition = to.clone());
 }
 
 fn reverse_starts(effects: &mut [Effect]) {
@@ -96,7 +104,8 @@ impl Office {
             memory_budget: plan.memory_budget,
             machine_memory: None,
         };
-        let classes: Vec<_> = reused.iter().map(|(_, answer)| answer.class(None)).collect();
+        let expected = |query: Place| plan.queries[query as usize].expect.as_deref();
+        let classes: Vec<_> = reused.iter().map(|(query, answer)| answer.class(expected(*query))).collect();
         let known = if world.is(Fault::DecidedForgotten) { Vec::new() } else { reused };
         let roster = Roster::new(bounds, told(plan, world.fault), todo.iter().cloned(), known);
         let papers = Papers { containment: "simulated".into(), log_name: Box::new(|_, _| String::new()) };

@@ -26,7 +26,7 @@ pub(crate) fn relate(plan: &mut Plan, seed: u64) -> Words {
         plan.prune = dice.pick(&[Prune::Off, Prune::Check]);
     }
     plan.lattice = subsets();
-    let mut kinds = Dice::new(seed ^ 0xaf7e2);
+    let (mut kinds, mut hopes) = (Dice::new(seed ^ 0xaf7e2), Dice::new(seed ^ 0x40e5));
     let (n, points_up) = (plan.queries.len() as Place, dice.percent(50));
     for (place, query) in (0..).zip(&mut plan.queries) {
         let [passes, needs, cells] = chances.map(|chance| dice.percent(chance));
@@ -36,6 +36,7 @@ pub(crate) fn relate(plan: &mut Plan, seed: u64) -> Words {
         if needs {
             query.needs = need(place, n, points_up, [&mut dice, &mut kinds]);
         }
+        query.expect = hopes.pick(&[None, None, Some("true"), Some("false")]).map(Into::into);
         if cells {
             let (family, scenario) = (dice.below(3) as u32, dice.below(1 << THINGS) as u32);
             query.cell = Some(Cell { family, scenario });
