@@ -71,8 +71,12 @@ fn every_target_and_every_file_is_tested() {
         }
     }
     let manifest = fs::read_to_string(root().join("tests/fuzz/Cargo.toml")).expect("the manifest");
+    let [by_command, by_suite] =
+        ["tests/fuzz/run.sh", "test"].map(|path| fs::read_to_string(root().join(path)).expect("a script"));
+    assert!(by_command.contains(&format!("\nall=({})\n", TESTED.join(" "))), "run.sh leaves some out");
     for name in TESTED {
         assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name} is not fuzzed");
+        assert!(by_suite.contains(&format!(" {name}:")), "./test does not fuzz {name}");
     }
 }
 
