@@ -1,10 +1,11 @@
 //! Limits that the kernel holds, and what it kills by itself.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::common::contained::contained;
-use crate::common::processes::{own_name, state, status_of, stop};
+use crate::common::processes::{AS_NOBODY, own_name, state, status_of, stop};
 use crate::common::{Desk, alive_with, guardian_of, mark, send, skip_unless, wait_until};
 use crate::{Limits, assert_row};
 
@@ -109,6 +110,38 @@ fn a_child_takes_the_kernels_limit_of_cpu_time_along_as_a_net() {
         (id: "asked", run: ["sh", "-c", "ulimit -St; ulimit -Ht"])])"#;
         desk.run(spec, &[]).with_code(0);
         assert_eq!(desk.read(&format!("out/{}", desk.column("log")["asked"])), "91\n96\n");
+    });
+}
+
+/// Where nothing better holds its processes, and its user is not root: as many as there were, as it may have, and a thousand more.
+#[test]
+fn a_child_takes_the_kernels_limit_of_processes_along_as_a_net() {
+    contained(|_| {
+        let desk = Desk::new("limits-net-processes");
+        let everybody = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(desk.path(), everybody).expect("ours");
+        let spec = r#"Job(name: "net", containment: Sweep, commands: [
+        (id: "limited", run: ["cat", "/proc/self/limits"], limits: (processes: 50)),
+        (id: "free", run: ["cat", "/proc/self/limits"])])"#;
+        desk.write("spec.ron", spec);
+        let provisor = desk.provisor(["run", "spec.ron", "-o", "out"]);
+        let mut command = Command::new(AS_NOBODY[0]);
+        command.args(&AS_NOBODY[1..]).arg(provisor.get_program());
+        let able = command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if skip_unless(able.is_ok_and(|status| status.success()), "another user needs root and setpriv") {
+            return;
+        }
+        let mut command = Command::new(AS_NOBODY[0]);
+        command.args(&AS_NOBODY[1..]).arg(provisor.get_program()).args(provisor.get_args());
+        command.current_dir(desk.path());
+        desk.finish(command).with_code(0);
+        let most = |id: &str| {
+            let limits = desk.read(&format!("out/{}", desk.column("log")[id]));
+            let line = limits.lines().find(|line| line.starts_with("Max processes")).expect("a line");
+            line.split_ascii_whitespace().nth(2).expect("a soft limit").parse().unwrap_or(u64::MAX)
+        };
+        let (limited, free) = (most("limited"), most("free"));
+        assert!((50 + 1024..free).contains(&limited), "{limited} of {free}");
     });
 }
 

@@ -1,6 +1,7 @@
 //! Limits of whole trees hold, whoever in them goes beyond: the leader, its children, or what has left them; and each row
 //! says what was seen.
 
+mod budget;
 #[path = "../common/mod.rs"]
 mod common;
 mod kernel;
