@@ -137,6 +137,10 @@ def spawn(run):
     beside = " / ".join(f"{n:,}" for n in (live[0], live[len(live) // 2], live[-1]))
     yield [f"children made by the guardian at `sweep`, of a loop of posix_spawn, beside {beside} that live", of("to_posix_spawn"), ">= 0.85"]
     yield [f"the same, of the guardian's own rate beside none, with {beside}", of("to_none_live"), "flat"]
+    for (what, _), kib in values.items():
+        if what.startswith("max_rss_kib_under_"):
+            mib = what.removeprefix("max_rss_kib_under_").removesuffix("_mib")
+            yield [f"memory that is seen of `/bin/true`, started from a program of {int(mib):,} MiB", f"{number(kib / 1024)} MiB", "its own"]
 
 
 FILES = ("figures", "peers", "lines", "replay", "actors", "display")
