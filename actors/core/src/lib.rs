@@ -16,6 +16,7 @@ pub mod desk;
 pub mod dice;
 pub mod eta;
 pub mod guarantees;
+pub mod health;
 pub mod id;
 pub mod implied;
 pub mod lines;

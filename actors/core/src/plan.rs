@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use crate::containment::Containment;
+use crate::health::Probe;
 use crate::rules::Rule;
 use crate::verdict::Preset;
 pub use care::{Care, Group};
@@ -83,6 +84,8 @@ pub struct Query {
     pub pages: Option<Arc<str>>,
     /// How it is looked after when it has ended; mostly not at all.
     pub care: Option<Box<Care>>,
+    /// Asks whether it is well while it runs, in each of its passes; mostly nothing does.
+    pub health: Option<Arc<Probe>>,
 }
 
 /// A further way to ask a query, with more time or another effort.
@@ -183,6 +186,7 @@ impl Query {
             cell: None,
             pages: None,
             care: None,
+            health: None,
         }
     }
 

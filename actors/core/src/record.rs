@@ -5,7 +5,7 @@
 //! last line that was torn off is no error, and a newer version is refused rather than misread. What the events lead to
 //! is `replay`'s to say.
 
-mod signal;
+pub(crate) mod signal;
 
 use std::fmt::Write;
 use std::time::Duration;

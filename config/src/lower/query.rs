@@ -49,6 +49,7 @@ impl Lowering<'_> {
             cell: None,
             pages: None,
             care: recipe.care.clone().map(Box::new),
+            health: None,
             id,
         })
     }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use super::{Command, Containment, Environment, Inherit, Judging, Logs, Plan, Query, Retry, RetryOn, Stdin};
 use crate::cause::StopMethod;
+use crate::health::Probe;
 use crate::rules::{Pattern, Rule, Streams};
 use crate::verdict::{Counts, Preset};
 
@@ -139,6 +140,12 @@ impl Query {
     #[must_use]
     pub fn retry(self, times: u32, on: impl Into<Vec<RetryOn>>, backoff: Duration) -> Self {
         Self { retry: Arc::new(Retry { times, on: on.into(), backoff }), ..self }
+    }
+
+    /// Ended as silent when this command has found it unwell.
+    #[must_use]
+    pub fn health(self, probe: Probe) -> Self {
+        Self { health: Some(Arc::new(probe)), ..self }
     }
 
     /// So much is kept of what it prints.

@@ -78,7 +78,7 @@ pub enum Event<'a> {
     Chunk(Stream, &'a [u8]),
     /// One of its streams was closed.
     Eof(Stream),
-    /// It was seen above a limit of its tree, while it runs.
+    /// It was seen above a limit of its tree, while it runs; or it was found unwell, which is silence.
     Exceeded(Excess),
     /// The leader has left; it is a zombie until the sweep.
     Exited(Departure),

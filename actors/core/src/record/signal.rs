@@ -10,7 +10,7 @@ const NAMES: [&str; 31] = [
 ];
 
 /// Shows the number of a signal as its name, `SIGKILL`, or as `SIG34` where it has none.
-pub(super) struct Name(pub(super) i32);
+pub(crate) struct Name(pub(crate) i32);
 
 impl fmt::Display for Name {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

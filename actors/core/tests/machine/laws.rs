@@ -237,7 +237,7 @@ fn of_limits<M: Machine>() -> Vec<Law<M>> {
         }),
         ("a tree that takes time or prints too much is asked first", |m, w| {
             let ends = m.was(Phase::Running) && m.after.phase() > Phase::Running;
-            let light = matches!(w.first_cause, Some(Cause::CpuLimit | Cause::OutputLimit));
+            let light = matches!(w.first_cause, Some(Cause::Silent | Cause::CpuLimit | Cause::OutputLimit));
             let left = matches!(m.event, Event::Exited(_) | Event::Vanished(_));
             !(ends && light) || left || m.terms()
         }),
@@ -254,16 +254,11 @@ fn of_limits<M: Machine>() -> Vec<Law<M>> {
         ("what the machine had no more of is not called a limit of the query's", |m, w| {
             m.seen_end().is_none_or(|outcome| outcome.of_machine == w.of_machine)
         }),
-        ("a limit that was seen has its evidence, and nothing else has", |m, _| {
-            let is_shown = m.seen_end().is_some_and(|outcome| needs_evidence(outcome.cause));
+        ("a limit that was seen has its evidence, and nothing else has", |m, w| {
+            let is_shown = m.seen_end().is_some() && w.is_shown;
             m.outcome().is_none_or(|outcome| outcome.evidence.is_some() == is_shown)
         }),
     ]
-}
-
-/// Whether a limit has to be shown by something.
-const fn needs_evidence(cause: Cause) -> bool {
-    matches!(cause, Cause::CpuLimit | Cause::OutputLimit | Cause::ProcessLimit | Cause::MemoryLimit)
 }
 
 /// Holds one step against these laws.

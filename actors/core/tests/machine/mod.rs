@@ -112,6 +112,7 @@ pub(crate) fn alphabet(limits: &Limits) -> Vec<Event<'static>> {
         exit(Exit::Code(0), None),
         exit(Exit::Signal(9), Some(of_machine)),
         exit(Exit::Code(1), Some(excess(Cause::Silent))),
+        Event::Exceeded(excess(Cause::Silent)),
         Event::Exceeded(excess(Cause::CpuLimit)),
         Event::Exceeded(excess(Cause::MemoryLimit)),
         Event::Swept { leftovers: 1 },

@@ -27,6 +27,8 @@ pub(crate) struct Witness {
     stdout_closed: bool,
     stderr_closed: bool,
     pub(super) first_cause: Option<Cause>,
+    /// That was told with something that shows it.
+    pub(super) is_shown: bool,
     /// That is a limit, and it was the machine's.
     pub(super) of_machine: bool,
     /// What it has printed while it ran: no more than one byte above the limit is counted.
@@ -64,6 +66,14 @@ impl Witness {
             (self.first_cause, moment.event)
         {
             next.of_machine = excess.of_machine && next.first_cause == Some(excess.cause);
+        }
+        if let (None, Some(cause)) = (self.first_cause, next.first_cause) {
+            next.is_shown = match moment.event {
+                Event::Exceeded(_) => true,
+                Event::Exited(_) => cause != Cause::Exited,
+                Event::Chunk(..) => cause == Cause::OutputLimit,
+                _ => false,
+            };
         }
         let live = self.spawned && moment.before.phase() != Phase::Done;
         match moment.event {
