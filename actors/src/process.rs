@@ -4,6 +4,8 @@
 //! comes out of it and goes through `perform`. It decides nothing, waits for nothing, and knows nobody but the one
 //! who gets its reports. When it is dropped, by a panic too, its child's tree is killed.
 
+mod probing;
+
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -29,6 +31,7 @@ use crate::logs::{LogSpec, Logs};
 use crate::messages::{Abort, Begin, Piece, Report};
 use crate::os::{Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalStream};
 use crate::os::{Output, SweepReport, Transience};
+use probing::Probing;
 
 /// What an attempt needs of the world.
 #[derive(Clone)]
@@ -51,6 +54,8 @@ pub struct ProcessActor {
     log: Arc<LogSpec>,
     log_is_closed: bool,
     machine: Process<Box<dyn Ear>>,
+    /// Has it asked whether it is well.
+    probing: Option<Box<Probing>>,
     around: Surroundings,
     /// Gets the output as it comes.
     tap: Option<mpsc::Sender<Piece>>,
@@ -84,6 +89,7 @@ impl ProcessActor {
             log,
             log_is_closed: false,
             machine,
+            probing: None,
             around,
             tap: None,
             aborted: watch::Sender::new(false),
@@ -123,11 +129,17 @@ impl ProcessActor {
             self.perform(effect, ctx);
         }
         self.effects = effects;
+        self.look_after(now, &event, ctx);
         if self.machine.phase() == Phase::Done {
             ctx.stop();
         } else {
-            self.alarm.set(self.machine.wake_at(), &self.around.clock, ctx, Self::woken);
+            self.set_alarm(ctx);
         }
+    }
+
+    fn set_alarm(&mut self, ctx: &mut Context<Self>) {
+        let wakes = [self.machine.wake_at(), self.probing.as_ref().and_then(|probing| probing.wake_at())];
+        self.alarm.set(wakes.into_iter().flatten().min(), &self.around.clock, ctx, Self::woken);
     }
 
     /// The one way out.

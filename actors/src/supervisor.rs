@@ -169,7 +169,8 @@ impl Supervisor {
             machine,
             office.surroundings(ctx.address().recipient()),
         )
-        .tapped(tap);
+        .tapped(tap)
+        .probed(asked.health.as_deref());
         let watcher = ctx.address();
         let subject = Subject::Query { query, attempt };
         let span = tracing::info_span!("query", id = %asked.id, attempt);
