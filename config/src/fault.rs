@@ -6,7 +6,9 @@ mod hint;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use provisor_core::amount::seconds;
 use provisor_core::proverif::expect::Unsaid;
 use provisor_core::proverif::{source, split};
 use provisor_core::verdict::Counts;
@@ -109,6 +111,14 @@ pub enum Fault {
     GroupOfOne,
     #[error("`{field}` is about a query that stands in a group")]
     NeedsGroup { field: &'static str },
+    #[error("`health` asks for nothing")]
+    IdleHealth,
+    #[error("`{field}` is about a probe, and there is none")]
+    NeedsProbe { field: &'static str },
+    #[error("`{field}` of a probe is zero")]
+    ZeroOfProbe { field: &'static str },
+    #[error("a probe that may take {} cannot be run every {}", seconds(*within), seconds(*every))]
+    LongProbe { within: Duration, every: Duration },
     #[error("{share} is no share")]
     NoShare { share: f64 },
     #[error("the first pass has none before it")]

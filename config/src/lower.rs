@@ -9,6 +9,7 @@ mod axes;
 mod care;
 mod expand;
 mod glob;
+mod health;
 mod ids;
 mod ladder;
 mod limits;

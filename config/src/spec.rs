@@ -47,7 +47,7 @@ macro_rules! with_settings {
             pub(crate) group: Option<GroupChoice>,
             pub(crate) restart: Option<Spanned<Restart>>,
             pub(crate) shutdown: Option<Shutdown>,
-            pub(crate) health: Option<Health>,
+            pub(crate) health: Option<Spanned<Health>>,
         }
 
         impl $name {
@@ -95,7 +95,7 @@ pub(crate) struct Settings<'a> {
     pub(crate) group: Option<&'a GroupChoice>,
     pub(crate) restart: Option<&'a Spanned<Restart>>,
     pub(crate) shutdown: Option<&'a Shutdown>,
-    pub(crate) health: Option<&'a Health>,
+    pub(crate) health: Option<&'a Spanned<Health>>,
 }
 
 with_settings! {

@@ -57,6 +57,12 @@ impl Fault {
             Self::GroupOfAllWithin => "take `within` out, or write the group in `groups`",
             Self::GroupOfOne => r#"write it in the job's `groups`, and its name here: group: "db""#,
             Self::NeedsGroup { .. } => "write a `group` beside it, or for the whole job: group: ()",
+            Self::IdleHealth => {
+                r#"write line_every: "5m", or probe: ["curl", "-sf", "http://127.0.0.1:8080/"]"#
+            }
+            Self::NeedsProbe { .. } => "write `probe` beside it, or take it out",
+            Self::ZeroOfProbe { .. } => r#"without them: every: "10s", `within` as long, failures: 3"#,
+            Self::LongProbe { .. } => "let `within` be no longer than `every`",
             Self::NoShare { .. } => "0.0 for pauses that are exact, up to 1.0",
             Self::PassTwice { .. } => "give each a `name` of its own",
             Self::FastIsUnknown => {

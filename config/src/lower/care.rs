@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use provisor_core::backoff::Backoff;
 use provisor_core::dice::Share;
-use provisor_core::plan::{Care, Group, Limits};
+use provisor_core::plan::{Care, Group};
 use provisor_core::supervision::{GroupSettings, Intensity, MemberSettings, Shutdown};
 
 use super::Lowering;
@@ -95,26 +95,16 @@ impl<'e> Lowering<'e> {
         u32::try_from(found? + job_wide).ok()
     }
 
-    /// How the queries of an origin are looked after. Who has to print something now and then is silent otherwise, which is a
-    /// limit like others.
-    pub(super) fn care(&mut self, layers: Layers<'e>, limits: &mut Limits) -> Option<Care> {
+    /// How the queries of an origin are looked after.
+    pub(super) fn care(&mut self, layers: Layers<'e>) -> Option<Care> {
         let restart = layers.first(|settings| settings.restart);
         let shutdown = layers.first(|settings| settings.shutdown);
-        let health = layers.first(|settings| settings.health);
         let Some(group) = layers.first(|settings| settings.group) else {
-            let alone = [
-                ("restart", restart.map(|restart| restart.place)),
-                ("health", health.map(|health| health.line_every.place)),
-            ];
-            for (field, place) in alone {
-                if let Some(place) = place {
-                    self.problems.fault(place, Fault::NeedsGroup { field });
-                }
+            if let Some(restart) = restart {
+                self.problems.fault(restart.place, Fault::NeedsGroup { field: "restart" });
             }
             return None;
         };
-        let every = health.and_then(|health| self.limit("line_every", &health.line_every));
-        limits.silence = limits.silence.into_iter().chain(every).min();
         let shutdown = shutdown.and_then(|shutdown| self.shutdown(shutdown));
         let settings = MemberSettings {
             restart: restart.map(|restart| restart.value).unwrap_or_default(),

@@ -9,6 +9,7 @@ use provisor_core::verdict::Preset;
 use super::recipe::{Reading, Recipe, Rung, StdinFrom, Text, from_folder};
 use super::{Lowering, ids};
 use crate::fault::Fault;
+use crate::spanned::Place;
 use crate::template::{Point, Scope};
 
 /// What one pass of a query comes to.
@@ -29,10 +30,11 @@ impl Lowering<'_> {
         let id = self.id(recipe, scope)?;
         self.check_unique(&id, recipe, points);
         self.comes_after(recipe, scope, &id);
-        let first = self.asked(recipe, scope, &id);
+        let (first, health) = (self.asked(recipe, scope, &id), self.probe(recipe, scope, &id));
         // All of them, so that each fault is told.
         let further: Vec<_> = recipe.further.iter().map(|rung| self.rung(rung, scope, &id)).collect();
-        let (first, further) = (first?, further.into_iter().collect::<Option<_>>()?);
+        let (first, health) = (first?, health?);
+        let further = further.into_iter().collect::<Option<_>>()?;
         Some(Query {
             command: first.command,
             limits: recipe.limits,
@@ -49,7 +51,7 @@ impl Lowering<'_> {
             cell: None,
             pages: None,
             care: recipe.care.clone().map(Box::new),
-            health: None,
+            health,
             id,
         })
     }
@@ -64,14 +66,15 @@ impl Lowering<'_> {
     /// What is executed and how it is read.
     fn asked(&mut self, recipe: &Recipe<'_>, scope: Scope<'_>, id: &Arc<str>) -> Option<Asked> {
         let cwd = self.cwd(recipe, scope, id)?;
-        let mut argv = self.argv(recipe, scope, id)?;
+        let mut argv = self.argv(&recipe.argv, scope, id)?;
         let env = self.environment(recipe, scope, id)?;
         let stdin = self.standard_input(recipe, scope, id)?;
         let mut files = self.files(recipe, scope)?;
         let preset = self.preset(recipe, &mut argv, &cwd, &mut files, id)?;
         let judging = self.shared.judging(recipe.rules.clone(), preset);
         let command = Command { argv: argv.into(), env, cwd, stdin };
-        self.is_valid(recipe, &command.argv, id).then_some(Asked { command, judging, files })
+        let place = recipe.argv.first().map_or(recipe.place, |text| text.place);
+        self.has_program(&command.argv, place, id).then_some(Asked { command, judging, files })
     }
 
     pub(super) fn render(&mut self, text: &Text<'_>, scope: Scope<'_>) -> Option<Arc<str>> {
@@ -126,10 +129,15 @@ impl Lowering<'_> {
         Some(self.shared.path(&from_folder(&self.around.folder, &text)))
     }
 
-    fn argv(&mut self, recipe: &Recipe<'_>, scope: Scope<'_>, id: &Arc<str>) -> Option<Vec<Arc<str>>> {
-        let mut argv = self.render_all(recipe.argv.iter(), scope)?;
+    pub(super) fn argv(
+        &mut self,
+        texts: &[Text<'_>],
+        scope: Scope<'_>,
+        id: &Arc<str>,
+    ) -> Option<Vec<Arc<str>>> {
+        let mut argv = self.render_all(texts.iter(), scope)?;
         let mut sound = true;
-        for (text, argument) in recipe.argv.iter().zip(&argv) {
+        for (text, argument) in texts.iter().zip(&argv) {
             sound &= self.refuse_nul(argument, "an argument", text, id).is_some();
             sound &= self.refuse_long(argument.len(), "an argument", text, id).is_some();
         }
@@ -139,7 +147,7 @@ impl Lowering<'_> {
             match path.to_str() {
                 Some(path) => *program = path.into(),
                 None => {
-                    self.problems.fault(recipe.argv.first()?.place, Fault::PathNotUtf8 { path });
+                    self.problems.fault(texts.first()?.place, Fault::PathNotUtf8 { path });
                     return None;
                 }
             }
@@ -147,10 +155,9 @@ impl Lowering<'_> {
         sound.then_some(argv)
     }
 
-    fn is_valid(&mut self, recipe: &Recipe<'_>, argv: &[Arc<str>], id: &Arc<str>) -> bool {
+    pub(super) fn has_program(&mut self, argv: &[Arc<str>], place: Place, id: &Arc<str>) -> bool {
         let empty = argv.first().is_none_or(|program| program.is_empty());
         if empty {
-            let place = recipe.argv.first().map_or(recipe.place, |text| text.place);
             self.problems.fault(place, Fault::EmptyProgram { id: id.clone() });
         }
         !empty

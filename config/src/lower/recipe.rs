@@ -12,6 +12,7 @@ use provisor_core::rules::Rule;
 use provisor_core::tool::Tool;
 use provisor_core::verdict::Preset;
 
+use super::health::ProbeFrom;
 use super::{Lowering, axes, rules};
 use crate::fault::Fault;
 use crate::human::{self, HumanError};
@@ -63,6 +64,7 @@ pub(super) struct Recipe<'e> {
     pub(super) only_inputs: bool,
     pub(super) limits: Limits,
     pub(super) care: Option<Care>,
+    pub(super) probe: Option<Rc<ProbeFrom<'e>>>,
     pub(super) retry: Arc<Retry>,
     pub(super) rules: Rc<Vec<Rule>>,
     pub(super) reading: Reading,
@@ -130,7 +132,7 @@ impl<'e> Lowering<'e> {
         let (only_inputs, inputs) = self.inputs(layers);
         let (after, after_failure) = self.after(layers);
         let mut limits = self.limits(layers);
-        let care = self.care(layers, &mut limits);
+        let (care, probe) = (self.care(layers), self.health(layers, &mut limits));
         let recipe = Recipe {
             place: origin.id.map_or(origin.place, |id| id.place),
             id: origin.id.and_then(|id| self.text(id)),
@@ -147,6 +149,7 @@ impl<'e> Lowering<'e> {
             only_inputs,
             limits,
             care,
+            probe,
             retry: self.retry(layers),
             rules: self.rules(layers, &reading),
             reading,

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use provisor_core::health::Probe;
 use provisor_core::plan::{Environment, Inputs, Judging, Retry};
 use provisor_core::proverif::ProVerif;
 use provisor_core::rules::Rule;
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     pub(super) env: Pool<Environment>,
     pub(super) retry: Pool<Retry>,
     pub(super) inputs: Pool<Inputs>,
+    pub(super) probes: Pool<Probe>,
     paths: HashSet<Arc<Path>>,
     texts: HashSet<Arc<str>>,
     /// Readings as a sanity check has them, by those that they are made from, which are held here as well.

@@ -3,7 +3,7 @@
 use provisor_core::supervision::{Restart, Strategy};
 use serde::{Deserialize, Deserializer};
 
-use super::Scalar;
+use super::{Listed, Scalar};
 use crate::spanned::{Place, Raw, Spanned};
 
 /// What a group may say.
@@ -67,5 +67,9 @@ pub(crate) struct Backoff {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Health {
-    pub(crate) line_every: Scalar,
+    pub(crate) line_every: Option<Scalar>,
+    pub(crate) probe: Option<Listed<Spanned<String>>>,
+    pub(crate) every: Option<Scalar>,
+    pub(crate) within: Option<Scalar>,
+    pub(crate) failures: Option<Spanned<u32>>,
 }

@@ -90,7 +90,7 @@ fn what_is_wrong_with_groups_is_said_with_its_place() {
         job("", "group: (strategy: OneForAll)"),
         job("group: (within: \"x\"),", ""),
         job("groups: {\"a/b\": ()},", ""),
-        job("restart: Permanent,", "health: (line_every: \"1s\")"),
+        job("restart: Permanent,", ""),
         job("group: (strategy: OneForSome),", ""),
         job("group: (intensity: (3, \"30\"), backoff: (first: \"1s\", jitter: 2.0)),", ""),
         job("group: (shutdown: After(5)),", "health: (line_every: \"0s\")"),

@@ -5,6 +5,7 @@ mod bad;
 mod examples;
 mod features;
 mod groups;
+mod health;
 mod interface;
 mod judged;
 mod ladder;
