@@ -150,6 +150,20 @@ pub use provisor_core::cause::{Cause, End, Excess, Exit, Outcome, StopMethod, Us
 pub use provisor_core::containment::{Containment, Level};
 pub use provisor_core::dice::Share;
 pub use provisor_core::guarantees::{Guarantees, Keeping};
+/// A command that is asked again and again whether a query is well.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use provisor::{Command, Probe, Query};
+///
+/// let second = Duration::from_secs(1);
+/// let url = "http://127.0.0.1:8080/";
+/// let server = Query::new("server", Command::new(["serve", "--port", "8080"]))
+///     .health(Probe::new(["curl", "-sf", url]).every(10 * second).within(2 * second).failures(3));
+/// assert_eq!(server.health.unwrap().within, 2 * second);
+/// ```
+pub use provisor_core::health::Probe;
 /// What is asked, said step by step.
 ///
 /// ```
@@ -176,9 +190,7 @@ pub use provisor_core::proverif::{EarlyStop, ProVerif};
 pub use provisor_core::roster::{Place, Refusal, Then};
 pub use provisor_core::row::Printed;
 pub use provisor_core::rules::{Pattern, Rule, RuleError, RuleFault, Stream, Streams};
-pub use provisor_core::supervision::{
-    GroupSettings, Health, Intensity, MemberSettings, Restart, Shutdown, Strategy,
-};
+pub use provisor_core::supervision::{GroupSettings, Intensity, MemberSettings, Restart, Shutdown, Strategy};
 pub use provisor_core::tally::{Class, Counts as Tally};
 pub use provisor_core::verdict::{Counts, Finding, Judgement, Preset};
 

@@ -13,7 +13,8 @@
 //! - A group that is started (again) starts all that stands in it, also who had ended or was stopped, and has forgotten
 //!   earlier restarts and pauses.
 //! - While a group is stopped nothing within it is started, at no depth.
-//! - What OTP has not: pauses before restarts ([`Backoff`](crate::backoff::Backoff)) and signs of life ([`Health`]).
+//! - What OTP has not: pauses before restarts ([`Backoff`](crate::backoff::Backoff)). Who shows no life has ended abnormally; that it
+//!   is ended then is the affair of whoever watches its process ([`health`](crate::health)).
 //!
 //! It is pure: [`step`](Supervision::step) takes what has happened and says what to do, [`wake_at`](Supervision::wake_at) says
 //! when it wants to be woken. It must never know a process, a slot or a clock. A member is up from the order to start it until
@@ -44,7 +45,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
-pub use settings::{GroupSettings, Health, Intensity, MemberSettings, Restart, Shutdown, Strategy};
+pub use settings::{GroupSettings, Intensity, MemberSettings, Restart, Shutdown, Strategy};
 pub use words::{Child, Event, GroupId, How, Order, Reason, Refused, Standing};
 
 use crate::dice::Dice;
@@ -70,7 +71,6 @@ impl Supervision {
         match event {
             Event::Started(member) => self.started(now, member),
             Event::Ended { member, normal } => self.ended(now, member, normal, orders),
-            Event::Heard(member) => self.heard(now, member),
             Event::Start(child) => self.start(now, child, orders),
             Event::Stop(child) => self.stop(now, child, orders),
             Event::StopAll => {
@@ -86,8 +86,7 @@ impl Supervision {
         }
     }
 
-    /// When it wants to be woken, if nothing happens before. Who shows life moves its own moment only, not this one: a wake-up
-    /// that finds nothing due orders nothing, and afterwards this is true again.
+    /// When it wants to be woken, if nothing happens before. A wake-up that finds nothing due orders nothing.
     #[must_use]
     pub fn wake_at(&self) -> Option<Tick> {
         self.timers.first()
@@ -95,28 +94,16 @@ impl Supervision {
 
     fn started(&mut self, now: Tick, place: Place) {
         let Some(member) = self.members.get_mut(&place) else { return };
-        if let Phase::Up { since: None, .. } = member.phase {
-            let due = member.settings.health.map(|health| now + health.every);
-            member.phase = Phase::Up { since: Some(now), due };
-            self.timers.set(Child::Member(place), due);
-        }
-    }
-
-    /// No timer is touched: it is due later than it was.
-    fn heard(&mut self, now: Tick, place: Place) {
-        let Some(member) = self.members.get_mut(&place) else { return };
-        if let (Phase::Up { due: Some(due), .. }, Some(health)) = (&mut member.phase, member.settings.health)
-        {
-            *due = now + health.every;
+        if let Phase::Up { since: None } = member.phase {
+            member.phase = Phase::Up { since: Some(now) };
         }
     }
 
     fn ended(&mut self, now: Tick, place: Place, normal: bool, orders: &mut Vec<Order>) {
         let Some(member) = self.members.get_mut(&place) else { return };
         let (end, since) = match member.phase {
-            Phase::Up { since, .. } if normal => (End::Normal, since),
-            Phase::Up { since, .. } => (End::Abnormal, since),
-            Phase::Stopping { is_unwell: true, .. } => (End::Abnormal, None),
+            Phase::Up { since } if normal => (End::Normal, since),
+            Phase::Up { since } => (End::Abnormal, since),
             Phase::Stopping { .. } => (End::Stopped, None),
             Phase::Down | Phase::Delayed { .. } => return,
         };
@@ -154,7 +141,7 @@ impl Supervision {
         self.set_stays_down(child, is_to_return);
         match child {
             Child::Member(place) => {
-                self.close_member(now, place, false, orders);
+                self.close_member(now, place, orders);
             }
             Child::Group(group) => {
                 self.sweep(group, 0, Then::Rest);
@@ -179,15 +166,11 @@ impl Supervision {
         let is_stopped = self.fate(child).is_some();
         match phase {
             _ if due.is_none_or(|due| due > now) => self.timers.set(child, due),
-            Phase::Stopping { is_unwell, .. } => {
-                self.set_phase(place, Phase::Stopping { until: None, is_unwell });
+            Phase::Stopping { .. } => {
+                self.set_phase(place, Phase::Stopping { until: None });
                 orders.push(Order::Stop { member: place, how: How::Kill });
             }
             Phase::Delayed { .. } if !is_stopped => self.launch(now, child, false, orders),
-            Phase::Up { .. } if !is_stopped => {
-                orders.push(Order::Unhealthy(place));
-                self.close_member(now, place, true, orders);
-            }
             Phase::Down | Phase::Delayed { .. } | Phase::Up { .. } => {}
         }
     }
@@ -305,7 +288,7 @@ impl Supervision {
     fn close(&mut self, now: Tick, child: Child, orders: &mut Vec<Order>) -> bool {
         let Child::Group(group) = child else {
             let Child::Member(place) = child else { return true };
-            return self.close_member(now, place, false, orders);
+            return self.close_member(now, place, orders);
         };
         self.sweep(group, 0, Then::Rest);
         if self.advance(now, group, orders).is_some() {
@@ -316,7 +299,7 @@ impl Supervision {
         self.groups.get(&group).is_none_or(|group| group.state == State::Down)
     }
 
-    fn close_member(&mut self, now: Tick, place: Place, is_unwell: bool, orders: &mut Vec<Order>) -> bool {
+    fn close_member(&mut self, now: Tick, place: Place, orders: &mut Vec<Order>) -> bool {
         let Some(member) = self.members.get(&place) else { return true };
         match member.phase {
             Phase::Down => true,
@@ -325,16 +308,13 @@ impl Supervision {
                 true
             }
             Phase::Up { .. } => {
-                let (how, grace) = self.how(place, is_unwell);
+                let (how, grace) = self.how(place);
                 let until = grace.map(|grace| now + grace);
-                self.set_phase(place, Phase::Stopping { until, is_unwell });
+                self.set_phase(place, Phase::Stopping { until });
                 orders.push(Order::Stop { member: place, how });
                 false
             }
-            Phase::Stopping { until, .. } => {
-                self.set_phase(place, Phase::Stopping { until, is_unwell });
-                false
-            }
+            Phase::Stopping { .. } => false,
         }
     }
 
@@ -355,7 +335,7 @@ impl Supervision {
         }
         match child {
             Child::Member(place) => {
-                self.set_phase(place, Phase::Up { since: None, due: None });
+                self.set_phase(place, Phase::Up { since: None });
                 orders.push(Order::Start(place));
             }
             Child::Group(group) => {

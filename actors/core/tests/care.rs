@@ -37,7 +37,7 @@ const fn settings(strategy: Strategy, restarts: u32) -> GroupSettings {
 }
 
 const fn member(restart: Restart) -> MemberSettings {
-    MemberSettings { restart, shutdown: None, health: None }
+    MemberSettings { restart, shutdown: None }
 }
 
 /// One group of these.

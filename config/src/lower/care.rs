@@ -106,11 +106,8 @@ impl<'e> Lowering<'e> {
             return None;
         };
         let shutdown = shutdown.and_then(|shutdown| self.shutdown(shutdown));
-        let settings = MemberSettings {
-            restart: restart.map(|restart| restart.value).unwrap_or_default(),
-            shutdown,
-            health: None,
-        };
+        let settings =
+            MemberSettings { restart: restart.map(|restart| restart.value).unwrap_or_default(), shutdown };
         let group = match &group.form {
             GroupForm::Name(name) => self.group_named(name, group.place)?,
             GroupForm::Fields(_) if layers.inner.is_some_and(|inner| inner.group.is_some()) => {

@@ -43,9 +43,8 @@ fn a_group_of_the_whole_job_has_all_its_queries_and_each_may_say_how_it_is_looke
         (plan.groups.len(), &*group.name, group.settings, group.parent),
         (1, "services", settings, None)
     );
-    let member = |restart, shutdown| {
-        Some(Care::Member { group: 0, settings: MemberSettings { restart, shutdown, health: None } })
-    };
+    let member =
+        |restart, shutdown| Some(Care::Member { group: 0, settings: MemberSettings { restart, shutdown } });
     let care: Vec<_> = plan.queries.iter().map(|query| query.care.as_deref().cloned()).collect();
     assert_eq!(
         care,

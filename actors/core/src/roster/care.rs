@@ -246,10 +246,6 @@ impl Roster {
         match ordered {
             Ordered::Start(query) => self.start_member(query, orders),
             Ordered::Stop { member, how } => self.stop_member(now, member, how, orders),
-            Ordered::Unhealthy(query) => {
-                let stop = Stop { why: "it had shown no life for too long".into(), is_for_ever: false };
-                self.care.stops.insert(query, stop);
-            }
             Ordered::Removed(Child::Group(group)) => {
                 self.care.groups.retain(|_, (id, _)| *id != group);
                 self.care.is_unsettled = true;

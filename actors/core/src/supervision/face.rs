@@ -191,9 +191,8 @@ impl Supervision {
         pause
     }
 
-    /// How a member is stopped, and after which time it is killed. Who shows no life is not waited for without end: it gets as
-    /// much time as it had to show some.
-    pub(super) fn how(&self, place: Place, is_unwell: bool) -> (How, Option<Duration>) {
+    /// How a member is stopped, and after which time it is killed.
+    pub(super) fn how(&self, place: Place) -> (How, Option<Duration>) {
         let member = self.members.get(&place);
         let of_group = self.group_of(Child::Member(place)).and_then(|group| self.groups.get(&group));
         let own = member.and_then(|member| member.settings.shutdown);
@@ -201,9 +200,6 @@ impl Supervision {
         let grace = match shutdown {
             Shutdown::Kill => return (How::Kill, None),
             Shutdown::After(grace) => Some(grace),
-            Shutdown::Infinity if is_unwell => {
-                member.and_then(|member| member.settings.health).map(|health| health.every)
-            }
             Shutdown::Infinity => None,
         };
         (How::Term { grace }, grace)

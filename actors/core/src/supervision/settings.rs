@@ -70,13 +70,6 @@ impl Default for Shutdown {
     }
 }
 
-/// The signs of life that a member owes. (OTP has nothing of the kind.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Health {
-    /// It shows life at least so often, from its start on: a line, or an answer of its probe.
-    pub every: Duration,
-}
-
 /// A member's settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MemberSettings {
@@ -84,8 +77,6 @@ pub struct MemberSettings {
     pub restart: Restart,
     /// How it is stopped, if not as its group says.
     pub shutdown: Option<Shutdown>,
-    /// The signs of life that it owes, if any.
-    pub health: Option<Health>,
 }
 
 /// A group's settings.

@@ -40,25 +40,22 @@ pub(super) enum Phase {
     Delayed {
         until: Tick,
     },
-    /// It was ordered to start, and is there since then. It has to show life before it is due.
+    /// It was ordered to start, and is there since then.
     Up {
         since: Option<Tick>,
-        due: Option<Tick>,
     },
-    /// It was ordered to stop, and is killed then. Who is not well ends abnormally, however it ends.
+    /// It was ordered to stop, and is killed then.
     Stopping {
         until: Option<Tick>,
-        is_unwell: bool,
     },
 }
 
 impl Member {
     pub(super) const fn due(&self) -> Option<Tick> {
         match self.phase {
-            Phase::Down => None,
+            Phase::Down | Phase::Up { .. } => None,
             Phase::Delayed { until } => Some(until),
-            Phase::Up { due, .. } => due,
-            Phase::Stopping { until, .. } => until,
+            Phase::Stopping { until } => until,
         }
     }
 

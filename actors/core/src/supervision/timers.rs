@@ -1,5 +1,5 @@
 //! When somebody has to be looked at next. A moment that moves later is left where it is: whoever is looked at too early
-//! is asked then when it is due, so that a sign of life costs no work here.
+//! is asked then when it is due.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -20,7 +20,7 @@ pub enum Child {
 /// Something that has happened, or is wished for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// The process of a member is there: from now on it owes its signs of life.
+    /// The process of a member is there: how long it has lived counts for its next pause.
     Started(Place),
     /// A member is down: its process has left, or could not be started.
     Ended {
@@ -29,8 +29,6 @@ pub enum Event {
         /// Whether that was as it should be: its restart may depend on it.
         normal: bool,
     },
-    /// A member has shown life.
-    Heard(Place),
     /// Starts what is down, if the group that it stands in is up; all that is in a group. (OTP: `restart_child`.)
     Start(Child),
     /// Stops what is up, and leaves it down: until it is started, or the group that it stands in starts it together with
@@ -55,8 +53,6 @@ pub enum Order {
         /// How. `Kill` may follow on `Term`, and nothing on `Kill`.
         how: How,
     },
-    /// It owed a sign of life. It is stopped next, and that will count as an abnormal end.
-    Unhealthy(Place),
     /// It was temporary and has ended: nothing is known of it any more. Of a group all that were in it are told, too.
     Removed(Child),
     /// All that were in the group are down, because it was to stop; nothing in it starts by itself.

@@ -9,7 +9,7 @@ use provisor_core::supervision::Strategy::{OneForAll, OneForOne, RestForOne};
 use crate::laws::laws;
 use crate::world::{World, explore, ticks};
 
-/// Each strategy on each level, each restart, each shutdown, pauses and signs of life; and what of them meets.
+/// Each strategy on each level, each restart, each shutdown, pauses; and what of them meets.
 pub(crate) fn worlds() -> Vec<(&'static str, World)> {
     let mut mixed = World::new([RestForOne, OneForAll], [1, 0], Transient).with_shutdown(Shutdown::Kill);
     mixed.members[2].restart = Temporary;
@@ -17,7 +17,6 @@ pub(crate) fn worlds() -> Vec<(&'static str, World)> {
     let mut pausing_all = World::new([RestForOne, OneForOne], [1, 1], Transient);
     let grace =
         World::new([OneForOne, OneForAll], [1, 1], Permanent).with_shutdown(Shutdown::After(ticks(1)));
-    let life = World::new([OneForOne, RestForOne], [1, 1], Transient).with_health(1);
     for group in pausing.groups.iter_mut().chain(&mut pausing_all.groups) {
         group.backoff = Some(Backoff { first: ticks(1), longest: ticks(1), jitter: Share::NONE });
     }
@@ -29,7 +28,7 @@ pub(crate) fn worlds() -> Vec<(&'static str, World)> {
         ("grace", grace),
         ("pausing", pausing),
         ("pausing all", pausing_all),
-        ("life", life),
+        ("rest within one", World::new([OneForOne, RestForOne], [1, 1], Transient)),
     ]
 }
 

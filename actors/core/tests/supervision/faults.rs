@@ -36,19 +36,16 @@ enum Fault {
     KilledAtOnce,
     GraceTooLong,
     KillForgotten,
-    LifeIgnored,
-    LifeNotHeard,
     FailureUntold,
     StopUntold,
     StopToldTwice,
     EarlyWakeStarts,
     NeverWoken,
     AlwaysWoken,
-    HeardIsKept,
     EndIgnoredOnceStopped,
 }
 
-const FAULTS: [(Fault, &str); 32] = [
+const FAULTS: [(Fault, &str); 29] = [
     (Fault::StrategyForgotten, "who has to stop is stopped"),
     (Fault::RestTakesAll, "nobody is stopped without need"),
     (Fault::AllTakesTheRest, "who has to stop is stopped"),
@@ -71,15 +68,12 @@ const FAULTS: [(Fault, &str); 32] = [
     (Fault::KilledAtOnce, "one is stopped as it is set"),
     (Fault::GraceTooLong, "grace that is over kills, and no sooner"),
     (Fault::KillForgotten, "grace that is over kills, and no sooner"),
-    (Fault::LifeIgnored, "who shows no life is told of, and nobody else"),
-    (Fault::LifeNotHeard, "who shows no life is told of, and nobody else"),
     (Fault::FailureUntold, "too many restarts are a failure, and no fewer"),
     (Fault::StopUntold, "that a group is stopped is told once, when all in it are down"),
     (Fault::StopToldTwice, "that a group is stopped is told once, when all in it are down"),
     (Fault::EarlyWakeStarts, "an early wake orders nothing"),
     (Fault::NeverWoken, "it is woken when something is due"),
     (Fault::AlwaysWoken, "it is not woken for what is past"),
-    (Fault::HeardIsKept, "a sign of life where none is owed changes nothing"),
     (Fault::EndIgnoredOnceStopped, NO_DEAD_ENDS),
 ];
 
@@ -91,8 +85,7 @@ impl Fault {
             Self::StrategyForgotten | Self::AllTakesTheRest | Self::StopsAllAtOnce => "one for all",
             Self::TemporaryReturns | Self::TemporaryUntold => "mixed",
             Self::KilledAtOnce | Self::GraceTooLong | Self::KillForgotten | Self::TermedTwice => "grace",
-            Self::PauseForgotten => "pausing",
-            Self::LifeIgnored | Self::LifeNotHeard | Self::NeverWoken | Self::HeardIsKept => "life",
+            Self::PauseForgotten | Self::NeverWoken => "pausing",
             _ => "one for one",
         };
         worlds().into_iter().find(|(known, _)| *known == name).expect("it is one of them").1
@@ -119,7 +112,6 @@ impl Fault {
                 Self::DoneIsDoneAgain => member.restart = Permanent,
                 Self::PermanentLeaves => member.restart = Temporary,
                 Self::TemporaryReturns => member.restart = Transient,
-                Self::LifeIgnored => member.health = None,
                 _ => {}
             }
         }
@@ -135,7 +127,6 @@ struct Faulty {
     now: Tick,
     /// What the fault remembers.
     is_stopped: bool,
-    heard: bool,
 }
 
 impl Faulty {
@@ -180,11 +171,6 @@ impl Machine for Faulty {
     fn step(&mut self, now: Tick, event: Event, orders: &mut Vec<Order>) {
         self.now = now;
         self.is_stopped |= event == Event::StopAll;
-        let is_heard = matches!(event, Event::Heard(_));
-        self.heard |= is_heard && self.fault == Fault::HeardIsKept;
-        if is_heard && self.fault == Fault::LifeNotHeard {
-            return;
-        }
         let is_end = matches!(event, Event::Ended { .. });
         if is_end && self.is_stopped && self.fault == Fault::EndIgnoredOnceStopped {
             return;
@@ -209,7 +195,7 @@ fn every_planted_fault_is_caught_by_its_law() {
     for (fault, name) in FAULTS {
         let world = fault.judged_by();
         let (inner, groups) = fault.given(world).build();
-        let faulty = Faulty { inner, fault, now: Tick::ZERO, is_stopped: false, heard: false };
+        let faulty = Faulty { inner, fault, now: Tick::ZERO, is_stopped: false };
         let laws: Vec<_> = laws().into_iter().filter(|(law, _)| *law == name).collect();
         let caught = explore(faulty, &world, groups, &laws, name == NO_DEAD_ENDS);
         assert!(caught.is_err(), "{fault:?} should break \"{name}\": {caught:?}");

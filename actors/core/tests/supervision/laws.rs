@@ -14,8 +14,6 @@ pub(crate) struct Moment<'a> {
     pub(crate) event: Event,
     pub(crate) orders: &'a [Order],
     pub(crate) expected: &'a Expected,
-    /// The machine is as it was.
-    pub(crate) is_same: bool,
     pub(crate) wake_at: Option<Tick>,
 }
 
@@ -102,9 +100,7 @@ fn of_stops() -> Vec<Law> {
         }),
         ("the last one is stopped first and waited for", |m, w| {
             let is_single = |member| {
-                let unwell = m.orders.contains(&Order::Unhealthy(member));
-                unwell
-                    || m.past.was_asked(member)
+                m.past.was_asked(member)
                     || m.event == Event::Stop(provisor_core::supervision::Child::Member(member))
             };
             m.stops().all(|(member, _)| is_single(member) || (member + 1..3).all(|later| !w.is_up(later)))
@@ -140,9 +136,6 @@ fn of_manners() -> Vec<Law> {
 
 fn of_what_is_told() -> Vec<Law> {
     vec![
-        ("who shows no life is told of, and nobody else", |m, _| {
-            m.tells_as_expected(|order| matches!(order, Order::Unhealthy(_)))
-        }),
         ("too many restarts are a failure, and no fewer", |m, _| {
             m.tells_as_expected(|order| matches!(order, Order::Failed(_)))
         }),
@@ -163,9 +156,6 @@ fn of_the_clock() -> Vec<Law> {
         }),
         ("it is not woken for what is past", |m, _| {
             m.event != Event::Wake || m.wake_at.is_none_or(|at| at > m.now)
-        }),
-        ("a sign of life where none is owed changes nothing", |m, w| {
-            !matches!(m.event, Event::Heard(_)) || w != m.past || m.is_same
         }),
     ]
 }

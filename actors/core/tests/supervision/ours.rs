@@ -1,23 +1,19 @@
-//! What OTP has not, or leaves open: pauses, signs of life, stops while others are stopped.
+//! What OTP has not, or leaves open: pauses, stops while others are stopped.
 
 use provisor_core::backoff::Backoff;
 use provisor_core::dice::Share;
-use provisor_core::supervision::Order::{Failed, Removed, Start, Stopped, Unhealthy};
+use provisor_core::supervision::Order::{Failed, Removed, Start, Stopped};
 use provisor_core::supervision::Restart::{Permanent, Temporary, Transient};
 use provisor_core::supervision::Strategy::{OneForAll, OneForOne, RestForOne};
-use provisor_core::supervision::{Child, Event, GroupSettings, Health, MemberSettings, Shutdown, Standing};
+use provisor_core::supervision::{Child, Event, GroupSettings, Standing};
 
-use crate::house::{AFTER_2S, House, at, group, kill, member, secs, term};
+use crate::house::{AFTER_2S, House, at, group, member, secs, term};
 
 const MANY: u32 = 100;
 
 fn pausing(settings: GroupSettings) -> GroupSettings {
     let backoff = Backoff { first: secs(1), longest: secs(4), jitter: Share::NONE };
     GroupSettings { backoff: Some(backoff), ..settings }
-}
-
-fn watched(settings: MemberSettings) -> MemberSettings {
-    MemberSettings { health: Some(Health { every: secs(3) }), ..settings }
 }
 
 #[test]
@@ -88,44 +84,6 @@ fn a_stop_ends_a_pause() {
     house.crash(0);
     assert_eq!(house.stop(root), [Stopped(root)]);
     assert_eq!((house.wake_at(), house.wake(9)), (None, vec![]));
-}
-
-#[test]
-fn who_shows_no_life_is_stopped_and_has_ended_abnormally() {
-    let (mut house, _) = House::of(group(OneForOne, MANY), &[watched(member(Transient))]);
-    house.now = at(2);
-    house.tell(Event::Heard(0));
-    assert_eq!(house.wake_at(), Some(at(3)), "a moment that moves is left alone");
-    assert_eq!((house.wake(3), house.wake_at()), (vec![], Some(at(5))));
-    assert_eq!(house.wake(5), [Unhealthy(0), term(0, 5)]);
-    assert_eq!(house.wake(10), [kill(0)]);
-    assert_eq!(house.end(0), [Start(0)]);
-    assert_eq!(house.wake_at(), None, "it owes nothing until it is there");
-}
-
-#[test]
-fn who_shows_no_life_is_not_waited_for_without_end() {
-    let settings = MemberSettings { shutdown: Some(Shutdown::Infinity), ..watched(member(Permanent)) };
-    let (mut house, _) = House::of(group(OneForOne, MANY), &[settings]);
-    assert_eq!(house.wake(3), [Unhealthy(0), term(0, 3)]);
-    assert_eq!(house.wake(6), [kill(0)]);
-}
-
-#[test]
-fn who_is_stopped_while_it_shows_no_life_does_not_return() {
-    let (mut house, _) = House::of(group(OneForOne, MANY), &[watched(member(Permanent))]);
-    house.wake(3);
-    assert_eq!(house.tell(Event::Stop(Child::Member(0))), []);
-    assert_eq!(house.end(0), []);
-}
-
-#[test]
-fn a_group_stops_in_its_order_whoever_shows_no_life() {
-    let members = [watched(member(Permanent)), member(Permanent)];
-    let settings = GroupSettings { shutdown: Shutdown::Infinity, ..group(OneForOne, MANY) };
-    let (mut house, root) = House::of(settings, &members);
-    house.stop(root);
-    assert_eq!((house.wake(3), house.wake_at()), (vec![], None));
 }
 
 #[test]
@@ -261,7 +219,7 @@ fn strangers_and_what_does_not_fit_change_nothing() {
     let (mut house, root) = House::of(group(OneForOne, MANY), &[member(Transient)]);
     house.end(0);
     let before = house.supervision.clone();
-    let of = |member| [Event::Started(member), Event::Heard(member), Event::Ended { member, normal: false }];
+    let of = |member| [Event::Started(member), Event::Ended { member, normal: false }];
     for event in of(0)
         .into_iter()
         .chain(of(8))

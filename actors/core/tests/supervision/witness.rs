@@ -18,14 +18,10 @@ const FIRST: [u32; 2] = [0, 1];
 struct Seen {
     is_up: bool,
     is_gone: bool,
-    is_there: bool,
     /// It was asked to stop, or killed.
     asked: bool,
     killed: bool,
-    /// It is stopped for want of life.
-    is_unwell: bool,
     kill_at: Option<Tick>,
-    life_until: Option<Tick>,
     /// It waits for its pause.
     start_at: Option<Tick>,
     stays_down: bool,
@@ -100,8 +96,7 @@ impl Witness {
         let of_members = (0..3).filter_map(|member| {
             let seen = &self.members[member as usize];
             let free = self.fate(member).is_none();
-            let life_until = seen.life_until.filter(|_| free && !seen.asked);
-            seen.kill_at.filter(|_| !seen.killed).or(life_until).or(seen.start_at.filter(|_| free))
+            seen.kill_at.filter(|_| !seen.killed).or(seen.start_at.filter(|_| free))
         });
         let of_groups = (0..2).filter_map(|group: usize| {
             let kept = &self.groups[group];
@@ -136,14 +131,7 @@ impl Witness {
             _ => self.is_all_stopped,
         };
         match event {
-            Event::Started(member) => self.starts_living(&step, member),
-            Event::Heard(member) => {
-                let seen = &mut self.members[member as usize];
-                let every = world.members[member as usize].health.map(|health| health.every);
-                if seen.is_there && !seen.asked && seen.life_until.is_some() {
-                    seen.life_until = every.map(|every| now + every);
-                }
-            }
+            Event::Started(_) => {}
             Event::Ended { member, normal } => self.ends(&mut step, member, normal),
             Event::Start(Child::Member(member)) => self.is_to_start(&mut step, member),
             Event::Start(Child::Group(id)) => self.group_is_to_start(&mut step, group_of(id)),
@@ -163,15 +151,6 @@ impl Witness {
         }
     }
 
-    fn starts_living(&mut self, step: &Step<'_>, member: u32) {
-        let seen = &mut self.members[member as usize];
-        if seen.is_up && !seen.asked && !seen.is_there {
-            seen.is_there = true;
-            let health = step.world.members[member as usize].health;
-            seen.life_until = health.map(|health| step.now + health.every);
-        }
-    }
-
     fn ends(&mut self, step: &mut Step<'_>, member: u32, normal: bool) {
         let seen = std::mem::take(&mut self.members[member as usize]);
         let settings = step.world.members[member as usize];
@@ -180,13 +159,12 @@ impl Witness {
             self.members[member as usize].is_gone = true;
             step.expected.told.push(Order::Removed(Child::Member(member)));
         }
-        let is_asked = seen.asked && !seen.is_unwell;
         let returns = match settings.restart {
             Restart::Permanent => true,
-            Restart::Transient => !normal || seen.is_unwell,
+            Restart::Transient => !normal,
             Restart::Temporary => false,
         };
-        if self.fate(member).is_none() && returns && !is_asked {
+        if self.fate(member).is_none() && returns && !seen.asked {
             self.restarts(step, GROUP[member as usize], member);
         }
     }
@@ -270,7 +248,6 @@ impl Witness {
         let returns = matches!(self.fate(member), Some(Why::Again(_)));
         let seen = &mut self.members[member as usize];
         seen.stays_down = returns && !seen.is_gone;
-        seen.is_unwell = false;
         seen.start_at = None;
         self.stops(step, member);
     }
@@ -280,9 +257,8 @@ impl Witness {
         if !seen.is_up || seen.asked {
             return;
         }
-        let how = how(step.world, member, seen.is_unwell);
+        let how = how(step.world, member);
         seen.asked = true;
-        seen.life_until = None;
         match how {
             How::Kill => seen.killed = true,
             How::Term { grace } => seen.kill_at = grace.map(|grace| step.now + grace),
@@ -308,10 +284,6 @@ impl Witness {
             if seen.asked && !seen.killed && is_due(seen.kill_at) {
                 seen.killed = true;
                 step.expected.stops.push((member, How::Kill));
-            } else if is_free && seen.is_up && is_due(seen.life_until) {
-                seen.is_unwell = true;
-                step.expected.told.push(Order::Unhealthy(member));
-                self.stops(step, member);
             } else if is_free && is_due(seen.start_at) {
                 self.starts(step, member);
             }
@@ -387,11 +359,11 @@ impl Witness {
 }
 
 /// How a member is to be stopped.
-fn how(world: &World, member: u32, is_unwell: bool) -> How {
-    let MemberSettings { shutdown, health, .. } = world.members[member as usize];
+fn how(world: &World, member: u32) -> How {
+    let MemberSettings { shutdown, .. } = world.members[member as usize];
     match shutdown.unwrap_or(world.groups[GROUP[member as usize]].shutdown) {
         Shutdown::Kill => How::Kill,
         Shutdown::After(grace) => How::Term { grace: Some(grace) },
-        Shutdown::Infinity => How::Term { grace: health.filter(|_| is_unwell).map(|health| health.every) },
+        Shutdown::Infinity => How::Term { grace: None },
     }
 }

@@ -5,8 +5,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use provisor_core::supervision::{
-    Child, Event, GroupId, GroupSettings, Health, MemberSettings, Order, Restart, Shutdown, Strategy,
-    Supervision,
+    Child, Event, GroupId, GroupSettings, MemberSettings, Order, Restart, Shutdown, Strategy, Supervision,
 };
 use provisor_core::tick::Tick;
 
@@ -47,11 +46,6 @@ impl World {
         self
     }
 
-    pub(crate) fn with_health(mut self, member: usize) -> Self {
-        self.members[member].health = Some(Health { every: ticks(1) });
-        self
-    }
-
     pub(crate) fn build(&self) -> (Supervision, [GroupId; 2]) {
         let mut supervision = Supervision::new(0);
         let outer = supervision.add_group(Tick::ZERO, self.groups[0], None).expect("it has no parent");
@@ -67,8 +61,8 @@ impl World {
         (supervision, [outer, inner])
     }
 
-    /// Everything that can happen at a moment. Life is shown where it is owed, by those that have just come down nothing is
-    /// told: that nothing follows from it has a test of its own.
+    /// Everything that can happen at a moment. Of those that are down nothing is told: that nothing follows from it has a test of
+    /// its own, and so has how long they have lived.
     fn alphabet(&self, past: &Witness, groups: [GroupId; 2]) -> Vec<Event> {
         let mut events = vec![Event::StopAll, Event::Wake];
         events.extend(groups.map(|group| Event::Stop(Child::Group(group))));
@@ -77,9 +71,6 @@ impl World {
             events.extend([Event::Start(Child::Member(member)), Event::Stop(Child::Member(member))]);
             if past.is_up(member) {
                 events.extend([true, false].map(|normal| Event::Ended { member, normal }));
-            }
-            if self.members[member as usize].health.is_some() {
-                events.extend([Event::Started(member), Event::Heard(member)]);
             }
         }
         events
@@ -134,9 +125,9 @@ pub(crate) fn explore<M: Machine>(
             after.step(now, event, &mut orders);
             let mut witness = past.clone();
             let expected = witness.see(world, groups, now, event);
-            let (is_same, wake_at) = (before == after, after.wake_at());
+            let wake_at = after.wake_at();
             let (past, orders) = (&past, &orders[..]);
-            let moment = Moment { world, past, now, event, orders, expected: &expected, is_same, wake_at };
+            let moment = Moment { world, past, now, event, orders, expected: &expected, wake_at };
             check(laws, &moment, &witness)?;
             witness.forget(world, now);
             let next = (after, witness, at);
