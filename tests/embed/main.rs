@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod asking;
 mod caring;
 mod leaving;
 mod running;
@@ -16,7 +17,7 @@ use provisor::{Local, Plan, Ports, Runtime, RuntimeHandle};
 
 fn main() -> ExitCode {
     provisor::guardian::init();
-    let trials = [leaving::TRIALS, running::TRIALS, caring::TRIALS].concat();
+    let trials = [leaving::TRIALS, running::TRIALS, caring::TRIALS, asking::TRIALS].concat();
     let trials = trials.into_iter().map(|(name, trial)| {
         Trial::test(name, move || {
             trial();
