@@ -46,7 +46,7 @@ macro_rules! with_settings {
             pub(crate) after_failure: Option<Spanned<AfterFailure>>,
             pub(crate) group: Option<GroupChoice>,
             pub(crate) restart: Option<Spanned<Restart>>,
-            pub(crate) shutdown: Option<Shutdown>,
+            pub(crate) shutdown: Option<Spanned<Shutdown>>,
             pub(crate) health: Option<Spanned<Health>>,
         }
 
@@ -94,7 +94,7 @@ pub(crate) struct Settings<'a> {
     pub(crate) after_failure: Option<&'a Spanned<AfterFailure>>,
     pub(crate) group: Option<&'a GroupChoice>,
     pub(crate) restart: Option<&'a Spanned<Restart>>,
-    pub(crate) shutdown: Option<&'a Shutdown>,
+    pub(crate) shutdown: Option<&'a Spanned<Shutdown>>,
     pub(crate) health: Option<&'a Spanned<Health>>,
 }
 

@@ -16,7 +16,7 @@ pub enum Cause {
     Exited,
     /// A rule said that enough is known.
     Concluded,
-    /// It printed nothing for too long.
+    /// It printed nothing for too long, or was found unwell by those who asked.
     Silent,
     /// It took too long.
     WallLimit,

@@ -100,12 +100,18 @@ impl<'e> Lowering<'e> {
         let restart = layers.first(|settings| settings.restart);
         let shutdown = layers.first(|settings| settings.shutdown);
         let Some(group) = layers.first(|settings| settings.group) else {
-            if let Some(restart) = restart {
-                self.problems.fault(restart.place, Fault::NeedsGroup { field: "restart" });
+            let alone = [
+                ("restart", restart.map(|restart| restart.place)),
+                ("shutdown", shutdown.map(|shutdown| shutdown.place)),
+            ];
+            for (field, place) in alone {
+                if let Some(place) = place {
+                    self.problems.fault(place, Fault::NeedsGroup { field });
+                }
             }
             return None;
         };
-        let shutdown = shutdown.and_then(|shutdown| self.shutdown(shutdown));
+        let shutdown = shutdown.and_then(|shutdown| self.shutdown(&shutdown.value));
         let settings =
             MemberSettings { restart: restart.map(|restart| restart.value).unwrap_or_default(), shutdown };
         let group = match &group.form {
