@@ -188,7 +188,8 @@ impl RuntimeHandle {
     }
 
     /// Ends a query: by Term and its grace, or by Kill. One that waits is not started. Each has its row, with the cause
-    /// `cancelled`, unless it was faster. False: there is none of that id that is not over.
+    /// `cancelled`, unless it was faster. False: there is none of that id that is not over. One that is over and known for its
+    /// group might start it again is so no more: it is forgotten, and another may have its id.
     pub async fn cancel(&self, id: &str, how: StopMethod) -> bool {
         self.cancel_whom(Whom::Id(id.into()), how).await > 0
     }

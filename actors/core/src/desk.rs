@@ -197,9 +197,7 @@ impl Desk {
                 self.consult(out, |roster, orders| roster.abort(cause, forced, orders));
             }
             Event::Failed(failure) => self.fail(failure, out),
-            Event::Cancel { query, forced } => {
-                self.consult(out, |roster, orders| roster.cancel(now, query, forced, orders));
-            }
+            Event::Cancel { query, forced } => self.cancel(now, query, forced, out),
             Event::Slots(slots) => {
                 self.consult(out, |roster, orders| roster.set_slots(now, slots, orders));
             }

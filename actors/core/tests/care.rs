@@ -11,9 +11,9 @@ use provisor_core::backoff::Backoff;
 use provisor_core::cause::{Cause, End, Exit, Outcome};
 use provisor_core::desk::{Desk, Effect, Event, News, Papers};
 use provisor_core::dice::Share;
-use provisor_core::plan::{Care, Plan};
+use provisor_core::plan::{Care, Command, Plan, Query};
 use provisor_core::process::Fact;
-use provisor_core::roster::{Place, Roster, Then};
+use provisor_core::roster::{Place, Refusal, Roster, Then};
 use provisor_core::row::{Printed, Row};
 use provisor_core::supervision::{GroupSettings, Intensity, MemberSettings, Restart, Shutdown, Strategy};
 use provisor_core::tally::Counts;
@@ -57,13 +57,23 @@ enum Move {
     Returns,
     /// The first of those that are not over is not wanted any more.
     Cancel,
+    /// The first of those that are over and may be started again is not wanted any more.
+    Dismiss,
     Durable,
     /// Time passes until the desk wants to be woken.
     Wait,
 }
 
-const MOVES: [Move; 7] =
-    [Move::Well, Move::Ill, Move::LastIll, Move::Returns, Move::Cancel, Move::Durable, Move::Wait];
+const MOVES: [Move; 8] = [
+    Move::Well,
+    Move::Ill,
+    Move::LastIll,
+    Move::Returns,
+    Move::Cancel,
+    Move::Dismiss,
+    Move::Durable,
+    Move::Wait,
+];
 
 struct Running {
     query: Place,
@@ -216,6 +226,14 @@ impl World {
                 let Some(query) = (0..self.plan.queries.len() as Place).find(is_open) else { return };
                 self.cancelled.insert(query);
                 self.tell(Event::Cancel { query, forced: false });
+            }
+            Move::Dismiss => {
+                let is_over = |place: &Place| self.desk.may_reopen(*place) && !self.desk.is_undecided(*place);
+                let Some(query) = (0..self.plan.queries.len() as Place).find(is_over) else { return };
+                self.cancelled.insert(query);
+                self.tell(Event::Cancel { query, forced: false });
+                let is_written = self.over.contains_key(&query);
+                assert_eq!(self.desk.may_reopen(query), !is_written, "it is known until it is counted");
             }
             Move::Durable => {
                 let rows = std::mem::take(&mut self.sent).len();
@@ -382,4 +400,39 @@ fn one_that_nobody_wants_is_started_by_no_group() {
     world.step(Move::Ill);
     assert_eq!(rows(&world), [(0, 1, Then::Nothing), (1, 1, Then::Restart)]);
     assert_eq!(world.running.iter().map(|running| running.query).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn one_that_is_over_and_not_wanted_any_more_is_forgotten_and_its_id_is_free() {
+    for is_durable in [true, false] {
+        let group = settings(Strategy::OneForAll, 5);
+        let mut world = World::new(group_of(group, &[Restart::Transient]), 2);
+        world.desk.open();
+        let late = Arc::new(Query::new("late", Command::new(["x"])).member_of(0, member(Restart::Transient)));
+        let submit = |world: &mut World| {
+            let mut effects = Vec::new();
+            let taken = world.desk.submit(world.now, Arc::clone(&late), &mut effects);
+            (taken, effects)
+        };
+        let (taken, _) = submit(&mut world);
+        let place = taken.expect("it is taken in");
+        let judgement = Judgement { verdict: Some("ok".into()), ..Judgement::default() };
+        let outcome = Outcome { end: End::Reaped(Exit::Code(0)), judgement, ..Outcome::lost("".into()) };
+        let (printed, fact) = (Printed::default(), Fact::Finished(Box::new(outcome)));
+        let mut effects = Vec::new();
+        let ended = Event::Report { query: place, attempt: 1, unix_us: 0, log_is_whole: true, printed, fact };
+        world.desk.step(world.now, ended, &mut effects);
+        let is_known = submit(&mut world).0;
+        assert_eq!(is_known, Err(Refusal::Taken { id: "late".into() }), "its group may start it again");
+        for event in match is_durable {
+            true => [Event::Durable { rows: 1 }, Event::Cancel { query: place, forced: false }],
+            false => [Event::Cancel { query: place, forced: false }, Event::Durable { rows: 1 }],
+        } {
+            world.desk.step(world.now, event, &mut effects);
+        }
+        assert!(world.desk.query(place).is_none() && !world.desk.may_reopen(place));
+        let (again, effects) = submit(&mut world);
+        assert!(again.is_ok_and(|again| again != place));
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Start { .. })), "and it runs");
+    }
 }

@@ -55,11 +55,14 @@ impl Handler<Cancel> for Supervisor {
 
     fn handle(&mut self, Cancel { whom, forced, answer }: Cancel, ctx: &mut Self::Context) {
         let meant = self.meant(&whom);
-        let open: Vec<_> = meant.into_iter().filter(|place| self.desk.is_undecided(*place)).collect();
-        for query in &open {
-            self.feed(Event::Cancel { query: *query, forced }, ctx);
+        let open = meant.iter().filter(|place| self.desk.is_undecided(**place)).count();
+        for query in meant {
+            self.feed(Event::Cancel { query, forced }, ctx);
+            if !self.desk.may_reopen(query) {
+                self.office.judges.forget(query);
+            }
         }
-        let _ = answer.send(open.len());
+        let _ = answer.send(open);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Desk, Effect, News};
 use crate::roster::Place;
 use crate::tally::{Change, Class};
+use crate::tick::Tick;
 
 impl Desk {
     /// The names of the groups that have failed, in their order.
@@ -17,6 +18,15 @@ impl Desk {
     #[must_use]
     pub fn may_reopen(&self, query: Place) -> bool {
         self.roster.may_reopen(query) || self.roster.has(query)
+    }
+
+    /// Nobody wants a query any more. One that is over is started again by no group, and forgotten as all others that are over:
+    /// at once, where it is counted already.
+    pub(super) fn cancel(&mut self, now: Tick, query: Place, forced: bool, out: &mut Vec<Effect>) {
+        self.consult(out, |roster, orders| roster.cancel(now, query, forced, orders));
+        if !self.roster.may_reopen(query) && self.stands.remove(&query).is_some() {
+            self.roster.forget(query);
+        }
     }
 
     /// A query that is over waits again. Where its last row is still on its way to the disk, it was not yet counted as done

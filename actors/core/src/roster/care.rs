@@ -124,6 +124,13 @@ impl Caretaker {
         is_here
     }
 
+    /// One that is over stands in no group any more. As long as that is not possible it stays.
+    pub(super) fn dismiss(&mut self, query: Place) {
+        if self.supervision.remove(Child::Member(query)).is_ok() {
+            self.parked.remove(&query);
+        }
+    }
+
     fn is_member(&self, query: Place) -> bool {
         self.supervision.standing(Child::Member(query)).is_some()
     }

@@ -150,8 +150,12 @@ impl Roster {
         Ok(())
     }
 
-    /// Ends a query if it runs, and takes it out if it waits: then it has a row, too. What is over stays so.
+    /// Ends a query if it runs, and takes it out if it waits: then it has a row, too. What is over stays so, and is started again
+    /// by no group.
     pub fn cancel(&mut self, now: Tick, query: Place, forced: bool, orders: &mut Vec<Order>) {
+        if self.care.is_over(query) {
+            return self.care.dismiss(query);
+        }
         let Some(asked) = self.asked.get_mut(&query) else { return };
         asked.is_cancelled = true;
         let runs = self.running.contains_key(&query);
