@@ -162,7 +162,7 @@ impl Progress {
             self.wait_again(row.query);
         }
         let outcome = &row.outcome;
-        if matches!(outcome.end, End::Reaped(_)) && outcome.cause < Cause::Deadline {
+        if matches!(outcome.end, End::Reaped(_)) && outcome.cause < Cause::Outrun {
             self.forecast.learn(outcome.wall);
         }
     }

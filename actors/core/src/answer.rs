@@ -64,6 +64,13 @@ impl Answer {
         (self.is_measured() || self.cause == IMPLIED) && self.verdict.as_deref() == Some(verdict)
     }
 
+    /// Whether it settles the question of a race: a verdict that counts as ok, or is the expected one, and an end of its own.
+    #[must_use]
+    pub fn settles(&self, expected: Option<&str>) -> bool {
+        let is_answer = |verdict: &str| self.counts == Counts::Ok || expected == Some(verdict);
+        self.is_measured() && self.verdict.as_deref().is_some_and(is_answer)
+    }
+
     /// The truth that others may follow from: a verdict of exactly that word, measured, and by an end of its own.
     #[must_use]
     pub fn truth(&self) -> Option<Truth> {
@@ -163,6 +170,20 @@ mod tests {
     }
 
     #[test]
+    fn a_question_is_settled_by_an_end_of_its_own_with_a_verdict_that_is_ok_or_expected() {
+        for cause in CAUSE_WORDS {
+            let is_own = ["exited", "concluded"].contains(&cause);
+            assert_eq!(answer(cause, Some("yes"), Counts::Ok).settles(Some("no")), is_own, "{cause}");
+            assert_eq!(answer(cause, Some("no"), Counts::Bad).settles(Some("no")), is_own, "{cause}");
+            assert!(!answer(cause, Some("no"), Counts::Bad).settles(None), "{cause}");
+            assert!(!answer(cause, Some("maybe"), Counts::Open).settles(Some("no")), "{cause}");
+            assert!(!answer(cause, None, Counts::Ok).settles(None), "{cause}");
+        }
+        let signalled = Answer { signalled: true, ..answer("exited", Some("yes"), Counts::Ok) };
+        assert!(!signalled.settles(None), "it may have been about to say more");
+    }
+
+    #[test]
     fn what_is_needed_may_be_measured_or_implied_and_nothing_else() {
         for cause in CAUSE_WORDS {
             let may = ["exited", "concluded", "implied"].contains(&cause);
@@ -178,9 +199,9 @@ mod tests {
     fn who_is_needed_to_end_well_does_by_what_is_expected_of_it_and_over_is_whatever_has_ended() {
         let well = |answer: &Answer, expected| answer.meets(&Condition::Well, expected);
         for cause in CAUSE_WORDS {
-            let may = ["exited", "concluded", "implied"].contains(&cause);
+            let may = ["exited", "concluded", "implied", "outrun"].contains(&cause);
             let ok = answer(cause, Some("yes"), Counts::Ok);
-            assert_eq!((well(&ok, None), well(&ok, Some("no"))), (may, false), "{cause}");
+            assert_eq!((well(&ok, None), well(&ok, Some("no"))), (may, cause == "outrun"), "{cause}");
             assert!(ok.meets(&Condition::Over, Some("no")), "{cause}");
         }
         let bad = answer("exited", Some("no"), Counts::Bad);
@@ -211,7 +232,8 @@ mod tests {
                 "{cause} {verdict:?} {expected:?}"
             );
         }
-        for cause in ["not-started", "unreaped", "skipped", "implied"].into_iter().chain(CUT_SHORT) {
+        for cause in ["not-started", "unreaped", "skipped", "implied", "outrun"].into_iter().chain(CUT_SHORT)
+        {
             assert_eq!(followed(&answer(cause, None, Counts::Ok), None), [false; 4], "{cause}");
         }
     }

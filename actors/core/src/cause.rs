@@ -28,6 +28,8 @@ pub enum Cause {
     ProcessLimit,
     /// It used too much memory.
     MemoryLimit,
+    /// Another one was faster with what both were asked.
+    Outrun,
     /// The job's total time was over.
     Deadline,
     /// Somebody asked.
@@ -36,7 +38,7 @@ pub enum Cause {
 
 /// Every word of the column `cause` of results.csv, in the order of weight. Readers must accept others: later versions
 /// have more.
-pub const CAUSE_WORDS: [&str; 15] = [
+pub const CAUSE_WORDS: [&str; 16] = [
     Cause::Exited.word(),
     Cause::Concluded.word(),
     Cause::Silent.word(),
@@ -45,6 +47,7 @@ pub const CAUSE_WORDS: [&str; 15] = [
     Cause::OutputLimit.word(),
     Cause::ProcessLimit.word(),
     Cause::MemoryLimit.word(),
+    Cause::Outrun.word(),
     Cause::Deadline.word(),
     Cause::Cancelled.word(),
     NOT_STARTED,
@@ -75,7 +78,7 @@ const LIMITS: [Cause; 6] = [
 
 impl Cause {
     /// All of them, by weight.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Exited,
         Self::Concluded,
         Self::Silent,
@@ -84,6 +87,7 @@ impl Cause {
         Self::OutputLimit,
         Self::ProcessLimit,
         Self::MemoryLimit,
+        Self::Outrun,
         Self::Deadline,
         Self::Cancelled,
     ];
@@ -106,6 +110,7 @@ impl Cause {
             Self::OutputLimit => "output-limit",
             Self::ProcessLimit => "process-limit",
             Self::MemoryLimit => "memory-limit",
+            Self::Outrun => "outrun",
             Self::Deadline => "deadline",
             Self::Cancelled => "cancelled",
         }
@@ -234,6 +239,12 @@ impl Outcome {
         Self::without_process(End::NotStarted("cancelled while it waited".into()), Cause::Cancelled)
     }
 
+    /// An entrant of a race that another one has won before it had a process: that, as a sentence.
+    #[must_use]
+    pub fn outrun(why: Arc<str>) -> Self {
+        Self::without_process(End::NotStarted(why), Cause::Outrun)
+    }
+
     fn without_process(end: End, cause: Cause) -> Self {
         Self {
             end,
@@ -308,10 +319,12 @@ fn joined(before: &str, text: &str) -> Arc<str> {
 }
 
 /// Whether a query with this word of its cause ended as its asker hoped: not by force, and with the verdict that was
-/// expected, or with one that counts as ok. Whose answer follows from another's is as well as that.
+/// expected, or with one that counts as ok. Whose answer follows from another's is as well as that. Who was outrun has nothing
+/// left to answer, and that is well.
 pub(crate) fn is_well(cause: &str, verdict: Option<&str>, counts: Counts, expected: Option<&str>) -> bool {
     let is_as_hoped = |verdict| expected.map_or(counts == Counts::Ok, |expected| verdict == expected);
-    (is_own_end(cause) || cause == IMPLIED) && verdict.is_some_and(is_as_hoped)
+    let may_answer = is_own_end(cause) || cause == IMPLIED;
+    cause == Cause::Outrun.word() || (may_answer && verdict.is_some_and(is_as_hoped))
 }
 
 /// Whether a query with this word of its cause reached a limit.
@@ -347,9 +360,10 @@ mod tests {
                 "{cause} {verdict:?} {counts:?} {expected:?}"
             );
         }
-        let may_be_well = ["exited", "concluded", "implied"];
+        let may_be_well = ["exited", "concluded", "implied", "outrun"];
         for cause in CAUSE_WORDS {
             assert_eq!(is_well(cause, yes, Counts::Ok, yes), may_be_well.contains(&cause), "{cause}");
+            assert_eq!(is_well(cause, None, Counts::Bad, yes), cause == "outrun", "{cause}");
         }
     }
 

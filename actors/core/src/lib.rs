@@ -23,6 +23,7 @@ pub mod lines;
 pub mod order;
 pub mod periodic;
 pub mod plan;
+pub mod portfolio;
 pub mod process;
 pub mod proverif;
 pub mod race;

@@ -19,12 +19,14 @@
 //! }
 //! let said = Said { verdict: "true".into(), conclusive: true };
 //! race.step(at(3), Event::Said(1, said), &mut orders);
-//! assert_eq!(orders, [Order::Start(0), Order::Start(1), Order::Won(1), Order::Stop(0)]);
+//! // The other one had run as long when it was ended.
+//! let (took, margin) = (Duration::from_secs(3), Some(Margin::AtLeast(Duration::ZERO)));
+//! let won = Order::Won { entrant: 1, took, margin };
+//! assert_eq!(orders, [Order::Start(0), Order::Start(1), won, Order::Stop(0)]);
 //! race.step(at(4), Event::Ended(0), &mut orders);
 //! race.step(at(5), Event::Ended(1), &mut orders);
 //! let Some(Order::Over(finish)) = orders.last() else { panic!("it is over") };
-//! assert_eq!((finish.entrant, finish.took), (1, Duration::from_secs(3)));
-//! assert_eq!(finish.margin, Some(Margin::AtLeast(Duration::ZERO)), "the other one had run as long when it was ended");
+//! assert_eq!((finish.entrant, finish.took, finish.margin), (1, took, margin));
 //! ```
 
 mod words;
@@ -148,17 +150,24 @@ impl Race {
         }
         match self.state {
             State::Running => {
-                orders.push(Order::Won(entrant));
+                let at = orders.len();
                 self.settle(now, Some(entrant), orders);
+                orders.insert(at, self.won(entrant));
             }
             State::Settled(Some(winner)) => self.compare(winner, entrant, verdict, orders),
             // It was broken off, but what is known is known.
             State::Settled(None) => {
-                orders.push(Order::Won(entrant));
                 self.state = State::Settled(Some(entrant));
+                orders.push(self.won(entrant));
             }
             State::Idle | State::Over => {}
         }
+    }
+
+    /// By how much, as far as that is known when the others are told to end.
+    fn won(&self, entrant: Entrant) -> Order {
+        let took = self.runners.get(entrant as usize).map_or(Duration::ZERO, Runner::took);
+        Order::Won { entrant, took, margin: self.margin(entrant) }
     }
 
     /// Something conclusive was said after the winner had won. Each one is told of once.
@@ -222,10 +231,11 @@ impl Race {
         }));
     }
 
-    /// Of those who could have won: who had a conclusive verdict, too, and who were ended before.
+    /// Of those who could have won: who had a conclusive verdict, too, and who had begun and were ended before.
     fn margin(&self, winner: Entrant) -> Option<Margin> {
         let others = (0..).zip(&self.runners).filter(|(entrant, _)| *entrant != winner);
-        let could_win = others.map(|(_, runner)| runner).filter(|r| r.is_conclusive() || r.is_cut);
+        let has_run = |runner: &Runner| runner.is_cut && runner.since.is_some();
+        let could_win = others.map(|(_, runner)| runner).filter(|r| r.is_conclusive() || has_run(r));
         // Of two with the same time the one that was ended makes the weaker statement: it stands.
         let next = could_win.min_by_key(|runner| (runner.took(), !runner.is_cut))?;
         let longer = next.took().saturating_sub(self.runners.get(winner as usize)?.took());

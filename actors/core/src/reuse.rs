@@ -2,6 +2,7 @@
 //! each with its reason.
 
 mod needs;
+mod races;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use self::needs::hold_to_needs;
+pub use self::races::hold_races;
 use crate::answer::Answer;
 use crate::cause::{Cause, is_limited, is_own_end};
 use crate::plan::{Limits, Only, Reuse};
@@ -315,6 +317,8 @@ fn is_settled(policy: Reuse, row: &Past, answer: &Answer, now: Limits) -> Result
 fn is_conclusive(row: &Past, answer: &Answer, now: Limits) -> Result<(), Why> {
     match answer.cause {
         "exited" | "concluded" if answer.verdict.is_some() && !unasked_signal(answer) => Ok(()),
+        // As long as another one's answer stands, which is looked at afterwards.
+        "outrun" => Ok(()),
         "memory-limit" if was_short_of_machine(row) => Err(Why::Unsettled),
         limit if is_limited(limit) && is_raised(row, now) => Err(Why::LimitRaised),
         limit if is_limited(limit) => Ok(()),
@@ -326,6 +330,7 @@ fn is_conclusive(row: &Past, answer: &Answer, now: Limits) -> Result<(), Why> {
 fn is_finished(row: &Past, answer: &Answer) -> Result<(), Why> {
     match answer.cause {
         "exited" if unasked_signal(answer) => Err(Why::Unsettled),
+        "outrun" => Ok(()),
         "memory-limit" if was_short_of_machine(row) => Err(Why::Unsettled),
         cause if is_own_end(cause) || is_limited(cause) => Ok(()),
         _ => Err(Why::Unsettled),

@@ -1,5 +1,5 @@
 //! Who waits, who runs, who is done: slots, order, passes, needs, answers that follow from others, memory, retries with
-//! backoff, care for those that are started again, the job's own deadline, and how many rows may wait for the disk.
+//! backoff, care for those that are started again, races, the job's own deadline, and how many rows may wait for the disk.
 //!
 //! The roster gives orders and is told what became of them. It knows queries by their place in the plan and nothing
 //! of processes; it never waits and reads no clock.
@@ -10,6 +10,7 @@ mod line;
 mod memory;
 mod needs;
 mod open;
+mod races;
 mod retry;
 mod shortage;
 mod words;
@@ -19,9 +20,10 @@ use std::sync::Arc;
 
 use crate::answer::Answer;
 use crate::book::Book;
-use crate::cause::{Cause, End, Outcome, StopMethod};
+use crate::cause::{Cause, End, Outcome};
 use crate::implied::Implications;
 use crate::plan::{Plan, Query};
+use crate::portfolio::race_of;
 use crate::tick::Tick;
 
 use care::Caretaker;
@@ -30,9 +32,10 @@ use line::Line;
 use memory::{Budget, Memory, Patience};
 use needs::Needs;
 pub use open::Refusal;
+use races::Races;
 pub(crate) use retry::longest_pause;
 use shortage::Shortage;
-pub use words::{Bounds, Entry, Order, Place, Rung, Said, Then};
+pub use words::{Bounds, Entry, Order, Place, Rung, Said, Then, interruption};
 
 /// An attempt that waits or runs.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +84,7 @@ pub struct Roster {
     needs: Needs,
     /// Looks after those that stand in groups.
     care: Caretaker,
+    races: Races,
     implications: Option<Implications>,
     /// Those that are known without an attempt, and not yet on their way to the disk.
     foregone: VecDeque<(Turn, Foregone)>,
@@ -122,14 +126,16 @@ impl Roster {
     ) -> Self {
         let implications = Implications::of(&plan);
         let care = Caretaker::of(&plan);
+        let has_races = plan.queries.iter().any(|query| race_of(query).is_some());
         let mut roster = Self {
             bounds,
             ceiling: bounds.slots,
             asked: HashMap::new(),
             rank: 0,
-            line: Line::new(implications.is_some() || !plan.groups.is_empty()),
+            line: Line::new(implications.is_some() || !plan.groups.is_empty() || has_races),
             needs: Needs::default(),
             care,
+            races: Races::default(),
             implications,
             foregone: VecDeque::new(),
             running: BTreeMap::new(),
@@ -210,6 +216,7 @@ impl Roster {
         if self.running.contains_key(&query) {
             self.shortage.ease();
             self.care.started(now, query);
+            self.races.started(now, &self.book, query);
         }
     }
 
@@ -299,7 +306,7 @@ impl Roster {
             return;
         }
         self.line.call(now);
-        self.settle_foregone(orders);
+        self.settle_foregone(now, orders);
         if self.paused || self.shortage.lasts(now) {
             return;
         }
@@ -358,7 +365,7 @@ impl Roster {
 
     fn following(&self, now: Tick, turn: &Turn, outcome: &Outcome) -> Following {
         let is_wanted = !self.is_cancelled(turn.query) && !self.care.is_stopping(turn.query);
-        let may_follow = self.stopping.is_none() && is_wanted;
+        let may_follow = self.stopping.is_none() && is_wanted && !self.is_outrun(turn.query);
         let Some(query) = self.query(turn.query).filter(|_| may_follow) else {
             return Following::Nothing;
         };
@@ -386,15 +393,5 @@ impl Roster {
         let peak = self.asked.get(&turn.query).and_then(|asked| asked.peak);
         let needs = self.budget.expected(Memory { limit, peak }, self.bounds.slots);
         Turn { pass, of_pass: 1, memory: limit, needs, is_alone: false, ..turn }
-    }
-}
-
-/// How hard to end everything at the n-th interruption of the run, counted from 1; `None` means: leave at once.
-#[must_use]
-pub const fn interruption(count: u32) -> Option<StopMethod> {
-    match count {
-        0 | 1 => Some(StopMethod::Term),
-        2 => Some(StopMethod::Kill),
-        _ => None,
     }
 }

@@ -166,7 +166,10 @@ impl World {
         let is_member = self.plan.queries[query as usize].care.is_some();
         assert!(!is_member || self.failed.is_empty(), "its group has failed");
         let care = |place: Place| self.plan.queries[place as usize].care.as_deref();
-        let group = |place: Place| care(place).map(|Care::Member { group, .. }| *group);
+        let group = |place: Place| match care(place)? {
+            Care::Member { group, .. } => Some(*group),
+            Care::Entrant { .. } => None,
+        };
         let is_behind = |other: &&Running| {
             group(other.query) == group(query) && (other.query <= query || self.is_one_for_all())
         };
@@ -284,7 +287,7 @@ impl World {
             assert!(rows.is_sorted_by_key(|row| row.attempt) && rows.iter().all(|row| row.attempt > 0));
             let given_up = rows.iter().filter(|row| matches!(row.outcome.end, End::NotStarted(_)));
             let care = self.plan.queries[place as usize].care.as_deref();
-            let is_temporary = |Care::Member { settings, .. }: &Care| settings.restart == Restart::Temporary;
+            let is_temporary = |care: &Care| matches!(care, Care::Member { settings, .. } if settings.restart == Restart::Temporary);
             let is_never_again = self.cancelled.contains(&place) || care.is_some_and(is_temporary);
             let is_known_why = is_never_again || !self.failed.is_empty();
             assert!(given_up.count() <= usize::from(is_known_why), "it waits as long as it may be started");

@@ -73,7 +73,10 @@ fn groups_have_names_and_stand_in_each_other() {
     let groups: Vec<_> = plan
         .queries
         .iter()
-        .map(|query| query.care.as_deref().map(|Care::Member { group, .. }| *group))
+        .map(|query| match query.care.as_deref()? {
+            Care::Member { group, .. } => Some(*group),
+            Care::Entrant { .. } => None,
+        })
         .collect();
     assert_eq!(groups, [Some(1), Some(0), None]);
 }

@@ -72,12 +72,38 @@ impl Desk {
             return Err(Refusal::Closed);
         }
         let mut taken = Err(Refusal::Closed);
-        // It is counted before it is started.
         let from = out.len();
         self.consult(out, |roster, orders| taken = roster.submit(now, query, after, orders));
         let place = taken?;
-        out.insert(from, Effect::Tell(News::Submitted { query: place }));
-        out.insert(from, Effect::Count(Change::Submitted));
+        tell_of(&[place], from, out);
         Ok(place)
     }
+
+    /// Takes in queries that race each other, behind all others, and says where they stand.
+    ///
+    /// # Errors
+    /// Why one of them is refused; then nothing has changed.
+    pub fn submit_race(
+        &mut self,
+        now: Tick,
+        queries: Vec<(Arc<Query>, Box<[After]>)>,
+        out: &mut Vec<Effect>,
+    ) -> Result<Vec<Place>, Refusal> {
+        if !self.takes_in() {
+            return Err(Refusal::Closed);
+        }
+        let mut taken = Err(Refusal::Closed);
+        let from = out.len();
+        self.consult(out, |roster, orders| taken = roster.submit_race(now, queries, orders));
+        let places = taken?;
+        tell_of(&places, from, out);
+        Ok(places)
+    }
+}
+
+/// These have come. They are counted before any of them is started, which stands in the effects from here on.
+fn tell_of(places: &[Place], from: usize, out: &mut Vec<Effect>) {
+    let news =
+        |query: &Place| [Effect::Count(Change::Submitted), Effect::Tell(News::Submitted { query: *query })];
+    out.splice(from..from, places.iter().flat_map(news));
 }

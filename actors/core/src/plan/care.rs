@@ -1,10 +1,11 @@
-//! Queries that are looked after: in groups, in the manner of OTP's supervisors.
+//! Queries that are looked after: in groups, in the manner of OTP's supervisors, and in races.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, Query};
+use crate::portfolio::{self, race_of};
 use crate::supervision::{GroupSettings, MemberSettings};
 
 /// A group in which queries are looked after.
@@ -32,6 +33,12 @@ pub enum Care {
         /// Whether it is started again, and how it is stopped.
         settings: MemberSettings,
     },
+    /// It runs in a race, with others that are asked the same: the first that settles the question wins, and the others are
+    /// ended or never start.
+    Entrant {
+        /// The race, by its number in the plan. Those of the same number race each other.
+        race: u32,
+    },
 }
 
 impl Query {
@@ -39,6 +46,12 @@ impl Query {
     #[must_use]
     pub fn member_of(self, group: u32, settings: MemberSettings) -> Self {
         Self { care: Some(Box::new(Care::Member { group, settings })), ..self }
+    }
+
+    /// Running in this race, by its number in the plan.
+    #[must_use]
+    pub fn entrant_of(self, race: u32) -> Self {
+        Self { care: Some(Box::new(Care::Entrant { race })), ..self }
     }
 }
 
@@ -52,6 +65,26 @@ impl Plan {
         parent: Option<u32>,
     ) -> Self {
         self.groups.push(Group { name: name.into(), settings, parent });
+        self
+    }
+
+    /// Several queries for one question, of which the first wins that settles it: with a verdict that counts as ok or is the
+    /// expected one, by an end of its own. Each is called by the question and its own id; the second one of an id has `-2` behind it.
+    ///
+    /// ```
+    /// use provisor_core::plan::{Command, Plan, Query};
+    ///
+    /// let solver = |name: &'static str| Query::new(name, Command::new([name, "goal.smt2"]));
+    /// let plan = Plan::new("proof", Vec::new()).with_race("goal", [solver("z3"), solver("cvc5")]).at_once(2);
+    /// assert_eq!(&*plan.queries[1].id, "goal/cvc5");
+    /// ```
+    #[must_use]
+    pub fn with_race(mut self, question: &str, queries: impl IntoIterator<Item = Query>) -> Self {
+        let race = self.queries.iter().filter_map(race_of).max().map_or(0, |last| last.saturating_add(1));
+        let queries: Vec<_> = queries.into_iter().collect();
+        let ids = portfolio::ids(question, queries.iter().map(|query| &*query.id));
+        let entrants = queries.into_iter().zip(ids);
+        self.queries.extend(entrants.map(|(query, id)| Query { id, ..query }.entrant_of(race)));
         self
     }
 }

@@ -40,7 +40,14 @@ pub enum Order {
     /// End this one, for the question is settled or the race broken off. Its end is waited for.
     Stop(Entrant),
     /// This one was the first to say something conclusive. It ends by itself.
-    Won(Entrant),
+    Won {
+        /// Who.
+        entrant: Entrant,
+        /// From its start to what it said.
+        took: Duration,
+        /// By how much, as far as it is known now, as in [`Finish::margin`].
+        margin: Option<Margin>,
+    },
     /// This one has said something conclusive, too, and something else: one of the two is wrong.
     Contradiction {
         /// Who.
@@ -63,7 +70,7 @@ pub struct Finish {
     /// From its start to what it said, or to its end where it said nothing conclusive. Zero for one that never ran.
     pub took: Duration,
     /// By how much it has won; `None` without a winner, and where nobody else could have won: all others had ended without a
-    /// conclusive verdict, or had not begun.
+    /// conclusive verdict, or had no process yet.
     pub margin: Option<Margin>,
     /// Who said something conclusive and something else, and what.
     pub contradictions: Vec<(Entrant, Arc<str>)>,

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::{Decision, Past, Why};
+use super::{Decision, Past, Why, races};
 use crate::plan::{Need, Query};
+use crate::portfolio::race_of;
 use crate::roster::{Place, Rung};
 
 /// Lets those be run again that need something which does not stand, or came to something else than they need: it was taken
-/// for granted when they were measured. `asked`: the queries of these decisions, in the same order.
+/// for granted when they were measured. So it is with those that were outrun: by an answer that stands. `asked`: the queries of
+/// these decisions, in the same order.
 pub fn hold_to_needs(asked: &[(Place, &Query)], past: &[Past], decisions: &mut [Decision]) {
-    if asked.iter().all(|(_, query)| query.needs.is_empty()) {
+    if asked.iter().all(|(_, query)| query.needs.is_empty() && race_of(query).is_none()) {
         return;
     }
     let at: HashMap<Place, usize> = asked.iter().enumerate().map(|(at, (place, _))| (*place, at)).collect();
@@ -18,9 +20,13 @@ pub fn hold_to_needs(asked: &[(Place, &Query)], past: &[Past], decisions: &mut [
             at.get(&need.query)
                 .is_some_and(|&at| meets(&decisions[at], past, need, asked[at].1.expect.as_deref()))
         };
+        let won = races::won(asked, past, decisions);
+        let was_outrun = |at: usize| races::is_outrun(&decisions[at], past);
         let loose = |(at, (_, query)): (usize, &(Place, &Query))| {
             let stands = !matches!(decisions[at], Decision::Run(..));
-            (stands && !query.needs.iter().all(is_met)).then_some(at)
+            let is_won = || race_of(query).is_some_and(|race| won.contains(&race));
+            let rests = query.needs.iter().all(is_met) && (!was_outrun(at) || is_won());
+            (stands && !rests).then_some(at)
         };
         let loose: Vec<_> = asked.iter().enumerate().filter_map(loose).collect();
         if loose.is_empty() {

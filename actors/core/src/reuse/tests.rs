@@ -33,7 +33,7 @@ fn wall(seconds: u64) -> Limits {
     Limits { wall: Some(Duration::from_secs(seconds)), ..Limits::default() }
 }
 
-fn asked(id: &str) -> Asked<'_> {
+pub(super) fn asked(id: &str) -> Asked<'_> {
     let only = Only::default();
     let pass = AskedPass { name: None, only, prints: prints(1, 2), limits: wall(10) };
     Asked { id, passes: [pass].into(), expect: None, wanted: Wanted::AsUsual }
@@ -74,6 +74,11 @@ fn a_verdict_stands_and_what_has_none_is_run_again() {
         assert_eq!(settle(cause, None), run(Why::Unsettled), "{cause}");
     }
     assert_eq!(settle("cancelled", Some("true")), run(Why::Unsettled));
+    assert_eq!(
+        settle("outrun", None),
+        Decision::Keep(0),
+        "whether another one's answer stands is asked afterwards"
+    );
 }
 
 #[test]

@@ -188,8 +188,10 @@ fn seed(job: &str) -> u64 {
 }
 
 fn membership(query: &Query) -> Option<(u32, MemberSettings)> {
-    let Care::Member { group, settings } = **query.care.as_ref()?;
-    Some((group, settings))
+    match **query.care.as_ref()? {
+        Care::Member { group, settings } => Some((group, settings)),
+        Care::Entrant { .. } => None,
+    }
 }
 
 impl Roster {
@@ -200,7 +202,7 @@ impl Roster {
             self.care.newcomers.push(turn.query);
             self.care.park(turn, false);
         } else {
-            self.line.join(turn);
+            self.await_turn(turn, Line::join);
         }
     }
 
@@ -310,7 +312,7 @@ impl Roster {
             outcome.remark(&why);
         }
         if !self.care.is_member(query) || self.stopping.is_some() || self.exhausted.is_some() {
-            return self.conclude(turn, outcome, orders);
+            return self.conclude(now, turn, outcome, orders);
         }
         let expected = self.query(query).and_then(|query| query.expect.as_deref());
         let normal = outcome.is_well(expected);
@@ -321,7 +323,7 @@ impl Roster {
             orders.push(Order::Requeued { query });
             self.care.park(next, false);
         } else {
-            self.conclude(turn, outcome, orders);
+            self.conclude(now, turn, outcome, orders);
             if self.is_cancelled(query) {
                 // Nobody is to start it again with others.
                 let _ = self.care.supervision.remove(Child::Member(query));

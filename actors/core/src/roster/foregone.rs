@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use crate::answer::{Answer, Truth};
 use crate::cause::{Cause, Outcome};
+use crate::tick::Tick;
 
 use super::line::Line;
 use super::needs::{Freed, Known};
+use super::races::Races;
 use super::{Asked, Entry, Order, Place, Roster, Said, Then, Turn};
 
 /// How it is known.
@@ -20,6 +22,8 @@ pub(super) enum Foregone {
     Implied(Place, Truth),
     /// Nobody wants to know it any more.
     Cancelled,
+    /// Another one was faster with the same question: that, as a sentence.
+    Outrun(Arc<str>),
     /// The group that it stands in does not start it: that, as a sentence.
     GivenUp(Arc<str>),
 }
@@ -47,8 +51,10 @@ impl Roster {
                 answer.truth().map(|truth| implications.learn(*place, truth));
             }
         }
+        let asked = turns.iter().map(|turn| turn.query);
+        self.races = Races::of(&self.book, asked, known.iter().map(|(place, answer)| (*place, answer)));
         for turn in turns {
-            match self.follows(turn.query) {
+            match self.follows(turn.query).or_else(|| self.loses(turn.query)) {
                 Some(foregone) => self.foregone.push_back((turn, foregone)),
                 None => self.admit_one(turn, |place| known.get(&place)),
             }
@@ -68,7 +74,7 @@ impl Roster {
     /// Lets it wait again, unless its answer is known by now, or nobody wants it.
     pub(super) fn await_turn(&mut self, turn: Turn, join: impl FnOnce(&mut Line, Turn)) {
         let cancelled = self.is_cancelled(turn.query).then_some(Foregone::Cancelled);
-        match self.follows(turn.query).or(cancelled) {
+        match self.follows(turn.query).or(cancelled).or_else(|| self.loses(turn.query)) {
             Some(foregone) => self.foregone.push_back((turn, foregone)),
             None => join(&mut self.line, turn),
         }
@@ -77,6 +83,10 @@ impl Roster {
     fn follows(&self, query: Place) -> Option<Foregone> {
         let (by, truth) = self.implications.as_ref()?.by(query)?;
         Some(Foregone::Implied(by, truth))
+    }
+
+    fn loses(&self, query: Place) -> Option<Foregone> {
+        self.races.outrun(&self.book, query).map(Foregone::Outrun)
     }
 
     fn free(&mut self, freed: Freed) {
@@ -95,14 +105,16 @@ impl Roster {
     }
 
     /// The row of a query is there. What an earlier pass has said stands in it where this one has said nothing.
-    pub(super) fn conclude(&mut self, turn: &Turn, mut outcome: Outcome, orders: &mut Vec<Order>) {
+    pub(super) fn conclude(&mut self, now: Tick, turn: &Turn, mut outcome: Outcome, orders: &mut Vec<Order>) {
         let said = self.asked.get(&turn.query).and_then(|asked| asked.said.as_ref());
         if let Some(said) = said.filter(|_| outcome.judgement.verdict.is_none() && !outcome.is_derived()) {
             outcome.remark(&said.sentence());
         }
         let matters = self.implications.is_some() || self.needs.len() > 0 || self.book.is_open();
         let answer = matters.then(|| Answer::of(&outcome));
+        let losers = self.run_race(now, turn.query, &mut outcome);
         self.record(turn, Then::Nothing, outcome, orders);
+        self.end_losers(losers, orders);
         let Some(answer) = answer else { return };
         self.decide(turn.query, &answer);
         if let Some(asked) = self.asked.get_mut(&turn.query).filter(|_| self.book.is_open()) {
@@ -123,7 +135,7 @@ impl Roster {
     }
 
     /// Gives rows to those that are known, as long as there is room for them. From each may follow others.
-    pub(super) fn settle_foregone(&mut self, orders: &mut Vec<Order>) {
+    pub(super) fn settle_foregone(&mut self, now: Tick, orders: &mut Vec<Order>) {
         while self.unwritten < self.bounds.unwritten {
             let is_idle = self.line.len() == 0 && self.running.is_empty() && self.care.waiting() == 0;
             if self.foregone.is_empty() && is_idle {
@@ -133,6 +145,7 @@ impl Roster {
             let Some((turn, foregone)) = self.foregone.pop_front() else { break };
             let outcome = match foregone {
                 Foregone::Skipped(why) => Outcome::skipped(why),
+                Foregone::Outrun(why) => Outcome::outrun(why),
                 Foregone::Cancelled => Outcome::cancelled(),
                 Foregone::GivenUp(why) => Outcome::not_started(why, Cause::Cancelled),
                 Foregone::Implied(by, truth) => {
@@ -140,7 +153,7 @@ impl Roster {
                     Outcome::implied(id, truth.word().into(), truth.counts)
                 }
             };
-            self.conclude(&turn, outcome, orders);
+            self.conclude(now, &turn, outcome, orders);
         }
     }
 }

@@ -1,12 +1,14 @@
 //! What may happen to the roster of a run that is open: queries come while it goes on, others are not wanted any more, and
 //! there are more or fewer slots.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::book::Book;
 use crate::cause::Cause;
 use crate::id;
-use crate::plan::{After, Need, Query};
+use crate::plan::{After, Care, Need, Query};
+use crate::portfolio::race_of;
 use crate::tick::Tick;
 
 use super::foregone::Foregone;
@@ -65,6 +67,12 @@ pub enum Refusal {
         /// The id.
         id: Arc<str>,
     },
+    /// It is to run in a race, and stands in a group.
+    #[error("`{id}` is to run in a race and stands in a group; it can do one of the two")]
+    RaceInGroup {
+        /// The id.
+        id: Arc<str>,
+    },
     /// The run takes nothing in any more.
     #[error("the run takes no more queries")]
     Closed,
@@ -98,23 +106,70 @@ impl Roster {
     pub fn submit(
         &mut self,
         now: Tick,
-        mut query: Arc<Query>,
+        query: Arc<Query>,
         after: &[After],
         orders: &mut Vec<Order>,
     ) -> Result<Place, Refusal> {
+        let query = self.checked(query, after)?;
+        let id = Arc::clone(&query.id);
+        let place = self.book.add(query).ok_or(Refusal::Taken { id })?;
+        self.take_in(place);
+        self.fill(now, orders);
+        Ok(place)
+    }
+
+    /// Takes in queries that race each other, behind all others, and says where they stand. `after`: as of
+    /// [`submit`](Self::submit), of each.
+    ///
+    /// # Errors
+    /// Why one of them is refused: then none is taken in.
+    pub fn submit_race(
+        &mut self,
+        now: Tick,
+        queries: Vec<(Arc<Query>, Box<[After]>)>,
+        orders: &mut Vec<Order>,
+    ) -> Result<Vec<Place>, Refusal> {
+        let mut ids = HashSet::new();
+        let mut checked = Vec::with_capacity(queries.len());
+        for (query, after) in queries {
+            let id = Arc::clone(&query.id);
+            if query.care.is_some() {
+                return Err(Refusal::RaceInGroup { id });
+            }
+            if !ids.insert(Arc::clone(&id)) {
+                return Err(Refusal::Taken { id });
+            }
+            checked.push(self.checked(query, &after)?);
+        }
+        let mut places = Vec::with_capacity(checked.len());
+        let book = &mut self.book;
+        self.races.admit(|race| {
+            for mut query in checked {
+                Arc::make_mut(&mut query).care = Some(Box::new(Care::Entrant { race }));
+                places.extend(book.add(query));
+            }
+            places.clone()
+        });
+        places.iter().for_each(|place| self.take_in(*place));
+        self.fill(now, orders);
+        Ok(places)
+    }
+
+    /// The same, as it stands in the book, if it may.
+    fn checked(&self, mut query: Arc<Query>, after: &[After]) -> Result<Arc<Query>, Refusal> {
         self.check(&query)?;
         if !after.is_empty() {
             let needs = after.iter().map(|after| self.need(&query.id, after)).collect::<Result<_, _>>()?;
             Arc::make_mut(&mut query).needs = needs;
         }
-        let id = Arc::clone(&query.id);
-        let place = self.book.add(query).ok_or(Refusal::Taken { id })?;
+        Ok(query)
+    }
+
+    fn take_in(&mut self, place: Place) {
         self.rank += 1;
         let entry = Entry { query: place, attempts_before: 0, rung: Rung::default(), peak: None };
         let turn = self.enter(self.rank, entry);
         self.admit_one(turn, |_| None);
-        self.fill(now, orders);
-        Ok(place)
     }
 
     /// What this one needs that is to come after that.
@@ -138,7 +193,7 @@ impl Roster {
         if query.askings().any(|asking| asking.command.argv.is_empty()) {
             return Err(Refusal::NoProgram { id });
         }
-        if !query.needs.is_empty() || query.cell.is_some() {
+        if !query.needs.is_empty() || query.cell.is_some() || race_of(query).is_some() {
             return Err(Refusal::Refers { id });
         }
         if self.book.find(&id).is_some() {

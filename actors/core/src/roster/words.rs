@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cause::{Cause, Outcome};
+use crate::cause::{Cause, Outcome, StopMethod};
 use crate::tick::Tick;
 
 /// A query's place in the plan.
@@ -136,4 +136,14 @@ pub struct Bounds {
     pub memory_budget: Option<u64>,
     /// The machine's memory, in bytes, where it is known: what one query may be given at most.
     pub machine_memory: Option<u64>,
+}
+
+/// How hard to end everything at the n-th interruption of the run, counted from 1; `None` means: leave at once.
+#[must_use]
+pub const fn interruption(count: u32) -> Option<StopMethod> {
+    match count {
+        0 | 1 => Some(StopMethod::Term),
+        2 => Some(StopMethod::Kill),
+        _ => None,
+    }
 }

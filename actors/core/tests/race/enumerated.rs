@@ -82,6 +82,12 @@ impl Told {
                 orders.push(Order::Stop(n));
             }
         }
+        for order in &mut orders {
+            if let Order::Won { entrant, took, margin } = order {
+                *took = self.lives[*entrant as usize].time();
+                *margin = self.margin(*entrant);
+            }
+        }
         while self.begun
             && !self.is_settled()
             && self.lives.iter().filter(|life| life.is_up()).count() < at_once as usize
@@ -109,7 +115,8 @@ impl Told {
         life.settled.get_or_insert((verdict.clone(), now));
         let Some(winner) = self.winner else {
             self.winner = Some(n);
-            return Some(Order::Won(n));
+            // What is known of its lead, once the others are told to end.
+            return Some(Order::Won { entrant: n, took: Duration::ZERO, margin: None });
         };
         let differs = self.lives[winner as usize].settled.as_ref().is_some_and(|(won, _)| *won != verdict);
         let is_new = differs && !self.contradicted.iter().any(|(told, _)| *told == n);
@@ -139,8 +146,8 @@ impl Told {
     fn margin(&self, winner: u32) -> Option<Margin> {
         let took = self.lives[winner as usize].time();
         let others = || (0..).zip(&self.lives).filter(|(n, _)| *n != winner).map(|(_, life)| life);
-        let ended =
-            others().filter(|life| life.asked.is_some() && life.settled.is_none()).map(Life::time).min();
+        let is_ended = |life: &&Life| life.asked.is_some() && life.there.is_some() && life.settled.is_none();
+        let ended = others().filter(is_ended).map(Life::time).min();
         let exact = others().filter(|life| life.settled.is_some()).map(Life::time).min();
         match (ended, exact) {
             (Some(ended), exact) if exact.is_none_or(|exact| ended <= exact) => {
@@ -157,7 +164,7 @@ type Law = (&'static str, fn(&Order) -> bool);
 const LAWS: [Law; 5] = [
     ("the first ones that may are started, once each", |order| matches!(order, Order::Start(_))),
     ("all but the winner are ended when it is settled", |order| matches!(order, Order::Stop(_))),
-    ("the first conclusive verdict wins", |order| matches!(order, Order::Won(_))),
+    ("the first conclusive verdict wins", |order| matches!(order, Order::Won { .. })),
     ("each contradiction is told once", |order| matches!(order, Order::Contradiction { .. })),
     ("when all are down it is told once what became of it", |order| matches!(order, Order::Over(_))),
 ];
@@ -175,17 +182,19 @@ enum Fault {
     ContradictionUntold,
     OverTooEarly,
     MarginAlwaysExact,
+    LeadUntold,
     LastOpenStands,
     ContradictionsLost,
 }
 
-const FAULTS: [(Fault, &str); 12] = [
+const FAULTS: [(Fault, &str); 13] = [
     (Fault::OneTooMany, LAWS[0].0),
     (Fault::StartsWhenSettled, LAWS[0].0),
     (Fault::WinnerIsEnded, LAWS[1].0),
     (Fault::OthersGoOn, LAWS[1].0),
     (Fault::OpenWins, LAWS[2].0),
     (Fault::LastWins, LAWS[2].0),
+    (Fault::LeadUntold, LAWS[2].0),
     (Fault::AnyDifferenceContradicts, LAWS[3].0),
     (Fault::ContradictionUntold, LAWS[3].0),
     (Fault::OverTooEarly, LAWS[4].0),
@@ -202,12 +211,16 @@ fn spoil(fault: Fault, event: &Event, told: &Told, orders: &mut Vec<Order>) {
     match (fault, event) {
         (Fault::StartsWhenSettled, Event::Ended(_)) if told.is_settled() => orders.push(Order::Start(2)),
         (Fault::WinnerIsEnded, Event::Said(..)) => {
-            let won = orders.iter().find_map(|order| if let Order::Won(n) = order { Some(*n) } else { None });
+            let winner = |order: &Order| match order {
+                Order::Won { entrant, .. } => Some(*entrant),
+                _ => None,
+            };
+            let won = orders.iter().find_map(winner);
             orders.extend(won.map(Order::Stop));
         }
         (Fault::OthersGoOn, Event::Said(..)) => orders.retain(|order| !matches!(order, Order::Stop(_))),
         (Fault::LastWins, Event::Said(n, said)) if said.conclusive && told.winner.is_some() => {
-            orders.push(Order::Won(*n));
+            orders.push(Order::Won { entrant: *n, took: Duration::ZERO, margin: None });
         }
         (Fault::AnyDifferenceContradicts, Event::Said(n, said)) if !said.conclusive => {
             orders.push(Order::Contradiction { entrant: *n, verdict: said.verdict.clone() });
@@ -223,6 +236,13 @@ fn spoil(fault: Fault, event: &Event, told: &Told, orders: &mut Vec<Order>) {
                 && let Margin::AtLeast(least) = *margin
             {
                 *margin = Margin::Exactly(least);
+            }
+        }
+        (Fault::LeadUntold, _) => {
+            for order in orders {
+                if let Order::Won { margin, .. } = order {
+                    *margin = None;
+                }
             }
         }
         (Fault::LastOpenStands, _) => {

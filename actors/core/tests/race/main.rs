@@ -16,6 +16,10 @@ pub(crate) fn says(entrant: u32, verdict: &str, conclusive: bool) -> Event {
     Event::Said(entrant, Said { verdict: verdict.into(), conclusive })
 }
 
+const fn won(entrant: u32, took: u64, margin: Option<Margin>) -> Order {
+    Order::Won { entrant, took: secs(took), margin }
+}
+
 struct Track {
     race: Race,
     finish: Option<Finish>,
@@ -67,14 +71,15 @@ fn with_some_at_once_the_next_one_starts_when_one_has_ended() {
     assert_eq!(track.tell(0, Event::Begin), [0, 1].map(Order::Start));
     assert_eq!(track.tell(1, says(1, "unknown", false)), []);
     assert_eq!(track.tell(1, Event::Ended(1)), [Order::Start(2)]);
-    assert_eq!(track.tell(2, says(2, "true", true)), [Order::Won(2), Order::Stop(0)]);
+    assert_eq!(track.tell(2, says(2, "true", true)), [won(2, 0, None), Order::Stop(0)]);
 }
 
 #[test]
 fn the_first_conclusive_verdict_wins_and_the_rest_are_ended() {
     let mut track = Track::running(3);
     assert_eq!(track.tell(1, says(0, "unknown", false)), []);
-    assert_eq!(track.tell(2, says(1, "true", true)), [Order::Won(1), Order::Stop(0), Order::Stop(2)]);
+    let won = won(1, 2, Some(Margin::AtLeast(secs(0))));
+    assert_eq!(track.tell(2, says(1, "true", true)), [won, Order::Stop(0), Order::Stop(2)]);
     let finish = track.end_all(3, 3);
     assert_eq!((finish.entrant, finish.took), (1, secs(2)));
     assert_eq!(finish.said, Some(Said { verdict: "true".into(), conclusive: true }));
@@ -84,7 +89,7 @@ fn the_first_conclusive_verdict_wins_and_the_rest_are_ended() {
 fn nobody_starts_once_it_is_settled() {
     let mut track = Track::new(2, Some(1));
     track.tell(0, Event::Begin);
-    assert_eq!(track.tell(1, says(0, "true", true)), [Order::Won(0)]);
+    assert_eq!(track.tell(1, says(0, "true", true)), [won(0, 0, None)]);
     assert_eq!(track.tell(2, Event::Ended(0)), []);
     assert_eq!(track.finish.map(|finish| (finish.entrant, finish.margin)), Some((0, None)));
 }
@@ -97,6 +102,26 @@ fn the_margin_is_at_least_the_time_that_the_next_one_had_when_it_was_ended() {
     track.tell(1, Event::Started(1));
     track.tell(5, says(1, "true", true));
     assert_eq!(track.end_all(9, 2).margin, Some(Margin::AtLeast(secs(1))), "5 s of 0 against 4 s of 1");
+}
+
+#[test]
+fn the_winner_is_told_by_how_much_as_far_as_that_is_known_then() {
+    let mut track = Track::running(3);
+    track.tell(1, says(2, "unknown", false));
+    track.tell(1, Event::Ended(2));
+    track.tell(1, Event::Started(1));
+    let orders = track.tell(5, says(1, "true", true));
+    assert_eq!(orders[0], won(1, 5, Some(Margin::AtLeast(secs(0)))));
+    let mut track = Track::new(3, None);
+    track.tell(0, Event::Begin);
+    track.tell(0, Event::Started(0));
+    track.tell(2, Event::Started(1));
+    let orders = track.tell(5, says(1, "true", true));
+    assert_eq!(
+        orders[0],
+        won(1, 3, Some(Margin::AtLeast(secs(2)))),
+        "who has no process yet is nobody's next"
+    );
 }
 
 #[test]

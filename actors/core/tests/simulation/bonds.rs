@@ -257,7 +257,7 @@ fn is_for(only: Only, outcome: &Outcome, is_hoped_for: bool) -> bool {
     let End::Reaped(_) = outcome.end else { return false };
     let (verdict, counts) = (outcome.judgement.verdict.as_deref(), outcome.judgement.counts);
     match outcome.cause {
-        Cause::Deadline | Cause::Cancelled => false,
+        Cause::Outrun | Cause::Deadline | Cause::Cancelled => false,
         Cause::Exited | Cause::Concluded => match only {
             Only::Limited => false,
             Only::Open => verdict.is_none() || counts == Counts::Open,
