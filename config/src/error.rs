@@ -218,9 +218,6 @@ impl StructureError {
                     Some(near_hint(found, expected, "there is"))
                 }
                 Ron::MissingStructField { field: "name", .. } => Some("for example name: \"nightly\"".into()),
-                Ron::MissingStructField { field: "run", .. } => {
-                    Some("for example run: [\"echo\", \"hello\"]".into())
-                }
                 Ron::ExpectedNamedStructLike("Job")
                 | Ron::ExpectedDifferentStructName { expected: "Job", .. } => {
                     Some("a spec is Job(name: \"...\", commands: [...])".into())

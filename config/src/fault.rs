@@ -85,7 +85,7 @@ pub enum Fault {
     NothingToRun,
     #[error("`{first}` and `{second}` cannot stand in one job")]
     TwoSources { first: &'static str, second: &'static str },
-    #[error("`{with}` needs a `command`")]
+    #[error("`{with}` needs a `command` or a `race`")]
     CommandMissing { with: &'static str },
     #[error("`{field}` belongs to `matrix` or `each`, not to `commands`")]
     NotWithCommands { field: &'static str },
@@ -245,6 +245,12 @@ pub enum Fault {
     UnknownSet { name: String, hint: String },
 
     // Commands
+    #[error("a command has neither a `run` nor a `race`")]
+    NoRun,
+    #[error("{}", if *commands == 0 { "`race` is empty" } else { "one command alone is no race" })]
+    RaceOfOne { commands: usize },
+    #[error("what races cannot stand in a group")]
+    RaceInGroup,
     #[error("the command is empty")]
     EmptyCommand,
     #[error("the program of `{id}` is an empty text")]

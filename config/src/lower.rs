@@ -18,6 +18,7 @@ pub(crate) mod preset;
 mod problems;
 mod proverif;
 mod query;
+mod race;
 mod recipe;
 mod rules;
 mod shared;
@@ -208,6 +209,7 @@ pub(crate) fn lower(job: &Job, around: &Surroundings) -> Result<(Meaning, Vec<Pr
         awaited: Vec::new(),
         lattice: Lattice::default(),
         groups: Vec::new(),
+        races: 0,
         made: Vec::new(),
         said: BTreeSet::new(),
     };
@@ -245,6 +247,8 @@ struct Lowering<'e> {
     /// The scenarios of a study.
     lattice: Lattice,
     groups: Vec<Group>,
+    /// How many races there are so far.
+    races: u32,
     made: Vec<Made>,
     /// What was said of models: once for each, not for each scenario.
     said: BTreeSet<(usize, String)>,

@@ -23,6 +23,11 @@ pub(crate) use values::{
     ProVerifOptions, Scalar, ScalarValue, Stop,
 };
 
+/// A command with its arguments, templates.
+pub(crate) type Argv = Listed<Spanned<String>>;
+/// Commands that race for one question.
+pub(crate) type Race = Listed<Argv>;
+
 /// Fields that a whole job has as well as one of its commands or hosts, where the inner one goes before the outer.
 macro_rules! with_settings {
     ($(#[$meta:meta])* struct $name:ident { $($own:tt)* }) => {
@@ -109,13 +114,13 @@ with_settings! {
         pub(crate) study: Option<Spanned<Study>>,
         pub(crate) exclude: Option<Vec<Spanned<Entries<Scalar>>>>,
         pub(crate) id: Option<Spanned<String>>,
-        pub(crate) command: Option<Listed<Spanned<String>>>,
+        pub(crate) command: Option<Argv>,
+        pub(crate) race: Option<Race>,
         pub(crate) inherit_env: Option<InheritEnv>,
         pub(crate) expect: Option<Expect>,
         pub(crate) reuse: Option<Reuse>,
         pub(crate) prune: Option<Spanned<Prune>>,
         pub(crate) passes: Option<Listed<Pass>>,
-        race: Option<Later>,
         every: Option<Later>,
         jitter: Option<Later>,
         overlap: Option<Later>,
@@ -129,9 +134,8 @@ with_settings! {
 
 impl Job {
     /// The forms of a whole job that are promised and not there.
-    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 6] {
+    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 5] {
         [
-            ("race", self.race),
             ("every", self.every),
             ("jitter", self.jitter),
             ("overlap", self.overlap),
@@ -142,13 +146,14 @@ impl Job {
 }
 
 /// Field names that are known only to be refused: no error message should propose them.
-pub(crate) const LATER: [&str; 6] = ["race", "every", "jitter", "overlap", "keep_last", "launcher"];
+pub(crate) const LATER: [&str; 5] = ["every", "jitter", "overlap", "keep_last", "launcher"];
 
 with_settings! {
     /// One of `commands`.
     struct Command {
         pub(crate) id: Option<Spanned<String>>,
-        pub(crate) run: Listed<Spanned<String>>,
+        pub(crate) run: Option<Argv>,
+        pub(crate) race: Option<Race>,
         pub(crate) expect: Option<Spanned<String>>,
     }
 }

@@ -54,6 +54,9 @@ impl Fault {
             Self::OnlyOfFirstPass => {
                 "`only` says after which ends of the pass before this one follows: take it out"
             }
+            Self::NoRun => r#"for example run: ["echo", "hello"]"#,
+            Self::RaceOfOne { .. } => r#"for example race: [["z3", "goal.smt2"], ["cvc5", "goal.smt2"]]"#,
+            Self::RaceInGroup => "take one of the two out: who loses a race is ended and never started again",
             Self::GroupOfAllWithin => "take `within` out, or write the group in `groups`",
             Self::GroupOfOne => r#"write it in the job's `groups`, and its name here: group: "db""#,
             Self::NeedsGroup { .. } => "write a `group` beside it, or for the whole job: group: ()",

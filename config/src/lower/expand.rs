@@ -5,6 +5,7 @@ use std::sync::Arc;
 use provisor_core::Query;
 
 use super::axes::{self, Axis, Exclusion};
+use super::race::Executed;
 use super::recipe::{Origin, Recipe};
 use super::{Lowering, MOST_QUERIES};
 use crate::fault::Fault;
@@ -32,10 +33,11 @@ impl<'e> Lowering<'e> {
         let matrix = job.matrix.as_ref().map(|matrix| ("matrix", matrix.place));
         let each = job.each.as_ref().map(|(axis, _)| ("each", axis.place));
         let study = job.study.as_ref().map(|study| ("study", study.place));
+        let is_executed = job.command.is_some() || job.race.is_some();
         let given: Vec<_> = [commands, matrix, each, study].into_iter().flatten().collect();
         match given[..] {
             [] => self.problems.fault(job.name.place, Fault::NothingToRun),
-            [(with @ ("matrix" | "each"), place)] if job.command.is_none() => {
+            [(with @ ("matrix" | "each"), place)] if !is_executed => {
                 self.problems.fault(place, Fault::CommandMissing { with });
             }
             [_] => {}
@@ -53,6 +55,7 @@ impl<'e> Lowering<'e> {
         let exclude = self.job.exclude.as_ref().and_then(|exclude| exclude.first());
         for (field, place) in [
             ("command", self.job.command.as_ref().map(|command| command.place)),
+            ("race", self.job.race.as_ref().map(|race| race.place)),
             ("id", self.job.id.as_ref().map(|id| id.place)),
             ("exclude", exclude.map(|exclude| exclude.place)),
         ] {
@@ -65,18 +68,26 @@ impl<'e> Lowering<'e> {
     fn expand_commands(&mut self, commands: &'e Listed<Command>) -> Vec<Query> {
         let mut queries = Vec::new();
         let unnamed = commands.items.iter().find(|command| command.id.is_none());
-        if let (Some(unnamed), 2..) = (unnamed, commands.items.len()) {
-            self.problems.warn(unnamed.run.place, Fault::IdFromIndex);
+        let place = |command: &Command| command.run.as_ref().map(|run| run.place);
+        let place = |command: &Command| place(command).or(command.race.as_ref().map(|race| race.place));
+        if let (Some(place), 2..) = (unnamed.and_then(place), commands.items.len()) {
+            self.problems.warn(place, Fault::IdFromIndex);
         }
         if !self.is_right_number(commands.items.len() as u128, commands.place, "commands") {
             return queries;
         }
         for (index, command) in commands.items.iter().enumerate() {
+            let executed = self.executed(command.run.as_ref(), command.race.as_ref(), "run");
+            let (Some(executed), Some(place)) = (executed, place(command)) else {
+                let place = command.id.as_ref().map_or(commands.place, |id| id.place);
+                self.problems.fault(place, Fault::NoRun);
+                continue;
+            };
             let recipe = self.recipe(&Origin {
-                place: command.run.place,
+                place,
                 number: index + 1,
                 id: command.id.as_ref(),
-                argv: &command.run.items,
+                executed,
                 expect: command.expect.as_ref(),
                 settings: Some(command.settings()),
             });
@@ -95,7 +106,7 @@ impl<'e> Lowering<'e> {
         if !self.is_right_number(entries.0.len() as u128, name.place, "each") {
             return queries;
         }
-        let Some(command) = &self.job.command else { return queries };
+        let Some(executed) = self.executed_by_job() else { return queries };
         for ((key, entry), point) in entries.0.iter().zip(&keys[0].points) {
             let points = std::slice::from_ref(point);
             if axes::excluded(&mut exclusions, points) {
@@ -105,7 +116,7 @@ impl<'e> Lowering<'e> {
                 place: key.place,
                 number: 0,
                 id: entry.id.as_ref().or(self.job.id.as_ref()),
-                argv: &command.items,
+                executed,
                 expect: entry.expect.as_ref(),
                 settings: Some(entry.settings()),
             });
@@ -122,12 +133,12 @@ impl<'e> Lowering<'e> {
         self.axes = axes.iter().map(|axis| axis.name.clone()).collect();
         let mut exclusions = self.exclusions(&axes);
         let count = axes.iter().try_fold(1u128, |count, axis| count.checked_mul(axis.points.len() as u128));
-        let Some(command) = &self.job.command else { return queries };
+        let Some(executed) = self.executed_by_job() else { return queries };
         let recipe = self.recipe(&Origin {
             place: matrix.value.0.first().map_or(matrix.place, |(name, _)| name.place),
             number: 0,
             id: self.job.id.as_ref(),
-            argv: &command.items,
+            executed,
             expect: None,
             settings: None,
         });
@@ -188,7 +199,15 @@ impl<'e> Lowering<'e> {
     }
 
     fn add(&mut self, queries: &mut Vec<Query>, recipe: &Recipe<'_>, points: &[Arc<Point>]) {
-        queries.extend(self.query(recipe, points));
+        match recipe.race.is_empty() {
+            true => queries.extend(self.query(recipe, points)),
+            false => queries.extend(self.race(recipe, points).into_iter().flatten()),
+        }
+    }
+
+    fn executed_by_job(&mut self) -> Option<Executed<'e>> {
+        let job = self.job;
+        self.executed(job.command.as_ref(), job.race.as_ref(), "command")
     }
 }
 

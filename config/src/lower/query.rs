@@ -28,6 +28,18 @@ impl Lowering<'_> {
         let axes = self.axes.clone();
         let scope = Scope { axes: &axes, points, vars: &recipe.vars, absolute: recipe.cwd.is_some() };
         let id = self.id(recipe, scope)?;
+        self.query_of(recipe, points, id)
+    }
+
+    /// The query that is called so.
+    pub(super) fn query_of(
+        &mut self,
+        recipe: &Recipe<'_>,
+        points: &[Arc<Point>],
+        id: Arc<str>,
+    ) -> Option<Query> {
+        let axes = self.axes.clone();
+        let scope = Scope { axes: &axes, points, vars: &recipe.vars, absolute: recipe.cwd.is_some() };
         self.check_unique(&id, recipe, points);
         self.comes_after(recipe, scope, &id);
         let (first, health) = (self.asked(recipe, scope, &id), self.probe(recipe, scope, &id));
@@ -97,7 +109,7 @@ impl Lowering<'_> {
         rendered.into_iter().collect()
     }
 
-    fn id(&mut self, recipe: &Recipe<'_>, scope: Scope<'_>) -> Option<Arc<str>> {
+    pub(super) fn id(&mut self, recipe: &Recipe<'_>, scope: Scope<'_>) -> Option<Arc<str>> {
         let id: Arc<str> = match &recipe.id {
             Some(text) => {
                 if text.template.uses_index() {

@@ -13,6 +13,7 @@ use provisor_core::tool::Tool;
 use provisor_core::verdict::Preset;
 
 use super::health::ProbeFrom;
+use super::race::Executed;
 use super::{Lowering, axes, rules};
 use crate::fault::Fault;
 use crate::human::{self, HumanError};
@@ -79,6 +80,8 @@ pub(super) struct Recipe<'e> {
     pub(super) pass: Option<Arc<str>>,
     /// The passes after it.
     pub(super) further: Vec<Rung<'e>>,
+    /// Those that race, where it is not one command.
+    pub(super) race: Vec<Self>,
 }
 
 /// A pass after the first one.
@@ -94,7 +97,7 @@ pub(super) struct Origin<'e> {
     pub(super) place: Place,
     pub(super) number: usize,
     pub(super) id: Option<&'e Spanned<String>>,
-    pub(super) argv: &'e [Spanned<String>],
+    pub(super) executed: Executed<'e>,
     pub(super) expect: Option<&'e Spanned<String>>,
     pub(super) settings: Option<Settings<'e>>,
 }
@@ -133,11 +136,12 @@ impl<'e> Lowering<'e> {
         let (after, after_failure) = self.after(layers);
         let mut limits = self.limits(layers);
         let (care, probe) = (self.care(layers), self.health(layers, &mut limits));
+        let argv = origin.executed.first();
         let recipe = Recipe {
             place: origin.id.map_or(origin.place, |id| id.place),
             id: origin.id.and_then(|id| self.text(id)),
             number: origin.number,
-            argv: origin.argv.iter().filter_map(|text| self.text(text)).collect(),
+            argv: argv.iter().filter_map(|text| self.text(text)).collect(),
             fixed_env: self.fixed_env(&env, inherit),
             env,
             inherit,
@@ -162,16 +166,22 @@ impl<'e> Lowering<'e> {
             vars: self.vars(layers),
             pass: None,
             further: Vec::new(),
+            race: Vec::new(),
         };
-        self.ladder(recipe)
+        let recipe = self.ladder(recipe);
+        match origin.executed {
+            Executed::Race(race) => Recipe { race: self.entrants(race, &recipe), ..recipe },
+            Executed::One(_) | Executed::OfStudy(_) => recipe,
+        }
     }
 
     fn check_origin(&mut self, origin: &Origin<'e>) {
         if let Some(word) = origin.expect {
             rules::word(word, &mut self.problems);
         }
-        // That of a study is made for each query.
-        if origin.argv.is_empty() && self.job.study.is_none() {
+        if let Executed::One(argv) = origin.executed
+            && argv.items.is_empty()
+        {
             self.problems.fault(origin.place, Fault::EmptyCommand);
         }
     }

@@ -91,7 +91,8 @@ impl<'e> Lowering<'e> {
     fn refuse_beside_study(&mut self) {
         let command = self.job.command.as_ref().map(|command| ("command", command.place));
         let id = self.job.id.as_ref().map(|id| ("id", id.place));
-        for (field, place) in [command, id].into_iter().flatten() {
+        let race = self.job.race.as_ref().map(|race| ("race", race.place));
+        for (field, place) in [command, race, id].into_iter().flatten() {
             self.problems.fault(place, Fault::NotWithStudy { field });
         }
         if self.job.study.as_ref().is_some_and(|study| study.value.passes.is_some())

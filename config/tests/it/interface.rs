@@ -128,7 +128,6 @@ fn hosts_with_overrides() {
 #[test]
 fn forms_for_later_are_refused_by_name() {
     for (field, written) in [
-        ("race", r#"race: [["z3", "{{ f }}"], ["cvc5", "{{ f }}"]],"#),
         ("every", r#"every: "30s","#),
         ("jitter", r#"jitter: "3s","#),
         ("overlap", "overlap: Skip,"),

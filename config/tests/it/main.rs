@@ -14,6 +14,7 @@ mod overrides;
 mod parts;
 mod presets;
 mod proverif;
+mod race;
 mod robust;
 mod study;
 mod study_bad;

@@ -12,6 +12,7 @@ use provisor_core::verdict::Preset;
 
 use super::super::ids::IdPattern;
 use super::super::proverif::{library, parameters, weakened};
+use super::super::race::Executed;
 use super::super::recipe::{Origin, Reading, Recipe, Text as Rendered, from_folder};
 use super::super::{Lowering, glob};
 use super::Bench;
@@ -65,7 +66,7 @@ impl<'e> Lowering<'e> {
             place: study.tool.place,
             number: 0,
             id: None,
-            argv,
+            executed: Executed::OfStudy(argv),
             expect: None,
             settings: None,
         });
