@@ -325,8 +325,8 @@ impl Roster {
         if !has_slot || self.unwritten >= self.bounds.unwritten {
             return None;
         }
-        let Self { line, patience, budget, .. } = self;
-        line.next(patience, |turn| budget.fits(turn, at_work))
+        let Self { line, patience, budget, races, book, leaving, .. } = self;
+        line.next(patience, |turn| budget.fits(turn, at_work) && !races.is_ending(book, turn.query, leaving))
     }
 
     /// It runs no more, and holds nothing.

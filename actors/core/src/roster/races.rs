@@ -3,7 +3,7 @@
 //!
 //! Who has won is decided by [`Race`]; what is conclusive, by [`Answer::settles`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,6 +123,13 @@ impl Races {
         let race = book.query(query).and_then(race_of)?;
         let open = self.open.get(&race).filter(|open| open.entrants.contains(&query))?;
         open.won.as_ref().filter(|won| won.by != Some(query)).map(|won| Arc::clone(&won.why))
+    }
+
+    /// Whether another one of its race has left and its row is still to come: it may be the answer.
+    pub(super) fn is_ending(&self, book: &Book, query: Place, leaving: &BTreeSet<Place>) -> bool {
+        let race = book.query(query).and_then(race_of);
+        let open = race.and_then(|race| self.open.get(&race));
+        open.is_some_and(|open| open.entrants.iter().any(|entrant| leaving.contains(entrant)))
     }
 
     /// The row of an entrant is about to be written, and says more from now on. Those that are to be ended for it.

@@ -46,14 +46,14 @@ fn the_first_answer_wins_and_the_others_are_ended_or_never_start() {
     assert_eq!(said(&world.ended[&0]), "first of 3; another one was still at work");
     let waited = &world.ended[&2];
     assert_eq!((waited.outcome.cause_word(), waited.started_us), ("outrun", None));
-    assert_eq!(said(waited), "`q/q0` was first: yes, after 3 s");
+    assert_eq!(said(waited), "`q/q0` was first: yes, after 4 s");
     assert_eq!(world.running[0].aborted, Some(Cause::Outrun));
     world.step(Move::Durable);
     assert_eq!((world.counts.done, world.counts.running), (2, 1), "the winner waits for nobody");
     world.step(Move::Ill);
     world.step(Move::Durable);
     let row = &world.ended[&1];
-    assert_eq!((row.outcome.cause_word(), said(row)), ("outrun", "`q/q0` was first: yes, after 3 s".into()));
+    assert_eq!((row.outcome.cause_word(), said(row)), ("outrun", "`q/q0` was first: yes, after 4 s".into()));
     assert!(world.desk.is_over() && world.counts.well == 3);
 }
 
@@ -71,7 +71,7 @@ fn one_that_says_something_else_before_it_is_down_contradicts_the_winner() {
     let mut world = World::planned(3);
     world.step(Move::Yes);
     world.step(Move::LastNo);
-    assert_eq!(said(&world.ended[&2]), "`q/q0` was first: yes, after 1 s; one of the two is wrong");
+    assert_eq!(said(&world.ended[&2]), "`q/q0` was first: yes, after 2 s; one of the two is wrong");
 }
 
 #[test]

@@ -65,6 +65,8 @@ pub(crate) struct World {
     pub(crate) running: Vec<Running>,
     cancelled: BTreeSet<Place>,
     is_interrupted: bool,
+    /// The process of one has left, and its row is still to come.
+    is_ending: bool,
     /// The first row that settles the question.
     pub(crate) winner: Option<Arc<Row>>,
     sent: Vec<Arc<Row>>,
@@ -92,6 +94,7 @@ impl World {
             running: Vec::new(),
             cancelled: BTreeSet::new(),
             is_interrupted: false,
+            is_ending: false,
             winner: None,
             sent: Vec::new(),
             ended: BTreeMap::new(),
@@ -141,6 +144,7 @@ impl World {
         match effect {
             Effect::Start { query, attempt, .. } => {
                 assert!(self.winner.is_none(), "nothing of a race starts when it is won");
+                assert!(!self.is_ending, "nor while the answer may be about to come");
                 assert!(self.runs(query).is_none() && !self.ended.contains_key(&query));
                 self.running.push(Running { query, attempt, aborted: None });
                 assert!(self.running.len() <= self.slots);
@@ -198,6 +202,9 @@ impl World {
             return;
         }
         self.report(at, Fact::Started);
+        self.is_ending = true;
+        self.report(at, Fact::Left);
+        self.is_ending = false;
         let by_force = self.running[at].aborted.filter(|_| said.is_none());
         let (verdict, counts) = said.unzip();
         let judgement = Judgement {
