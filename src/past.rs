@@ -12,7 +12,7 @@ use provisor_core::Query;
 use provisor_core::plan::{Asking, Judging, Reuse};
 use provisor_core::replay::Reaction;
 use provisor_core::reuse::{
-    Asked, AskedPass, Decision, Fingerprint, Prints, ToJudge, Wanted, Why, decide, hold_to_needs,
+    Asked, AskedPass, Decision, Fingerprint, Prints, ToJudge, Wanted, Why, decide, hold_races, hold_to_needs,
 };
 use provisor_core::roster::{Place, Rung};
 use provisor_core::rules::Judge;
@@ -81,6 +81,7 @@ pub(crate) fn look(job: &Lowered, store: &Store, dir: &RunDir, args: &RunArgs) -
     let mut decisions = decide(policy, &asked, planned, &rows, complete, &mut judge);
     let places = (0..).zip(&job.plan.queries).zip(&job.chosen);
     let places: Vec<_> = places.filter_map(|(query, chosen)| chosen.then_some(query)).collect();
+    hold_races(&places, &asked, &rows, &mut decisions);
     hold_to_needs(&places, &rows, &mut decisions);
     let mut decisions = decisions.into_iter();
     let mut reasons = BTreeMap::new();

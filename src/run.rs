@@ -16,6 +16,7 @@ use provisor_config::{Lowered, Surroundings};
 use provisor_core::answer::Answer;
 use provisor_core::implied;
 use provisor_core::plan::{Logs, Prune};
+use provisor_core::portfolio;
 use provisor_core::roster::Place;
 use provisor_core::tally::Counts;
 use provisor_core::{Cause, Plan, Query};
@@ -293,17 +294,23 @@ fn show_table(dir: &RunDir, end: &End) {
     }
 }
 
-/// A sentence for each two answers of which one must be wrong, where that is to be checked.
+/// A sentence for each two answers of which one must be wrong: in a race, and between scenarios where that is to be checked.
 fn contradictions(dir: &Path, end: &End) -> Vec<String> {
-    if end.plan.prune != Prune::Check {
+    let has_races = end.plan.queries.iter().any(|query| portfolio::race_of(query).is_some());
+    let is_checked = end.plan.prune == Prune::Check;
+    if !has_races && !is_checked {
         return Vec::new();
     }
     // Whoever cannot read them has been told.
     let rows = Store::read(dir).and_then(|reader| reader.standing()).unwrap_or_default();
     let asked = rows.iter().filter(|row| end.asked.contains(&row.place));
-    let measured = asked.filter_map(|row| Some((row.place, Answer::of(&row.outcome).truth()?.is_true)));
-    let found = implied::contradictions(&end.plan, measured);
-    found.into_iter().map(|found| summary::contradiction(&end.plan, found)).collect()
+    let answers: Vec<_> = asked.map(|row| (row.place, Answer::of(&row.outcome))).collect();
+    let measured = answers.iter().filter_map(|(place, answer)| Some((*place, answer.truth()?.is_true)));
+    let between = is_checked.then(|| implied::contradictions(&end.plan, measured)).into_iter().flatten();
+    let mut told: Vec<_> = between.map(|found| summary::contradiction(&end.plan, found)).collect();
+    let in_races = portfolio::contradictions(&end.plan, answers);
+    told.extend(in_races.into_iter().map(|both| summary::disagreement(&end.plan, both)));
+    told
 }
 
 fn explain(end: &End, lost: Option<&Lost>, args: &RunArgs) {

@@ -7,6 +7,7 @@ use provisor_actors::os::guardian::PROCESS_NAME;
 use provisor_actors::os::local::CloseReport;
 use provisor_actors::store::Standing;
 use provisor_core::Plan;
+use provisor_core::answer::Answer;
 use provisor_core::cause::End;
 use provisor_core::implied::Contradiction;
 use provisor_core::roster::Place;
@@ -79,6 +80,16 @@ pub(crate) fn contradiction(plan: &Plan, Contradiction { weaker, stronger }: Con
         id(weaker),
         id(stronger)
     )
+}
+
+/// Of two answers to the question of a race one must be wrong.
+#[must_use]
+pub(crate) fn disagreement(plan: &Plan, both: [(Place, Answer); 2]) -> String {
+    let said = both.map(|(place, answer)| {
+        let id = plan.queries.get(place as usize).map(|query| clean(&query.id)).unwrap_or_default();
+        format!("`{id}` says {}", clean(&answer.words()))
+    });
+    format!("contradiction: {}, of the same question", said.join(" and "))
 }
 
 /// What a row counts as.

@@ -5,8 +5,8 @@
 use std::io;
 
 use provisor_actors::store::Standing;
-use provisor_core::End;
 use provisor_core::text::clean;
+use provisor_core::{Cause, End};
 use quick_xml::Writer;
 use quick_xml::escape::escape;
 use quick_xml::events::{BytesDecl, BytesText, Event};
@@ -72,6 +72,8 @@ impl Counts {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Passed,
+    /// Another one was faster.
+    Outrun,
     Failure,
     Error,
 }
@@ -81,6 +83,7 @@ impl Kind {
         // What follows from a measured answer is an answer, and may be the wrong one.
         let is_answered = row.outcome.ended_by_itself() || matches!(row.outcome.end, End::Implied(_));
         match (row.is_well(), is_answered) {
+            (true, _) if row.outcome.cause_word() == Cause::Outrun.word() => Self::Outrun,
             (true, _) => Self::Passed,
             (false, true) => Self::Failure,
             (false, false) => Self::Error,
@@ -97,11 +100,14 @@ fn case(xml: &mut Xml, job: &str, row: &Standing, with_findings: bool) -> io::Re
     let findings = if with_findings { &row.outcome.judgement.findings[..] } else { &[] };
     let kind = match Kind::of(row) {
         Kind::Passed if findings.is_empty() => return case.write_empty().map(drop),
-        Kind::Passed => None,
+        Kind::Passed | Kind::Outrun => None,
         Kind::Failure => Some("failure"),
         Kind::Error => Some("error"),
     };
     case.write_inner_content(|xml| {
+        if Kind::of(row) == Kind::Outrun {
+            skip(xml, "another one was faster")?;
+        }
         if let Some(kind) = kind {
             let problem = xml.create_element(kind).with_attribute(("type", row.outcome.cause_word()));
             let problem = problem.with_attribute(("message", &*legal(&message(row))));
@@ -122,11 +128,12 @@ fn skipped(xml: &mut Xml, job: &str, query: &str) -> io::Result<()> {
     let query = legal(&clean(query));
     let (class, name) = names(job, &query);
     let case = xml.create_element("testcase").with_attributes([("classname", class), ("name", name)]);
-    case.write_inner_content(|xml| {
-        xml.create_element("skipped").with_attribute(("message", "not done yet")).write_empty()?;
-        Ok(())
-    })?;
+    case.write_inner_content(|xml| skip(xml, "not done yet"))?;
     Ok(())
+}
+
+fn skip(xml: &mut Xml, why: &str) -> io::Result<()> {
+    xml.create_element("skipped").with_attribute(("message", why)).write_empty().map(drop)
 }
 
 fn text_of(element: quick_xml::writer::ElementWriter<'_, Vec<u8>>, text: &str) -> io::Result<()> {
