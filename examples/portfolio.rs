@@ -15,7 +15,7 @@ use std::time::Instant;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use provisor::config::presets;
-use provisor::{Command, Counts, Local, Plan, Ports, Query, Runtime, StopMethod};
+use provisor::{Cause, Command, Local, Plan, Ports, Query, Runtime};
 
 /// No two squares differ by two.
 const GOAL: &str = "(declare-const x Int) (declare-const y Int)
@@ -33,24 +33,25 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let ports = Ports::new(Local::default().factory());
     let handle = Runtime::start(Plan::new("portfolio", Vec::new()).at_once(3), ports).await?;
 
-    let mut race = FuturesUnordered::new();
-    for (name, options) in [("z3", vec![]), ("cvc5", vec![]), ("bitwuzla", vec!["--bv-solver", "prop"])] {
-        let path = goal.to_string_lossy();
-        let argv = [name].into_iter().chain(options).chain([&*path]);
-        race.push(handle.submit(Query::new(name, Command::of(argv)).preset(smt.clone())).await?);
-    }
+    let solver = |(name, options): (&'static str, Vec<&'static str>)| {
+        let path = goal.to_string_lossy().into_owned();
+        let argv = [name].into_iter().chain(options).map(str::to_owned).chain([path]);
+        Query::new(name, Command::of(argv)).preset(smt.clone())
+    };
+    let solvers = [("z3", vec![]), ("cvc5", vec![]), ("bitwuzla", vec!["--bv-solver", "prop"])];
     let begin = Instant::now();
+    let tickets = handle.submit_race("goal", solvers.map(solver)).await?;
+    let mut race: FuturesUnordered<_> = tickets.into_iter().collect();
     let mut won = None;
     while let Some(row) = race.next().await {
         let (row, after) = (row?, begin.elapsed());
-        let said = &row.outcome.judgement;
-        let verdict = said.verdict.as_deref();
-        println!("{} after {after:.2?}: {}", row.id, verdict.unwrap_or_else(|| row.outcome.cause_word()));
-        // What is open settles nothing.
-        let settles = verdict.is_some() && said.counts != Counts::Open && row.outcome.ended_by_itself();
-        if settles && won.is_none() {
+        let outcome = &row.outcome;
+        let verdict = outcome.judgement.verdict.as_deref();
+        println!("{} after {after:.2?}: {}", row.id, verdict.unwrap_or_else(|| outcome.cause_word()));
+        // Who was outrun has ended well, too, and says who was first.
+        if outcome.is_well(None) && outcome.cause != Cause::Outrun && won.is_none() {
+            println!("{}", outcome.evidence.as_deref().unwrap_or_default());
             won = Some((row.id.clone(), verdict.map(str::to_owned)));
-            handle.cancel_all(|_| true, StopMethod::Kill).await;
         }
     }
     match won {

@@ -3,28 +3,33 @@
 //! Clones share it. When the last one is dropped, nobody is left who could ask for anything, and the runtime ends: what
 //! runs is killed, and nothing of it stays behind.
 
-use std::collections::HashMap;
+mod readings;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
 use futures_util::StreamExt;
 use futures_util::future::{FutureExt, Shared};
 use provisor_core::guarantees::Guarantees;
-use provisor_core::plan::{Judging, Submission};
+use provisor_core::plan::Submission;
+use provisor_core::portfolio;
 use provisor_core::roster::{Place, Refusal};
-use provisor_core::rules::{Judge, RuleError};
+use provisor_core::rules::RuleError;
 use provisor_core::tally::Counts;
 use provisor_core::{Cause, Query, StopMethod};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use crate::messages::{Await, Cancel, Close, Ending, Piece, SetSlots, Submit, Subscribe, Whom};
+use crate::messages::{
+    Asked, Await, Cancel, Close, Ending, Piece, SetSlots, Submit, SubmitRace, Subscribe, Whom,
+};
 use crate::row::{Commit, Row};
 use crate::run::{Control, Run, RunDied};
 use crate::subscription::{Subscription, channel};
+use readings::Readings;
 
 /// Pieces of a query's output that may wait for whoever reads them; then the query waits.
 const PIECES: usize = 16;
@@ -61,6 +66,8 @@ struct Inner {
     control: Control,
     end: Ended,
     room: Arc<Semaphore>,
+    /// How many queries have room.
+    places: usize,
     readings: Readings,
     /// Logs of queries are kept; else each is told to keep none.
     keeps_logs: bool,
@@ -81,6 +88,29 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// What the supervisor is told of a query, and where its row comes.
+    fn ask(
+        &self,
+        Submission { mut query, after }: Submission,
+        room: Option<OwnedSemaphorePermit>,
+        output: Option<mpsc::Sender<Piece>>,
+    ) -> Result<(Asked, oneshot::Receiver<Arc<Row>>), SubmitError> {
+        let readings = self.readings.of(&query)?;
+        if !self.keeps_logs {
+            drop_logs(&mut query);
+        }
+        let (row, outcome) = oneshot::channel();
+        Ok((Asked { query: Arc::new(query), after, readings, output, row, room }, outcome))
+    }
+
+    /// Room for so many at once; for as many as may wait, where they are more: the others come in with them.
+    async fn room_for(&self, queries: usize) -> Option<OwnedSemaphorePermit> {
+        let places = u32::try_from(queries.min(self.places)).unwrap_or(u32::MAX);
+        Arc::clone(&self.room).acquire_many_owned(places).await.ok()
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         self.interrupt(StopMethod::Kill);
@@ -92,11 +122,13 @@ impl RuntimeHandle {
     pub(crate) fn new(run: Run<Box<dyn Commit>>, room: usize, keeps_logs: bool) -> Self {
         let Run { control, thread, ending } = run;
         let end = Ended { ending: ending.shared(), thread: Arc::new(Mutex::new(Some(thread))) };
-        let room = Arc::new(Semaphore::new(room.clamp(1, Semaphore::MAX_PERMITS)));
+        let places = room.clamp(1, Semaphore::MAX_PERMITS);
+        let room = Arc::new(Semaphore::new(places));
         Self(Arc::new(Inner {
             control,
             end,
             room,
+            places,
             readings: Readings::default(),
             keeps_logs,
             is_paused: AtomicBool::new(false),
@@ -161,19 +193,40 @@ impl RuntimeHandle {
         room: Option<OwnedSemaphorePermit>,
         output: Option<mpsc::Sender<Piece>>,
     ) -> Result<Ticket, SubmitError> {
-        let inner = &*self.0;
-        let Submission { mut query, after } = submission;
-        let readings = inner.readings.of(&query)?;
-        if !inner.keeps_logs {
-            drop_logs(&mut query);
-        }
-        let id = Arc::clone(&query.id);
-        let (answer, answered) = oneshot::channel();
-        let (row, outcome) = oneshot::channel();
-        let query = Arc::new(query);
-        inner.control.supervisor.do_send(Submit { query, after, readings, output, row, room, answer });
+        let (asked, outcome) = self.0.ask(submission, room, output)?;
+        let (id, (answer, answered)) = (Arc::clone(&asked.query.id), oneshot::channel());
+        self.0.control.supervisor.do_send(Submit { asked, answer });
         let place = answered.await.map_err(|_| Refusal::Closed)??;
         Ok(Ticket { id, place, outcome })
+    }
+
+    /// Asks several queries for one question, behind all that wait, and waits for room among them: the first wins that settles it, with
+    /// a verdict that counts as ok or is the expected one, by an end of its own. The others are ended then, or never start: their rows
+    /// have the cause `outrun`. They are called as in [`Plan::with_race`](provisor_core::Plan::with_race). A ticket each, in their order.
+    ///
+    /// # Errors
+    /// If one of them cannot be asked: then none is.
+    pub async fn submit_race(
+        &self,
+        question: &str,
+        queries: impl IntoIterator<Item = impl Into<Submission>>,
+    ) -> Result<Vec<Ticket>, SubmitError> {
+        let submissions: Vec<Submission> = queries.into_iter().map(Into::into).collect();
+        let ids = portfolio::ids(question, submissions.iter().map(|submission| &*submission.query.id));
+        let mut room = self.0.room_for(submissions.len()).await;
+        let (mut asked, mut outcomes) = (Vec::new(), Vec::new());
+        for (Submission { query, after }, id) in submissions.into_iter().zip(ids) {
+            let room = room.as_mut().and_then(|room| room.split(1));
+            let submission = Submission { query: Query { id: Arc::clone(&id), ..query }, after };
+            let (query, outcome) = self.0.ask(submission, room, None)?;
+            asked.push(query);
+            outcomes.push((id, outcome));
+        }
+        let (answer, answered) = oneshot::channel();
+        self.0.control.supervisor.do_send(SubmitRace { asked, answer });
+        let places = answered.await.map_err(|_| Refusal::Closed)??;
+        let ticket = |((id, outcome), place)| Ticket { id, place, outcome };
+        Ok(outcomes.into_iter().zip(places).map(ticket).collect())
     }
 
     /// The row of a query, when it is there: one of the plan, or one that was submitted. Of what is over already nothing is known
@@ -344,33 +397,5 @@ impl futures_core::Stream for OutputOf {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Piece>> {
         self.pieces.poll_recv(context)
-    }
-}
-
-/// Compiled readings, each once for as long as a query has it.
-#[derive(Default)]
-struct Readings(Mutex<HashMap<Arc<Judging>, Weak<Judge>>>);
-
-/// So many may be known before those are forgotten that nobody has any more.
-const KNOWN: usize = 64;
-
-impl Readings {
-    /// Those of a query's passes.
-    fn of(&self, query: &Query) -> Result<Box<[Arc<Judge>]>, SubmitError> {
-        let rule = |source| SubmitError::Rule { query: Arc::clone(&query.id), source };
-        query.askings().map(|asking| self.compiled(asking.judging)).collect::<Result<_, _>>().map_err(rule)
-    }
-
-    fn compiled(&self, judging: &Arc<Judging>) -> Result<Arc<Judge>, RuleError> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(judge) = known.get(judging).and_then(Weak::upgrade) {
-            return Ok(judge);
-        }
-        let judge = Arc::new(Judge::compile(judging)?);
-        if known.len() >= KNOWN {
-            known.retain(|_, judge| judge.strong_count() > 0);
-        }
-        known.insert(Arc::clone(judging), Arc::downgrade(&judge));
-        Ok(judge)
     }
 }

@@ -176,6 +176,24 @@ pub struct Interrupt {
 #[rtype(result = "()")]
 pub struct Submit {
     /// What.
+    pub asked: Asked,
+    /// Whether it was taken in.
+    pub answer: oneshot::Sender<Result<Place, Refusal>>,
+}
+
+/// Handle -> Supervisor: ask these, too, which race each other; all of them or none.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SubmitRace {
+    /// What.
+    pub asked: Vec<Asked>,
+    /// Whether they were taken in.
+    pub answer: oneshot::Sender<Result<Vec<Place>, Refusal>>,
+}
+
+/// A query that comes while it runs, with those who wait for something of it.
+pub struct Asked {
+    /// What.
     pub query: Arc<Query>,
     /// What has to be over before.
     pub after: Box<[After]>,
@@ -187,8 +205,6 @@ pub struct Submit {
     pub row: oneshot::Sender<Arc<Row>>,
     /// The place in the queue that it takes, until it leaves that.
     pub room: Option<OwnedSemaphorePermit>,
-    /// Whether it was taken in.
-    pub answer: oneshot::Sender<Result<Place, Refusal>>,
 }
 
 /// A piece of what a query has printed.

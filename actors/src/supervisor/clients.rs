@@ -8,7 +8,9 @@ use provisor_core::roster::Place;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Supervisor;
-use crate::messages::{Await, Cancel, Close, Pause, Piece, SetSlots, Submit, Subscribe, Whom};
+use crate::messages::{
+    Asked, Await, Cancel, Close, Pause, Piece, SetSlots, Submit, SubmitRace, Subscribe, Whom,
+};
 use crate::row::Row;
 
 /// Who waits for something of a query that is not over.
@@ -23,6 +25,13 @@ pub(super) struct Client {
 }
 
 impl Supervisor {
+    /// It was taken in: its output can be read, and those who wait for it hear of it.
+    fn attend(&mut self, place: Place, asked: Asked) {
+        let Asked { readings, output, room, row, .. } = asked;
+        self.office.judges.add(place, readings);
+        self.clients.insert(place, Client { output, room, rows: vec![row] });
+    }
+
     fn meant(&self, whom: &Whom) -> Vec<Place> {
         let is_it = |place: &Place, id: &str| self.desk.query(*place).is_some_and(|query| &*query.id == id);
         match whom {
@@ -36,16 +45,30 @@ impl Supervisor {
 impl Handler<Submit> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, submit: Submit, ctx: &mut Self::Context) {
-        let Submit { query, after, readings, output, row, room, answer } = submit;
+    fn handle(&mut self, Submit { asked, answer }: Submit, ctx: &mut Self::Context) {
         let mut effects: Vec<Effect> = std::mem::take(&mut self.effects);
-        let taken = self.desk.submit_after(self.office.clock.now(), query, &after, &mut effects);
+        let (query, now) = (Arc::clone(&asked.query), self.office.clock.now());
+        let taken = self.desk.submit_after(now, query, &asked.after, &mut effects);
         if let Ok(place) = taken {
-            self.office.judges.add(place, readings);
-            self.clients.insert(place, Client { output, room, rows: vec![row] });
+            self.attend(place, asked);
         }
         self.perform_all(effects, ctx);
         // Who asks no more has been told all the same: the query is asked.
+        let _ = answer.send(taken);
+    }
+}
+
+impl Handler<SubmitRace> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, SubmitRace { asked, answer }: SubmitRace, ctx: &mut Self::Context) {
+        let mut effects: Vec<Effect> = std::mem::take(&mut self.effects);
+        let queries = asked.iter().map(|asked| (Arc::clone(&asked.query), asked.after.clone())).collect();
+        let taken = self.desk.submit_race(self.office.clock.now(), queries, &mut effects);
+        for (place, asked) in taken.iter().flatten().zip(asked) {
+            self.attend(*place, asked);
+        }
+        self.perform_all(effects, ctx);
         let _ = answer.send(taken);
     }
 }
