@@ -112,6 +112,7 @@ mod tests {
 
     use provisor_actors::store::{Fate, Opening};
     use provisor_core::Outcome;
+    use provisor_core::periodic::Rounds;
     use provisor_core::reuse::{Fingerprint, Prints};
 
     use super::*;
@@ -149,6 +150,7 @@ mod tests {
             unfinished: 0,
             unwritten: vec![Arc::new(row)],
             failed_groups: Vec::new(),
+            rounds: Rounds::default(),
             missed_events: 0,
             exhausted: None,
             failure: Some(Failure::Guardian),

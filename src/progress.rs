@@ -107,6 +107,7 @@ impl Progress {
             | Event::GroupFailed { .. }
             | Event::Returned { .. }
             | Event::Verdict { .. }
+            | Event::LeftOut { .. }
             | Event::Stopping { .. }
             | Event::Stalled { .. }
             | Event::Resumed => {}

@@ -24,7 +24,8 @@ use provisor_core::{Cause, Query, StopMethod};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::messages::{
-    Asked, Await, Cancel, Close, Ending, Piece, SetSlots, Submit, SubmitRace, Subscribe, Whom,
+    Asked, Await, Cancel, Close, Ending, History, Piece, Recall, SetSlots, Submit, SubmitRace, Subscribe,
+    Whom,
 };
 use crate::row::{Commit, Row};
 use crate::run::{Control, Run, RunDied};
@@ -230,7 +231,7 @@ impl RuntimeHandle {
     }
 
     /// The row of a query, when it is there: one of the plan, or one that was submitted. Of what is over already nothing is known
-    /// here any more.
+    /// here any more. Of one that is asked again and again it is the row of the next round that ends.
     ///
     /// # Errors
     /// If there is no such query, or the runtime ends before.
@@ -240,9 +241,20 @@ impl RuntimeHandle {
         outcome.await.map_err(|_| Gone)
     }
 
+    /// The last rounds of a query that is asked again and again: so many as it says are kept, and what became of all of them.
+    ///
+    /// # Errors
+    /// If there is no such query that may be asked again.
+    pub async fn history(&self, id: &str) -> Result<History, Gone> {
+        let (answer, history) = oneshot::channel();
+        self.0.control.supervisor.do_send(Recall { id: id.into(), answer });
+        history.await.map_err(|_| Gone)
+    }
+
     /// Ends a query: by Term and its grace, or by Kill. One that waits is not started. Each has its row, with the cause
-    /// `cancelled`, unless it was faster. False: there is none of that id that is not over. One that is over and known for its
-    /// group might start it again is so no more: it is forgotten, and another may have its id.
+    /// `cancelled`, unless it was faster. One that is asked again and again is asked no more; between two rounds its last row
+    /// stands. False: there is none of that id that is not over. One that is over and known for its group might start it again is
+    /// so no more: it is forgotten, and another may have its id.
     pub async fn cancel(&self, id: &str, how: StopMethod) -> bool {
         self.cancel_whom(Whom::Id(id.into()), how).await > 0
     }
@@ -299,8 +311,8 @@ impl RuntimeHandle {
         subscription
     }
 
-    /// Takes in nothing more, and waits until all that was asked is over and its rows are written. Then the runtime has ended:
-    /// nothing of it is left, no process and no thread.
+    /// Takes in nothing more, and waits until all that was asked is over and its rows are written: of what is asked again and again
+    /// no further round is made. Then the runtime has ended: nothing of it is left, no process and no thread.
     ///
     /// # Errors
     /// If the runtime itself died.
@@ -355,7 +367,8 @@ impl Future for Ended {
     }
 }
 
-/// A query that was taken in: a future of its row, which resolves when that is written.
+/// A query that was taken in: a future of its row, which resolves when that is written. Of one that is asked again and again it is
+/// the row of its first round.
 #[derive(Debug)]
 pub struct Ticket {
     id: Arc<str>,
@@ -379,7 +392,7 @@ impl Future for Ticket {
     }
 }
 
-/// The output of a query, piece by piece: of all its attempts, in their order. It ends with the query.
+/// The output of a query, piece by piece: of all its attempts, in their order, and of all its rounds. It ends with the query.
 #[derive(Debug)]
 pub struct OutputOf {
     pieces: mpsc::Receiver<Piece>,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix::{Addr, Message};
 use bytes::Bytes;
+use provisor_core::periodic::Rounds;
 use provisor_core::plan::{After, Query};
 use provisor_core::process::Fact;
 use provisor_core::roster::{Place, Refusal};
@@ -16,12 +17,12 @@ use provisor_core::tally::Change;
 use provisor_core::{Cause, Tick};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-pub use provisor_core::desk::Failure;
 /// Supervisor -> subscribers, by `try_send` on a bounded channel: whoever is slow misses some, and the run goes on.
 pub use provisor_core::desk::News as Event;
+pub use provisor_core::desk::{Failure, History};
 
 use crate::result_writer::ResultWriter;
-use crate::row::Row;
+use crate::row::{Discarded, Row};
 use crate::subscription::Subscriber;
 
 /// Supervisor -> ProcessActor: you have a slot, start.
@@ -123,6 +124,11 @@ pub struct Settle;
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Write(pub Arc<Row>);
+
+/// Supervisor -> ResultWriter: keep these attempts no longer, now that the rows before are written.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Discard(pub Discarded);
 
 /// ResultWriter -> Supervisor: these logs, of rows that it has not yet put on the disk, are not whole.
 #[derive(Clone, Debug, Message)]
@@ -251,6 +257,16 @@ pub struct Await {
     pub row: oneshot::Sender<Arc<Row>>,
 }
 
+/// Handle -> Supervisor: tell what is kept of the rounds of the query with this id. Dropped where there is none.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Recall {
+    /// Which query.
+    pub id: Arc<str>,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<History>,
+}
+
 /// Handle -> Supervisor: from now on so many at a time.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -290,6 +306,8 @@ pub struct Ending {
     pub unwritten: Vec<Arc<Row>>,
     /// The names of groups that have failed.
     pub failed_groups: Vec<Arc<str>>,
+    /// What became of the rounds of all queries that were asked again and again.
+    pub rounds: Rounds,
     /// Events that a slow subscriber has missed.
     pub missed_events: u64,
     /// Why nothing could be started any more, if so: what waits is left to a later run.

@@ -17,9 +17,9 @@ use futures_util::stream::poll_fn;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::logs::Logs;
-use crate::messages::{Durable, LogsBroken, Resumed, Stalled, Write, WriteFailed};
+use crate::messages::{Discard, Durable, LogsBroken, Resumed, Stalled, Write, WriteFailed};
 use crate::monitor::text_of;
-use crate::row::{Commit, Refusal, Row};
+use crate::row::{Commit, Discarded, Refusal, Row};
 
 /// Rows in one transaction at most: a bound on memory and on how long a commit may take.
 const GROUP: usize = 512;
@@ -29,6 +29,12 @@ const GATHER: Duration = Duration::from_millis(20);
 
 /// The time between two attempts while no rows are taken.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// What the thread is told.
+enum Task {
+    Write(Arc<Row>),
+    Discard(Discarded),
+}
 
 /// What the thread tells.
 enum Ack {
@@ -81,7 +87,7 @@ impl Hearer {
 
 /// The actor.
 pub struct ResultWriter {
-    rows: Sender<Arc<Row>>,
+    tasks: Sender<Task>,
     acks: Option<UnboundedReceiver<Ack>>,
     hearer: Hearer,
     /// The thread has said that it writes no more.
@@ -99,7 +105,7 @@ impl ResultWriter {
         logs: Logs,
         hearer: Hearer,
     ) -> std::io::Result<(Self, JoinHandle<Left<S>>)> {
-        let (rows, inbox) = channel();
+        let (tasks, inbox) = channel();
         let (outbox, acks) = unbounded_channel();
         let clerk = Clerk {
             store,
@@ -107,12 +113,13 @@ impl ResultWriter {
             inbox,
             outbox,
             rows: Vec::new(),
+            discarded: Vec::new(),
             broken: HashSet::new(),
             last_commit: None,
             stalled: None,
         };
         let thread = std::thread::Builder::new().name("provisor-db".into()).spawn(move || clerk.serve())?;
-        Ok((Self { rows, acks: Some(acks), hearer, has_failed: false }, thread))
+        Ok((Self { tasks, acks: Some(acks), hearer, has_failed: false }, thread))
     }
 }
 
@@ -128,10 +135,12 @@ pub struct Left<S> {
 struct Clerk<S> {
     store: S,
     logs: Logs,
-    inbox: Receiver<Arc<Row>>,
+    inbox: Receiver<Task>,
     outbox: UnboundedSender<Ack>,
     /// Rows that are not durable, in their order.
     rows: Vec<Arc<Row>>,
+    /// What is not to be kept any more, and still is.
+    discarded: Vec<Discarded>,
     /// Logs of which nobody can say that they are whole.
     broken: HashSet<Arc<str>>,
     /// Unless its group was full.
@@ -154,7 +163,9 @@ impl<S: Commit> Clerk<S> {
         }
         // Whoever prints the rows that still come and are written nowhere wants to know of their logs.
         let known = self.rows.len();
-        self.rows.extend(self.inbox.iter());
+        while let Ok(task) = self.inbox.recv() {
+            self.take(task);
+        }
         self.look_at_logs(known);
         Left { store: self.store, broken: self.broken }
     }
@@ -162,7 +173,7 @@ impl<S: Commit> Clerk<S> {
     /// Until nothing more comes, or nothing more can be written.
     fn write(&mut self) -> Result<(), Arc<str>> {
         while self.gather() {
-            if let Err(Refusal::Final(text)) = self.put_all() {
+            if let Err(Refusal::Final(text)) = self.put_all().and_then(|()| self.discard()) {
                 return Err(text);
             }
         }
@@ -183,7 +194,7 @@ impl<S: Commit> Clerk<S> {
         };
         let known = self.rows.len();
         match first {
-            Ok(row) => self.rows.push(row),
+            Ok(task) => self.take(task),
             // It is time to try again what is there.
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return false,
@@ -191,11 +202,34 @@ impl<S: Commit> Clerk<S> {
         let since_last = self.last_commit.map_or(GATHER, |at| at.elapsed());
         std::thread::sleep(GATHER.saturating_sub(since_last));
         while self.rows.len() < GROUP || self.stalled.is_some() {
-            let Ok(row) = self.inbox.try_recv() else { break };
-            self.rows.push(row);
+            let Ok(task) = self.inbox.try_recv() else { break };
+            self.take(task);
         }
         self.look_at_logs(known);
         true
+    }
+
+    fn take(&mut self, task: Task) {
+        match task {
+            Task::Write(row) => self.rows.push(row),
+            Task::Discard(discarded) => self.discarded.push(discarded),
+        }
+    }
+
+    /// Lets go of what is not to be kept. The rows that took its place are durable; where there is no room for that just now it is
+    /// kept until there is.
+    fn discard(&mut self) -> Result<(), Refusal> {
+        if self.stalled.is_some() || self.discarded.is_empty() {
+            return Ok(());
+        }
+        match self.store.discard(&self.discarded) {
+            Err(Refusal::NotNow(text)) => tracing::debug!(%text, "rounds are kept that need not be"),
+            other => {
+                self.discarded.clear();
+                other?;
+            }
+        }
+        Ok(())
     }
 
     /// A durable row must never name a log that is still on its way to the file, nor call one whole that is not. Those
@@ -266,7 +300,15 @@ impl Handler<Write> for ResultWriter {
 
     fn handle(&mut self, Write(row): Write, _: &mut Self::Context) {
         // After a failure the thread is gone; the Supervisor has been told and counts nothing as done any more.
-        let _ = self.rows.send(row);
+        let _ = self.tasks.send(Task::Write(row));
+    }
+}
+
+impl Handler<Discard> for ResultWriter {
+    type Result = ();
+
+    fn handle(&mut self, Discard(discarded): Discard, _: &mut Self::Context) {
+        let _ = self.tasks.send(Task::Discard(discarded));
     }
 }
 

@@ -19,6 +19,25 @@ pub trait Commit: Send {
     fn catch_up(&mut self) -> Result<(), Refusal> {
         Ok(())
     }
+
+    /// Keeps nothing any more of these attempts, neither rows nor logs: they are rounds of queries that are asked again and again,
+    /// and so many later ones are durable as are to be kept. Whoever keeps all, or nothing, has nothing to do.
+    ///
+    /// # Errors
+    /// As above; no row is lost. What could not be done just now is asked for again.
+    fn discard(&mut self, discarded: &[Discarded]) -> Result<(), Refusal> {
+        let _ = discarded;
+        Ok(())
+    }
+}
+
+/// Attempts of a query that are not to be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discarded {
+    /// The query's id.
+    pub query: Arc<str>,
+    /// The number of the last of them. The one that stands has a higher one.
+    pub up_to: u32,
 }
 
 impl<C: Commit + ?Sized> Commit for Box<C> {
@@ -28,6 +47,10 @@ impl<C: Commit + ?Sized> Commit for Box<C> {
 
     fn catch_up(&mut self) -> Result<(), Refusal> {
         (**self).catch_up()
+    }
+
+    fn discard(&mut self, discarded: &[Discarded]) -> Result<(), Refusal> {
+        (**self).discard(discarded)
     }
 }
 

@@ -254,6 +254,14 @@ fn timing_of(log: &str) -> String {
     format!("{}.timing", log.rsplit_once('.').map_or(log, |(stem, _)| stem))
 }
 
+/// Removes the log of this name, and the timing beside it, where they are there.
+pub(crate) fn remove_log(dir: &Folder, name: &str) -> io::Result<()> {
+    let file = file_of_log(name)?;
+    let logs = dir.folder(LOGS)?;
+    logs.remove(file)?;
+    logs.remove(&timing_of(file))
+}
+
 /// Opens the log of this name in a run directory that may be another's; never through a symlink, and without waiting.
 pub fn read_log(dir: &Path, name: &str) -> io::Result<File> {
     Folder::open(dir)?.folder(LOGS)?.read(file_of_log(name)?)

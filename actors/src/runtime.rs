@@ -115,7 +115,7 @@ fn check(plan: &Plan) -> Result<(), StartError> {
         }
         let is_there = |care: &Care| match care {
             Care::Member { group, .. } => (*group as usize) < plan.groups.len(),
-            Care::Entrant { .. } => true,
+            Care::Rounds { .. } | Care::Entrant { .. } => true,
         };
         if query.care.as_deref().is_some_and(|care| !is_there(care)) {
             return Err(Refusal::NoGroup { id }.into());

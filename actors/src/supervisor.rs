@@ -24,13 +24,14 @@ use crate::judges::Judges;
 use crate::logs::{LogSpec, Logs};
 use crate::messages;
 use crate::messages::{
-    Abort, Begin, Down, Drain, Durable, Ending, GuardianDied, HandOver, Interrupt, LogsBroken, Note, Open,
-    Reason, Report, Resumed, Stalled, Subject, Write, WriteFailed,
+    Abort, Begin, Discard, Down, Drain, Durable, Ending, GuardianDied, HandOver, Interrupt, LogsBroken, Note,
+    Open, Reason, Report, Resumed, Stalled, Subject, Write, WriteFailed,
 };
 use crate::monitor::start_monitored;
 use crate::os::{Launch, LaunchRequest};
 use crate::process::{ProcessActor, Surroundings};
 use crate::result_writer::ResultWriter;
+use crate::row::{Discarded, Row};
 use crate::subscription::Subscriber;
 use clients::Client;
 
@@ -136,6 +137,15 @@ impl Supervisor {
                     writer.do_send(Write(row));
                 }
             }
+            Effect::Discard { id, up_to, .. } => {
+                if let Some(writer) = &self.writer {
+                    writer.do_send(Discard(Discarded { query: id, up_to }));
+                }
+            }
+            Effect::Forget { query } => {
+                self.office.judges.forget(query);
+                self.clients.remove(&query);
+            }
             Effect::Count(change) => self.office.counter.do_send(Note(change)),
             Effect::Tell(news) => self.tell(news),
         }
@@ -192,14 +202,23 @@ impl Supervisor {
             if !self.desk.may_reopen(row.query) {
                 self.office.judges.forget(row.query);
             }
-            if let Some(Client { rows: to, .. }) = self.clients.remove(&row.query) {
-                self.office.counter.do_send(HandOver { row: Arc::clone(row), to });
-            }
+            self.hand_over(row);
         }
         if let Some(events) = &self.office.events
             && events.try_send(news).is_err()
         {
             self.missed += 1;
+        }
+    }
+
+    /// Whoever waits for the row of a query has it, and its output ends, unless it is asked again.
+    fn hand_over(&mut self, row: &Arc<Row>) {
+        let Some(Client { rows: to, output, .. }) = self.clients.remove(&row.query) else { return };
+        self.office.counter.do_send(HandOver { row: Arc::clone(row), to });
+        let is_asked_again = self.desk.may_reopen(row.query)
+            && self.desk.query(row.query).is_some_and(|query| query.schedule().is_some());
+        if is_asked_again && output.is_some() {
+            self.clients.insert(row.query, Client { output, ..Client::default() });
         }
     }
 
@@ -217,6 +236,7 @@ impl Supervisor {
             unfinished: self.desk.waiting(),
             unwritten: self.desk.unwritten().cloned().collect(),
             failed_groups: self.desk.failed_groups().to_vec(),
+            rounds: self.desk.all_rounds(),
             missed_events: self.missed,
             exhausted: self.desk.exhausted().cloned(),
             failure: self.desk.failure().cloned(),

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use provisor_actors::messages::Ending;
 use provisor_actors::testing::{Ledger, Script, Theatre};
+use provisor_core::periodic::Rounds;
 
 use scripted::{plan, rows, run};
 
@@ -26,6 +27,7 @@ fn it_runs_from_every_tokio_context_and_leaves_nothing_behind() {
                 unfinished: 0,
                 unwritten: Vec::new(),
                 failed_groups: Vec::new(),
+                rounds: Rounds::default(),
                 missed_events: 0,
                 exhausted: None,
                 failure: None

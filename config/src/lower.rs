@@ -278,6 +278,7 @@ impl<'e> Lowering<'e> {
             lattice: std::mem::take(&mut self.lattice),
             prune: self.prune(),
             groups: std::mem::take(&mut self.groups),
+            spare: None,
             queries,
         };
         Meaning { plan, chosen, made: std::mem::take(&mut self.made) }

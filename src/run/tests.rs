@@ -2,6 +2,7 @@ use std::fs;
 
 use provisor_actors::store::{Fate, Row};
 use provisor_core::cause::{End as Ended, Exit, Outcome};
+use provisor_core::periodic::Rounds;
 use provisor_core::plan::{Cell, Lattice};
 use provisor_core::reuse::{Fingerprint, Prints};
 use provisor_core::verdict::Judgement;
@@ -47,6 +48,7 @@ fn told(name: &str, prune: Prune, asked: &[Place], outcomes: [Outcome; 3]) -> Ve
         unfinished: 0,
         unwritten: Vec::new(),
         failed_groups: Vec::new(),
+        rounds: Rounds::default(),
         missed_events: 0,
         exhausted: None,
         failure: None,
@@ -87,6 +89,7 @@ fn a_contradiction_is_not_well_and_changes_no_heavier_code() {
         unfinished: 0,
         unwritten: Vec::new(),
         failed_groups: Vec::new(),
+        rounds: Rounds::default(),
         missed_events: 0,
         exhausted: None,
         failure: None,

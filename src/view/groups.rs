@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use provisor_actors::row::{Commit, Refusal, Row};
+use provisor_actors::row::{Commit, Discarded, Refusal, Row};
 use provisor_core::Plan;
 
 use super::printer::Printer;
@@ -30,6 +30,10 @@ impl<S: Commit> Commit for Groups<S> {
 
     fn catch_up(&mut self) -> Result<(), Refusal> {
         self.store.catch_up()
+    }
+
+    fn discard(&mut self, discarded: &[Discarded]) -> Result<(), Refusal> {
+        self.store.discard(discarded)
     }
 }
 

@@ -5,6 +5,7 @@
 //! happened and pushes what is to be done; it knows no actor and no file, and reads no clock. The Supervisor is its
 //! shell, and the simulation in `tests/simulation` drives the very same desk.
 
+mod counting;
 mod failing;
 mod open;
 mod reopening;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use crate::cause::{Cause, Outcome};
 use crate::containment::Level;
+use crate::periodic::Ring;
 use crate::plan::Logs;
 use crate::process::Fact;
 use crate::roster::{Order, Place, Roster, Then};
@@ -24,6 +26,7 @@ use crate::row::{Printed, Row};
 use crate::tally::{Change, Class};
 use crate::tick::Tick;
 
+pub use counting::History;
 pub use words::{Effect, Event, Failure, News};
 
 /// How long rows that find no room on the disk are kept when nothing runs any more: then they are given up.
@@ -52,6 +55,8 @@ pub struct Desk {
     unwritten: VecDeque<Sent>,
     /// What those are counted as that are over and may be started again.
     stands: HashMap<Place, Class>,
+    /// The last rounds of those that are asked again and again.
+    histories: HashMap<Place, Ring<Arc<Row>>>,
     /// The names of groups that have failed.
     failed_groups: Vec<Arc<str>>,
     stall: Option<Stall>,
@@ -105,6 +110,7 @@ impl Desk {
             leaving: HashMap::new(),
             unwritten: VecDeque::new(),
             stands: HashMap::new(),
+            histories: HashMap::new(),
             failed_groups: Vec::new(),
             stall: None,
             is_open: false,
@@ -197,14 +203,21 @@ impl Desk {
                 self.consult(out, |roster, orders| roster.abort(cause, forced, orders));
             }
             Event::Failed(failure) => self.fail(failure, out),
-            Event::Cancel { query, forced } => self.cancel(now, query, forced, out),
+            Event::Cancel { query, forced } => {
+                self.consult(out, |roster, orders| roster.cancel(now, query, forced, orders));
+                self.let_go(out);
+            }
             Event::Slots(slots) => {
                 self.consult(out, |roster, orders| roster.set_slots(now, slots, orders));
             }
             Event::Paused(paused) => {
                 self.consult(out, |roster, orders| roster.pause(now, paused, orders));
             }
-            Event::Closed => self.is_open = false,
+            Event::Closed => {
+                self.is_open = false;
+                self.consult(out, |roster, orders| roster.close(now, orders));
+                self.let_go(out);
+            }
         }
     }
 
@@ -291,6 +304,9 @@ impl Desk {
                 out.push(Effect::Count(Change::Requeued));
             }
             Order::Reopened { query } => self.reopen(query, out),
+            Order::LeftOut { query, rounds, why } => {
+                out.push(Effect::Tell(News::LeftOut { query, rounds, why }));
+            }
             Order::GroupFailed { group, why } => {
                 self.failed_groups.push(Arc::clone(&group));
                 out.push(Effect::Tell(News::GroupFailed { group, why }));
@@ -370,29 +386,5 @@ impl Desk {
                 Arc::make_mut(row).doubt_log();
             }
         }
-    }
-
-    /// Rows are durable: now they count.
-    fn count(&mut self, rows: usize, out: &mut Vec<Effect>) {
-        for _ in 0..rows {
-            let Some(Sent { row, ran, is_reopened }) = self.unwritten.pop_front() else { break };
-            let query = row.query;
-            if row.is_last() && !is_reopened {
-                let done = if ran { Change::Done } else { Change::Foregone };
-                let class = self.class_of(&row);
-                self.note_standing(query, &class);
-                out.push(Effect::Count(done(class)));
-                self.roster.forget(query);
-            }
-            out.push(Effect::Tell(News::Done(row)));
-            if is_reopened {
-                out.push(Effect::Tell(News::Reopened { query }));
-            }
-        }
-    }
-
-    fn class_of(&self, row: &Row) -> Class {
-        let expected = self.query(row.query).and_then(|query| query.expect.as_deref());
-        Class::of(&row.outcome, expected)
     }
 }

@@ -134,6 +134,12 @@ impl Periodic {
     pub fn remove(&mut self, query: Place) -> Option<Rounds> {
         let poll = self.polls.remove(&query)?;
         self.due.remove(&(poll.at(poll.next), query));
+        if let Some(host) = poll.host.as_ref().filter(|host| self.ill.contains_key(*host))
+            && !self.polls.values().any(|other| other.host.as_ref() == Some(host))
+        {
+            // Nobody asks it any more, and nobody would ever find it well again.
+            self.ill.remove(host);
+        }
         Some(poll.rounds)
     }
 
@@ -141,6 +147,24 @@ impl Periodic {
     #[must_use]
     pub fn rounds(&self, query: Place) -> Option<Rounds> {
         self.polls.get(&query).map(|poll| poll.rounds)
+    }
+
+    /// What became of the rounds of all that are known.
+    #[must_use]
+    pub fn all_rounds(&self) -> Rounds {
+        self.polls.values().map(|poll| poll.rounds).sum()
+    }
+
+    /// How many queries are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.polls.len()
+    }
+
+    /// No query is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.polls.is_empty()
     }
 
     /// Until when a host is spared, where it is.
@@ -159,6 +183,7 @@ impl Periodic {
     pub fn step(&mut self, now: Tick, event: Event, orders: &mut Vec<Order>) {
         match event {
             Event::Ended { query, well } => self.ended(now, query, well, orders),
+            Event::Unmade { query } => self.unmade(now, query, orders),
             Event::Wake => {
                 while self.wake_at().is_some_and(|at| at <= now)
                     && let Some((_, query)) = self.due.pop_first()
@@ -221,6 +246,19 @@ impl Periodic {
         if let Some(round) = waits {
             self.begin(now, query, round, orders);
         }
+    }
+
+    fn unmade(&mut self, now: Tick, query: Place, orders: &mut Vec<Order>) {
+        let Some(poll) = self.polls.get_mut(&query) else { return };
+        let Run::Busy { waits, .. } = std::mem::replace(&mut poll.run, Run::Idle) else { return };
+        poll.rounds.made = poll.rounds.made.saturating_sub(1);
+        if let Some(round) = waits {
+            // Its host was not spared when it came, and it takes a place that was given.
+            poll.run = Run::Busy { since: now, waits: None, is_killed: false };
+            poll.rounds.made += 1;
+            orders.push(Order::Start { query, round });
+        }
+        self.leave_out(query, 1, LeftOut::Busy, orders);
     }
 
     /// A round that had begun then says how its host is.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::backoff::Backoff;
 pub use crate::containment::Containment;
 use crate::health::Probe;
 use crate::rules::Rule;
@@ -44,6 +45,8 @@ pub struct Plan {
     pub prune: Prune,
     /// The groups in which queries are looked after; mostly none. A group comes before those that stand in it.
     pub groups: Vec<Group>,
+    /// How long a host is spared that has failed a query which is asked again and again, if at all.
+    pub spare: Option<Backoff>,
     /// In the order of the spec.
     pub queries: Vec<Query>,
 }
@@ -233,6 +236,7 @@ impl Plan {
             lattice: Lattice::default(),
             prune: Prune::default(),
             groups: Vec::new(),
+            spare: None,
             queries,
         }
     }

@@ -1,5 +1,6 @@
 //! Who waits, who runs, who is done: slots, order, passes, needs, answers that follow from others, memory, retries with
-//! backoff, care for those that are started again, races, the job's own deadline, and how many rows may wait for the disk.
+//! backoff, care for those that are started again or asked again and again, races, the job's own deadline, and how many rows may
+//! wait for the disk.
 //!
 //! The roster gives orders and is told what became of them. It knows queries by their place in the plan and nothing
 //! of processes; it never waits and reads no clock.
@@ -12,7 +13,9 @@ mod needs;
 mod open;
 mod races;
 mod retry;
+mod rounds;
 mod shortage;
+mod turn;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -34,28 +37,10 @@ use needs::Needs;
 pub use open::Refusal;
 use races::Races;
 pub(crate) use retry::longest_pause;
+use rounds::Clockwork;
 use shortage::Shortage;
+use turn::Turn;
 pub use words::{Bounds, Entry, Order, Place, Rung, Said, Then, interruption};
-
-/// An attempt that waits or runs.
-#[derive(Clone, Copy, Debug)]
-struct Turn {
-    query: Place,
-    /// Its place among the entries.
-    rank: u64,
-    /// Counted from 1 in this run.
-    attempt: u32,
-    /// Which of its passes, counted from 0.
-    pass: usize,
-    /// The same attempt, counted from 1 in its pass.
-    of_pass: u32,
-    /// The limit of its memory.
-    memory: Option<u64>,
-    /// What it is expected to need of the budget.
-    needs: u64,
-    /// Nothing is to run beside it.
-    is_alone: bool,
-}
 
 /// What is known of a query of this run, whatever it does.
 #[derive(Debug)]
@@ -85,6 +70,8 @@ pub struct Roster {
     /// Looks after those that stand in groups.
     care: Caretaker,
     races: Races,
+    /// Has those asked that are asked again and again.
+    clockwork: Clockwork,
     implications: Option<Implications>,
     /// Those that are known without an attempt, and not yet on their way to the disk.
     foregone: VecDeque<(Turn, Foregone)>,
@@ -127,14 +114,16 @@ impl Roster {
         let implications = Implications::of(&plan);
         let care = Caretaker::of(&plan);
         let has_races = plan.queries.iter().any(|query| race_of(query).is_some());
+        let may_strike = implications.is_some() || !plan.groups.is_empty() || plan.has_rounds() || has_races;
         let mut roster = Self {
             bounds,
             ceiling: bounds.slots,
             asked: HashMap::new(),
             rank: 0,
-            line: Line::new(implications.is_some() || !plan.groups.is_empty() || has_races),
+            line: Line::new(may_strike),
             needs: Needs::default(),
             care,
+            clockwork: Clockwork::of(&plan),
             races: Races::default(),
             implications,
             foregone: VecDeque::new(),
@@ -160,7 +149,8 @@ impl Roster {
     /// How many have not been started yet or wait for another attempt.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.line.len() + self.needs.len() + self.foregone.len() + self.care.waiting()
+        let looked_after = self.care.waiting() + self.clockwork.waiting();
+        self.line.len() + self.needs.len() + self.foregone.len() + looked_after
     }
 
     /// How many run.
@@ -186,7 +176,7 @@ impl Roster {
     pub fn is_over(&self) -> bool {
         let nothing_to_start = self.stopping.is_some()
             || self.exhausted.is_some()
-            || self.waiting() == 0
+            || (self.waiting() == 0 && self.clockwork.is_at_rest())
             || self.stuck >= self.bounds.slots;
         self.running.is_empty() && nothing_to_start && self.unwritten == 0
     }
@@ -200,12 +190,18 @@ impl Roster {
         let may_start = !self.held && !self.paused;
         let retry = self.line.due().filter(|_| may_start);
         let shortage = self.shortage.until.filter(|_| self.line.has_waiting() && may_start);
-        self.bounds.deadline.into_iter().chain(retry).chain(shortage).chain(self.care.wake_at()).min()
+        let round = self.clockwork.wake_at().filter(|_| may_start);
+        let times = [self.bounds.deadline, retry, shortage, self.care.wake_at(), round];
+        times.into_iter().flatten().min()
     }
 
     /// Time has passed, or the run begins: starts what may start, and ends everything at the deadline.
     pub fn wake(&mut self, now: Tick, orders: &mut Vec<Order>) {
         if self.bounds.deadline.is_some_and(|deadline| now >= deadline) && self.stopping.is_none() {
+            if self.is_between_rounds() {
+                self.bounds.deadline = None;
+                return self.close(now, orders);
+            }
             self.abort(Cause::Deadline, false, orders);
         }
         self.fill(now, orders);
@@ -236,7 +232,7 @@ impl Roster {
     pub fn returned(&mut self, now: Tick, query: Place, why: Arc<str>, orders: &mut Vec<Order>) {
         let Some(turn) = self.leave(query) else { return };
         orders.push(Order::Requeued { query });
-        self.wait_again(now, turn);
+        self.wait_again(now, turn, orders);
         if self.stopping.is_none() {
             self.ceiling = self.at_work().max(1);
             if self.shortage.deepen(now, self.running.is_empty()) {
@@ -364,7 +360,8 @@ impl Roster {
     }
 
     fn following(&self, now: Tick, turn: &Turn, outcome: &Outcome) -> Following {
-        let is_wanted = !self.is_cancelled(turn.query) && !self.care.is_stopping(turn.query);
+        let is_ended = self.care.is_stopping(turn.query) || self.clockwork.is_killed(turn.query);
+        let is_wanted = !self.is_cancelled(turn.query) && !is_ended;
         let may_follow = self.stopping.is_none() && is_wanted && !self.is_outrun(turn.query);
         let Some(query) = self.query(turn.query).filter(|_| may_follow) else {
             return Following::Nothing;

@@ -157,6 +157,11 @@ impl World {
             }
             Effect::Tell(News::GroupFailed { group, .. }) => self.failed.push(group),
             Effect::Release { .. } | Effect::Tell(_) => {}
+            Effect::Forget { query } => {
+                let is_dismissed = self.cancelled.contains(&query) && self.over.contains_key(&query);
+                assert!(is_dismissed, "its group may start it again");
+            }
+            Effect::Discard { .. } => panic!("none is asked again by the clock"),
         }
     }
 
@@ -165,11 +170,7 @@ impl World {
         assert!(!self.cancelled.contains(&query), "nobody wants it");
         let is_member = self.plan.queries[query as usize].care.is_some();
         assert!(!is_member || self.failed.is_empty(), "its group has failed");
-        let care = |place: Place| self.plan.queries[place as usize].care.as_deref();
-        let group = |place: Place| match care(place)? {
-            Care::Member { group, .. } => Some(*group),
-            Care::Entrant { .. } => None,
-        };
+        let group = |place| self.membership(place).map(|(group, _)| group);
         let is_behind = |other: &&Running| {
             group(other.query) == group(query) && (other.query <= query || self.is_one_for_all())
         };
@@ -180,6 +181,13 @@ impl World {
         *self.starts.entry(query).or_default() += 1;
         self.running.push(Running { query, attempt, aborted: None });
         assert!(self.running.len() <= self.slots, "there are not so many slots");
+    }
+
+    fn membership(&self, place: Place) -> Option<(u32, MemberSettings)> {
+        match self.plan.queries[place as usize].care.as_deref()? {
+            Care::Member { group, settings } => Some((*group, *settings)),
+            Care::Rounds { .. } | Care::Entrant { .. } => None,
+        }
     }
 
     fn is_one_for_all(&self) -> bool {
@@ -286,9 +294,9 @@ impl World {
             );
             assert!(rows.is_sorted_by_key(|row| row.attempt) && rows.iter().all(|row| row.attempt > 0));
             let given_up = rows.iter().filter(|row| matches!(row.outcome.end, End::NotStarted(_)));
-            let care = self.plan.queries[place as usize].care.as_deref();
-            let is_temporary = |care: &Care| matches!(care, Care::Member { settings, .. } if settings.restart == Restart::Temporary);
-            let is_never_again = self.cancelled.contains(&place) || care.is_some_and(is_temporary);
+            let is_temporary = |(_, settings): (u32, MemberSettings)| settings.restart == Restart::Temporary;
+            let is_never_again =
+                self.cancelled.contains(&place) || self.membership(place).is_some_and(is_temporary);
             let is_known_why = is_never_again || !self.failed.is_empty();
             assert!(given_up.count() <= usize::from(is_known_why), "it waits as long as it may be started");
             let last = rows.last().expect("it has a row");

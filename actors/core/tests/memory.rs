@@ -229,7 +229,9 @@ impl World {
                     *self.rows.entry(*query).or_default() += usize::from(*then == Then::Nothing)
                 }
                 Order::Requeued { .. } | Order::Abort { .. } => {}
-                Order::Reopened { .. } | Order::GroupFailed { .. } => panic!("nobody stands in a group"),
+                Order::Reopened { .. } | Order::GroupFailed { .. } | Order::LeftOut { .. } => {
+                    panic!("nobody is looked after")
+                }
             }
         }
         let used: u64 = self.running.values().map(|(needs, _)| needs).sum();

@@ -146,6 +146,7 @@ impl World {
                 Effect::Count(change) => self.counts.apply(change),
                 Effect::Tell(News::Done(row)) => self.done(row),
                 Effect::Abort { .. } | Effect::Release { .. } | Effect::Tell(_) => {}
+                Effect::Discard { .. } | Effect::Forget { .. } => panic!("none is asked again by the clock"),
             }
         }
         assert!(self.counts.is_consistent(), "{:?}", self.counts);

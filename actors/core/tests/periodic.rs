@@ -318,3 +318,28 @@ proptest! {
         course(overlap, &steps);
     }
 }
+
+#[test]
+fn a_round_that_never_began_makes_room_for_the_one_that_waits() {
+    let mut periodic = running(Overlap::Kill);
+    assert_eq!(wake(&mut periodic, 10), [KILL]);
+    let unmade = tell(&mut periodic, 10, Event::Unmade { query: QUERY });
+    assert_eq!(unmade, [start(1), left_out(1, LeftOut::Busy)]);
+    assert_eq!(periodic.rounds(QUERY), Some(Rounds { made: 1, busy: 1, ..Rounds::default() }));
+    assert_eq!(end(&mut periodic, 11), [], "it runs alone");
+    assert_eq!(tell(&mut periodic, 12, Event::Unmade { query: QUERY }), [], "there is none");
+    assert_eq!((periodic.len(), periodic.all_rounds()), (1, periodic.rounds(QUERY).unwrap()));
+}
+
+#[test]
+fn a_host_that_nobody_asks_any_more_is_forgotten() {
+    let mut periodic = with_hosts(2);
+    wake(&mut periodic, 0);
+    for query in 0..2 {
+        tell(&mut periodic, 1, Event::Ended { query, well: false });
+    }
+    periodic.remove(0);
+    assert!(periodic.spared_until(at(2), "a").is_some());
+    periodic.remove(1);
+    assert!(periodic.spared_until(at(2), "a").is_none() && periodic.is_empty());
+}

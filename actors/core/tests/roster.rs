@@ -305,7 +305,9 @@ impl World {
                 Order::Start { query, .. } => assert!(self.running.insert(*query), "{query} runs twice"),
                 Order::Abort { query, .. } => assert!(self.running.contains(query)),
                 Order::Requeued { query } => assert!(!self.running.contains(query)),
-                Order::Reopened { .. } | Order::GroupFailed { .. } => panic!("nobody stands in a group"),
+                Order::Reopened { .. } | Order::GroupFailed { .. } | Order::LeftOut { .. } => {
+                    panic!("nobody is looked after")
+                }
                 Order::Record { query, then, .. } => {
                     self.unwritten += 1;
                     *self.rows.entry(*query).or_default() += usize::from(*then == Then::Nothing);

@@ -8,6 +8,7 @@ mod begin;
 mod cells;
 mod commit;
 mod csv;
+mod discard;
 mod error;
 mod files;
 mod judgings;
@@ -45,7 +46,8 @@ use self::files::Files;
 use self::tables::Tables;
 use crate::folder::Folder;
 pub use crate::row::Row;
-use crate::row::{Commit, Refusal};
+use crate::row::{Commit, Discarded, Refusal};
+use crate::rundir;
 
 /// The results of a job, for writing. One process at a time: the one that holds the run directory.
 #[derive(Debug)]
@@ -212,6 +214,21 @@ impl Store {
         })
     }
 
+    /// Keeps nothing any more of these attempts: their rows first, then their logs. Of a row that stands nothing is discarded. A log
+    /// that cannot be removed stays.
+    pub fn discard(&mut self, discarded: &[Discarded]) -> Result<(), StoreError> {
+        let logs = self.write_with_room(|store| {
+            let Reader { conn, path } = &mut store.reader;
+            discard::discard(conn, discarded).at(path)
+        })?;
+        for name in logs {
+            if let Err(error) = rundir::remove_log(&self.dir, &name) {
+                tracing::debug!(%name, %error, "a log stays that is of no use any more");
+            }
+        }
+        Ok(())
+    }
+
     /// Ends the run. `complete`: it left nothing undone of what it was asked.
     pub fn end(&mut self, complete: bool) -> Result<(), StoreError> {
         self.catch_up_at_last()?;
@@ -272,6 +289,10 @@ impl Commit for Store {
 
     fn catch_up(&mut self) -> Result<(), Refusal> {
         Self::catch_up(self).map_err(|error| error.refusal())
+    }
+
+    fn discard(&mut self, discarded: &[Discarded]) -> Result<(), Refusal> {
+        Self::discard(self, discarded).map_err(|error| error.refusal())
     }
 }
 

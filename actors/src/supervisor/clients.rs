@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Supervisor;
 use crate::messages::{
-    Asked, Await, Cancel, Close, Pause, Piece, SetSlots, Submit, SubmitRace, Subscribe, Whom,
+    Asked, Await, Cancel, Close, Pause, Piece, Recall, SetSlots, Submit, SubmitRace, Subscribe, Whom,
 };
 use crate::row::Row;
 
@@ -95,6 +95,19 @@ impl Handler<Await> for Supervisor {
     fn handle(&mut self, Await { id, row }: Await, _: &mut Self::Context) {
         if let Some(place) = self.desk.find(&id).filter(|place| self.desk.is_undecided(*place)) {
             self.clients.entry(place).or_default().rows.push(row);
+        }
+    }
+}
+
+impl Handler<Recall> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Recall { id, answer }: Recall, _: &mut Self::Context) {
+        let now = self.office.clock.now();
+        let place = self.desk.find(&id);
+        if let Some(history) = place.and_then(|place| self.desk.history(now, place)) {
+            // Who asks no more does not mind.
+            let _ = answer.send(history);
         }
     }
 }

@@ -73,9 +73,9 @@ fn groups_have_names_and_stand_in_each_other() {
     let groups: Vec<_> = plan
         .queries
         .iter()
-        .map(|query| match query.care.as_deref()? {
-            Care::Member { group, .. } => Some(*group),
-            Care::Entrant { .. } => None,
+        .map(|query| match query.care.as_deref() {
+            Some(Care::Member { group, .. }) => Some(*group),
+            Some(Care::Rounds { .. } | Care::Entrant { .. }) | None => None,
         })
         .collect();
     assert_eq!(groups, [Some(1), Some(0), None]);

@@ -8,7 +8,7 @@ use crate::support::{ids, plan, refusal};
 fn races(text: &str) -> Vec<Option<u32>> {
     let race = |care: &Care| match care {
         Care::Entrant { race } => Some(*race),
-        Care::Member { .. } => None,
+        Care::Member { .. } | Care::Rounds { .. } => None,
     };
     plan(text).plan.queries.iter().map(|query| query.care.as_deref().and_then(race)).collect()
 }

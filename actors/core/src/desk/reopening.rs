@@ -1,11 +1,11 @@
-//! Queries that were over and are started again by the group that they stand in: the count takes them back.
+//! Queries that were over and are started again, by the group that they stand in or for their next round: the count takes them
+//! back.
 
 use std::sync::Arc;
 
 use super::{Desk, Effect, News};
 use crate::roster::Place;
 use crate::tally::{Change, Class};
-use crate::tick::Tick;
 
 impl Desk {
     /// The names of the groups that have failed, in their order.
@@ -14,19 +14,11 @@ impl Desk {
         &self.failed_groups
     }
 
-    /// Whether a query that is over may be started again by the group that it stands in; until then it is not forgotten.
+    /// Whether a query that is over may be started again, by the group that it stands in or for its next round; until then it is not
+    /// forgotten.
     #[must_use]
     pub fn may_reopen(&self, query: Place) -> bool {
         self.roster.may_reopen(query) || self.roster.has(query)
-    }
-
-    /// Nobody wants a query any more. One that is over is started again by no group, and forgotten as all others that are over:
-    /// at once, where it is counted already.
-    pub(super) fn cancel(&mut self, now: Tick, query: Place, forced: bool, out: &mut Vec<Effect>) {
-        self.consult(out, |roster, orders| roster.cancel(now, query, forced, orders));
-        if !self.roster.may_reopen(query) && self.stands.remove(&query).is_some() {
-            self.roster.forget(query);
-        }
     }
 
     /// A query that is over waits again. Where its last row is still on its way to the disk, it was not yet counted as done
@@ -48,6 +40,18 @@ impl Desk {
     pub(super) fn note_standing(&mut self, query: Place, class: &Class) {
         if self.roster.may_reopen(query) {
             self.stands.insert(query, class.clone());
+        }
+    }
+
+    /// Those that are counted as done and that nobody will start again, as was thought, are forgotten as all others are.
+    pub(super) fn let_go(&mut self, out: &mut Vec<Effect>) {
+        let is_over_for_good = |place: &Place| !self.roster.may_reopen(*place);
+        let mut places: Vec<_> = self.stands.keys().copied().filter(is_over_for_good).collect();
+        places.sort_unstable();
+        for query in places {
+            self.stands.remove(&query);
+            self.forget(query);
+            out.push(Effect::Forget { query });
         }
     }
 }

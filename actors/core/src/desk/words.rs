@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cause::{Cause, StopMethod};
+use crate::periodic::LeftOut;
 use crate::process::Fact;
 use crate::roster::Place;
 use crate::row::{Printed, Row};
@@ -127,6 +128,21 @@ pub enum Effect {
     },
     /// Put this row on the disk, after those before.
     Write(Arc<Row>),
+    /// Nothing is kept any more of the attempts of a query up to this number, neither rows nor logs. The one that stands has a higher
+    /// number, and is on the disk.
+    Discard {
+        /// Which query.
+        query: Place,
+        /// Its id.
+        id: Arc<str>,
+        /// The number of the last attempt.
+        up_to: u32,
+    },
+    /// A query that was over, and could have been started again, is over for good: nothing is asked of it any more.
+    Forget {
+        /// Which query.
+        query: Place,
+    },
     /// The count changes.
     Count(Change),
     /// Let whoever listens know.
@@ -177,10 +193,20 @@ pub enum News {
     },
     /// An attempt is over and its row is durable, or a query is known without one and its row is.
     Done(Arc<Row>),
-    /// A query that was over is started again by the group that it stands in, and another row will take the place of its last one.
+    /// A query that was over is started again, by the group that it stands in or for its next round, and another row will take the
+    /// place of its last one.
     Reopened {
         /// Which query.
         query: Place,
+    },
+    /// Rounds of a query that is asked again and again are not made.
+    LeftOut {
+        /// Which query.
+        query: Place,
+        /// How many.
+        rounds: u64,
+        /// Why.
+        why: LeftOut,
     },
     /// There were too many restarts in a group: all that stood in it are down, and the run goes on without them.
     GroupFailed {
@@ -216,6 +242,7 @@ impl News {
             | Self::Ended { query, .. }
             | Self::Stopping { query, .. }
             | Self::Reopened { query }
+            | Self::LeftOut { query, .. }
             | Self::Returned { query, .. } => Some(*query),
             Self::Done(row) => Some(row.query),
             Self::GroupFailed { .. } | Self::Stalled { .. } | Self::Resumed => None,

@@ -41,6 +41,11 @@ pub enum Event {
         /// Whether its host has answered.
         well: bool,
     },
+    /// A round that was to start has not begun and makes room for the one that waits: it is left out after all.
+    Unmade {
+        /// Of which query.
+        query: Place,
+    },
     /// Time has passed.
     Wake,
 }
@@ -96,6 +101,12 @@ pub struct Rounds {
 }
 
 impl Rounds {
+    /// Those that were left out.
+    #[must_use]
+    pub const fn left_out(&self) -> u64 {
+        self.busy + self.missed + self.spared
+    }
+
     pub(super) const fn leave_out(&mut self, rounds: u64, why: LeftOut) {
         let count = match why {
             LeftOut::Busy => &mut self.busy,
@@ -103,6 +114,24 @@ impl Rounds {
             LeftOut::Host => &mut self.spared,
         };
         *count += rounds;
+    }
+}
+
+impl std::ops::AddAssign for Rounds {
+    fn add_assign(&mut self, Self { made, busy, missed, spared }: Self) {
+        self.made += made;
+        self.busy += busy;
+        self.missed += missed;
+        self.spared += spared;
+    }
+}
+
+impl std::iter::Sum for Rounds {
+    fn sum<I: Iterator<Item = Self>>(rounds: I) -> Self {
+        rounds.fold(Self::default(), |mut sum, rounds| {
+            sum += rounds;
+            sum
+        })
     }
 }
 

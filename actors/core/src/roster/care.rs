@@ -182,21 +182,24 @@ impl Caretaker {
 }
 
 /// The same job pauses alike each time, and two jobs that fail together do not return together.
-fn seed(job: &str) -> u64 {
+pub(super) fn seed(job: &str) -> u64 {
     job.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn membership(query: &Query) -> Option<(u32, MemberSettings)> {
-    match **query.care.as_ref()? {
-        Care::Member { group, settings } => Some((group, settings)),
-        Care::Entrant { .. } => None,
+    match query.care.as_deref()? {
+        Care::Member { group, settings } => Some((*group, *settings)),
+        Care::Rounds { .. } | Care::Entrant { .. } => None,
     }
 }
 
 impl Roster {
-    /// Lets one wait that may be asked: in the line, or for the word of its group.
+    /// Lets one wait that may be asked: in the line, for the word of its group, or for its time.
     pub(super) fn enlist(&mut self, turn: Turn) {
+        if turn.is_round && !self.clockwork.is_closed() {
+            return self.clockwork.welcome(turn);
+        }
         let member = self.query(turn.query).and_then(membership);
         if member.is_some_and(|(group, _)| self.care.groups.contains_key(&group)) {
             self.care.newcomers.push(turn.query);
@@ -206,11 +209,12 @@ impl Roster {
         }
     }
 
-    /// Does what groups order, as long as anything may start.
+    /// Does what groups and the clock order, as long as anything may start.
     pub(super) fn look_after(&mut self, now: Tick, orders: &mut Vec<Order>) {
         if self.stopping.is_some() || self.exhausted.is_some() {
             return;
         }
+        self.keep_time(now, orders);
         self.welcome(now);
         if self.care.wake_at().is_some_and(|at| at <= now) {
             self.care.tell(now, Event::Wake);
@@ -311,6 +315,7 @@ impl Roster {
         if let Some(Stop { why, .. }) = stop.filter(|_| outcome.cause == Cause::Cancelled) {
             outcome.remark(&why);
         }
+        self.clockwork.explain(query, &mut outcome);
         if !self.care.is_member(query) || self.stopping.is_some() || self.exhausted.is_some() {
             return self.conclude(now, turn, outcome, orders);
         }
@@ -338,8 +343,11 @@ impl Roster {
     }
 
     /// One could not be started just now: it waits before all others, unless its group has it stopped.
-    pub(super) fn wait_again(&mut self, now: Tick, turn: Turn) {
+    pub(super) fn wait_again(&mut self, now: Tick, turn: Turn, orders: &mut Vec<Order>) {
         let query = turn.query;
+        if self.clockwork.is_killed(query) {
+            return self.give_way(now, turn, orders);
+        }
         if !self.care.is_stopping(query) {
             return self.await_turn(turn, Line::lead);
         }

@@ -24,7 +24,7 @@ pub(super) enum Foregone {
     Cancelled,
     /// Another one was faster with the same question: that, as a sentence.
     Outrun(Arc<str>),
-    /// The group that it stands in does not start it: that, as a sentence.
+    /// The group that it stands in does not start it, or the clock: that, as a sentence.
     GivenUp(Arc<str>),
 }
 
@@ -36,9 +36,11 @@ impl Roster {
             query,
             Asked { attempts_before, peak, is_cancelled: false, said: rung.said.map(Box::new), answer: None },
         );
-        let last = self.query(query).map_or(0, |query| query.further.len());
-        let turn =
-            Turn { query, rank, attempt: 1, pass: 0, of_pass: 1, memory: None, needs: 0, is_alone: false };
+        let asked = self.query(query);
+        let last = asked.map_or(0, |asked| asked.further.len());
+        let is_round = asked.is_some_and(|asked| asked.schedule().is_some());
+        let (memory, needs, is_alone) = (None, 0, false);
+        let turn = Turn { query, rank, attempt: 1, pass: 0, of_pass: 1, memory, needs, is_alone, is_round };
         self.turn_in(rung.pass.min(last), turn)
     }
 
@@ -113,6 +115,7 @@ impl Roster {
         let matters = self.implications.is_some() || self.needs.len() > 0 || self.book.is_open();
         let answer = matters.then(|| Answer::of(&outcome));
         let losers = self.run_race(now, turn.query, &mut outcome);
+        self.rest(turn, &outcome);
         self.record(turn, Then::Nothing, outcome, orders);
         self.end_losers(losers, orders);
         let Some(answer) = answer else { return };
@@ -137,7 +140,9 @@ impl Roster {
     /// Gives rows to those that are known, as long as there is room for them. From each may follow others.
     pub(super) fn settle_foregone(&mut self, now: Tick, orders: &mut Vec<Order>) {
         while self.unwritten < self.bounds.unwritten {
-            let is_idle = self.line.len() == 0 && self.running.is_empty() && self.care.waiting() == 0;
+            self.keep_time(now, orders);
+            let looked_after = self.care.waiting() + self.clockwork.waiting();
+            let is_idle = self.line.len() == 0 && self.running.is_empty() && looked_after == 0;
             if self.foregone.is_empty() && is_idle {
                 let freed = self.needs.break_circle(&self.book);
                 freed.into_iter().for_each(|freed| self.free(freed));

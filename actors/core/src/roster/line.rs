@@ -1,5 +1,5 @@
-//! Those that wait, for a slot or for their time: an earlier pass before a later one, and within a pass the order of the
-//! entries. Who is started, and whether it fits, is not decided here.
+//! Those that wait, for a slot or for their time: rounds whose time has come in the order in which it came, then an earlier
+//! pass before a later one, and within a pass the order of the entries. Who is started, and whether it fits, is not decided here.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,6 +10,10 @@ use super::{Place, Turn};
 
 /// Where somebody stands in the line: the pass, and there by rank. Who is let in front has a rank below 0.
 type Spot = (usize, i64);
+
+/// The time of a round matters, and thousands may wait that nobody waits for: rounds stand about this rank of the first pass,
+/// whatever theirs is.
+const ROUNDS: i64 = i64::MIN / 2;
 
 #[derive(Clone, Copy, Debug)]
 enum At {
@@ -25,6 +29,8 @@ pub(super) struct Line {
     at: Option<HashMap<Place, At>>,
     /// The rank of who was let in front last.
     front: i64,
+    /// How many rounds have come.
+    rounds: i64,
 }
 
 impl Line {
@@ -40,14 +46,21 @@ impl Line {
         self.at.get_or_insert_with(|| waiting.chain(delayed).collect());
     }
 
-    /// Lets it wait at its place among those of its pass.
+    /// Lets it wait at its place among those of its pass; a round behind all rounds.
     pub(super) fn join(&mut self, turn: Turn) {
+        if turn.is_round {
+            self.rounds += 1;
+            return self.insert((0, ROUNDS + self.rounds), turn);
+        }
         self.insert((turn.pass, i64::try_from(turn.rank).unwrap_or(i64::MAX)), turn);
     }
 
-    /// Lets it wait before all of its pass.
+    /// Lets it wait before all of its pass; a round before all.
     pub(super) fn lead(&mut self, turn: Turn) {
         self.front -= 1;
+        if turn.is_round {
+            return self.insert((0, ROUNDS + self.front), turn);
+        }
         self.insert((turn.pass, self.front), turn);
     }
 
@@ -92,6 +105,14 @@ impl Line {
         match self.at.as_mut()?.remove(&query)? {
             At::Waiting(spot) => self.waiting.remove(&spot),
             At::Delayed(until) => self.delayed.remove(&(until, query)),
+        }
+    }
+
+    /// This one, if it waits for a slot, in a line from which it may be taken.
+    pub(super) fn waiting(&self, query: Place) -> Option<&Turn> {
+        match self.at.as_ref()?.get(&query)? {
+            At::Waiting(spot) => self.waiting.get(spot),
+            At::Delayed(_) => None,
         }
     }
 

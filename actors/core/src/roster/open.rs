@@ -206,7 +206,7 @@ impl Roster {
     }
 
     /// Ends a query if it runs, and takes it out if it waits: then it has a row, too. What is over stays so, and is started again
-    /// by no group.
+    /// by no group. No further round of it is made.
     pub fn cancel(&mut self, now: Tick, query: Place, forced: bool, orders: &mut Vec<Order>) {
         if self.care.is_over(query) {
             return self.care.dismiss(query);
@@ -214,6 +214,10 @@ impl Roster {
         let Some(asked) = self.asked.get_mut(&query) else { return };
         asked.is_cancelled = true;
         let runs = self.running.contains_key(&query);
+        if let Some(turn) = self.clockwork.forgo(query) {
+            self.foregone.push_back((turn, Foregone::Cancelled));
+            return self.fill(now, orders);
+        }
         if self.care.stop(now, query) {
             self.look_after(now, orders);
             if runs && forced {
@@ -255,15 +259,16 @@ impl Roster {
         self.book.forget(query);
     }
 
-    /// Whether a query is there and not over.
+    /// Whether a query is there and not over. One that is asked again and again is not, between two rounds either.
     #[must_use]
     pub fn has(&self, query: Place) -> bool {
         self.asked.contains_key(&query) && !self.care.is_over(query)
     }
 
-    /// Whether a query that is over may be started again by the group that it stands in.
+    /// Whether a query that is over may be started again: by the group that it stands in, or because the time of its next round
+    /// comes.
     #[must_use]
     pub fn may_reopen(&self, query: Place) -> bool {
-        self.care.is_over(query)
+        self.care.is_over(query) || self.clockwork.rests(query)
     }
 }

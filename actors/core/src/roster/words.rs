@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cause::{Cause, Outcome, StopMethod};
+use crate::periodic::LeftOut;
 use crate::tick::Tick;
 
 /// A query's place in the plan.
@@ -56,6 +57,15 @@ pub enum Order {
     Reopened {
         /// Which query.
         query: Place,
+    },
+    /// Rounds of it are not made.
+    LeftOut {
+        /// Which query.
+        query: Place,
+        /// How many.
+        rounds: u64,
+        /// Why.
+        why: LeftOut,
     },
     /// There were too many restarts in a group that stands in no other: all that stood in it are down, and nothing starts them
     /// again.

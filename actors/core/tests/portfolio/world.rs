@@ -160,6 +160,7 @@ impl World {
             Effect::Write(row) => self.written(row),
             Effect::Count(change) => self.counts.apply(change),
             Effect::Tell(News::Done(row)) => self.over += usize::from(row.is_last()),
+            Effect::Discard { .. } | Effect::Forget { .. } => panic!("no query of a race is asked again"),
             Effect::Release { .. } | Effect::Tell(_) => {}
         }
     }

@@ -291,6 +291,9 @@ impl World {
             Effect::Count(change) => office.counts.apply(change),
             Effect::Tell(News::Done(row)) => self.witness.row_is_done(&row),
             Effect::Tell(_) => {}
+            Effect::Discard { .. } | Effect::Forget { .. } => {
+                unreachable!("none is asked again by the clock")
+            }
         }
     }
 
