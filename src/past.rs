@@ -99,7 +99,7 @@ fn asked<'a>(job: &'a Lowered, prints: &[Box<[Prints]>], wish: &Wish) -> Vec<Ask
         id: &query.id,
         passes: asked_passes(query, prints),
         expect: query.expect.as_deref(),
-        wanted: wish.for_id(&query.id),
+        wanted: wish.for_query(query),
     });
     asked.collect()
 }
@@ -179,10 +179,12 @@ impl Wish {
         }
     }
 
-    fn for_id(&self, id: &str) -> Wanted {
+    /// What is asked again and again is asked, whatever it came to.
+    fn for_query(&self, query: &Query) -> Wanted {
         match self {
+            _ if query.schedule().is_some() => Wanted::Always,
             Self::Failed => Wanted::IfFailed,
-            Self::Matching(pattern) if pattern.matches(id) => Wanted::Always,
+            Self::Matching(pattern) if pattern.matches(&query.id) => Wanted::Always,
             Self::Nothing | Self::Matching(_) => Wanted::AsUsual,
         }
     }

@@ -51,6 +51,8 @@ pub(crate) struct Progress {
     forecast: Forecast,
     eta: Option<(Tick, Eta)>,
     is_ending: bool,
+    /// Some of what is asked is asked again and again: there is no end to foretell.
+    is_endless: bool,
 }
 
 impl Progress {
@@ -65,6 +67,7 @@ impl Progress {
             forecast.expect(plan.queries.get(*place as usize).and_then(eta::longest), time);
             waiting.extend(time.map(|_| *place));
         }
+        let has_rounds = plan.has_rounds();
         Self {
             plan,
             running: BTreeMap::new(),
@@ -76,6 +79,7 @@ impl Progress {
             forecast,
             eta: None,
             is_ending: false,
+            is_endless: has_rounds,
         }
     }
 
@@ -86,6 +90,9 @@ impl Progress {
 
     /// What lies ahead, where that can be told: at the start of the run.
     pub(crate) fn ahead(&self) -> Option<Ahead> {
+        if self.is_endless {
+            return None;
+        }
         let queries = self.total - self.done;
         let (work, eta) = (self.forecast.work(queries)?, self.forecast.eta(Duration::ZERO, queries, []));
         Some(Ahead { queries, known: self.waiting.len(), work, likely: eta.likely? })
@@ -101,16 +108,24 @@ impl Progress {
                 self.end_attempt(row.query, row.attempt);
                 self.learn(row);
             }
-            Event::Stopping { cause: Cause::Deadline | Cause::Cancelled, .. } => self.is_ending = true,
+            Event::Stopping { query, cause, .. } => self.is_ending |= self.ends_the_run(*query, *cause),
             Event::Reopened { query } => self.reopen(*query),
             Event::Submitted { .. }
             | Event::GroupFailed { .. }
             | Event::Returned { .. }
             | Event::Verdict { .. }
             | Event::LeftOut { .. }
-            | Event::Stopping { .. }
             | Event::Stalled { .. }
             | Event::Resumed => {}
+        }
+    }
+
+    /// Whether a query is ended with the run: one that is looked after may be ended while the run goes on.
+    pub(crate) fn ends_the_run(&self, query: Place, cause: Cause) -> bool {
+        match cause {
+            Cause::Deadline => true,
+            Cause::Cancelled => self.query(query).care.is_none(),
+            _ => false,
         }
     }
 
@@ -235,6 +250,9 @@ impl Progress {
     }
 
     fn eta(&mut self, waiting: usize, now: Tick) -> Eta {
+        if self.is_endless {
+            return Eta::default();
+        }
         if let Some((at, eta)) = self.eta
             && now - at < FORETELL_EVERY
         {

@@ -254,6 +254,9 @@ fn report(args: &RunArgs, dir: &RunDir, end: &End, lost: Option<&Lost>) -> u8 {
     if !args.quiet {
         tell(&format!("{} in {}", words::queries(counts.done - counts.reused), words::duration(*elapsed)));
     }
+    if ending.rounds.left_out() > 0 {
+        tell(&summary::left_out(ending.rounds));
+    }
     // Standard output that has rows which are nowhere else has nothing but these.
     if !lost.is_some_and(Lost::is_printed) {
         show_table(dir, end);

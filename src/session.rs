@@ -239,7 +239,7 @@ impl Session {
                 }
             }
             // Should this be missed, those that are held up are ended all the same, only without a last word.
-            Event::Stopping { cause: Cause::Deadline | Cause::Cancelled, .. } => self.hurry(),
+            Event::Stopping { query, cause, .. } if self.progress.ends_the_run(query, cause) => self.hurry(),
             Event::Returned { query, why } => {
                 let id = &self.progress.query(query).id;
                 tracing::info!(query = %id, %why, "it waits again");

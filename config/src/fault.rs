@@ -119,6 +119,18 @@ pub enum Fault {
     ZeroOfProbe { field: &'static str },
     #[error("a probe that may take {} cannot be run every {}", seconds(*within), seconds(*every))]
     LongProbe { within: Duration, every: Duration },
+    #[error("`{field}` is about a query that is asked again and again")]
+    NeedsEvery { field: &'static str },
+    #[error("a query that a group looks after is not asked again by the clock")]
+    RoundsInGroup,
+    #[error("from one round to the next no time passes")]
+    EveryZero,
+    #[error("the jitter is longer than the time from one round to the next")]
+    JitterTooLong,
+    #[error("at least the last round is kept")]
+    KeepsNone,
+    #[error("there is no host to be spared")]
+    NoHosts,
     #[error("{share} is no share")]
     NoShare { share: f64 },
     #[error("the first pass has none before it")]
@@ -251,6 +263,8 @@ pub enum Fault {
     RaceOfOne { commands: usize },
     #[error("what races cannot stand in a group")]
     RaceInGroup,
+    #[error("what races is not asked again by the clock")]
+    RaceInRounds,
     #[error("the command is empty")]
     EmptyCommand,
     #[error("the program of `{id}` is an empty text")]

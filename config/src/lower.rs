@@ -20,6 +20,7 @@ mod proverif;
 mod query;
 mod race;
 mod recipe;
+mod rounds;
 mod rules;
 mod shared;
 mod study;
@@ -278,7 +279,7 @@ impl<'e> Lowering<'e> {
             lattice: std::mem::take(&mut self.lattice),
             prune: self.prune(),
             groups: std::mem::take(&mut self.groups),
-            spare: None,
+            spare: self.spare(&queries),
             queries,
         };
         Meaning { plan, chosen, made: std::mem::take(&mut self.made) }

@@ -8,6 +8,7 @@ mod pass;
 pub(crate) mod study;
 mod values;
 
+use provisor_core::periodic::Overlap;
 use provisor_core::plan::{AfterFailure, Containment, Prune, RetryOn, Reuse};
 use provisor_core::supervision::Restart;
 use provisor_core::tool::{AddsUp, Role};
@@ -15,7 +16,7 @@ use provisor_core::verdict::Counts;
 use serde::Deserialize;
 
 use crate::spanned::Spanned;
-pub(crate) use care::{Backoff as GroupBackoff, GroupChoice, GroupFields, GroupForm, Health, Shutdown};
+pub(crate) use care::{Backoff, GroupChoice, GroupFields, GroupForm, Health, Shutdown};
 pub(crate) use pass::{Pass, PassFields, PassKind};
 use study::Study;
 pub(crate) use values::{
@@ -53,6 +54,10 @@ macro_rules! with_settings {
             pub(crate) restart: Option<Spanned<Restart>>,
             pub(crate) shutdown: Option<Spanned<Shutdown>>,
             pub(crate) health: Option<Spanned<Health>>,
+            pub(crate) every: Option<Scalar>,
+            pub(crate) jitter: Option<Scalar>,
+            pub(crate) overlap: Option<Spanned<Overlap>>,
+            pub(crate) keep_last: Option<Spanned<i64>>,
         }
 
         impl $name {
@@ -75,6 +80,10 @@ macro_rules! with_settings {
                     restart: self.restart.as_ref(),
                     shutdown: self.shutdown.as_ref(),
                     health: self.health.as_ref(),
+                    every: self.every.as_ref(),
+                    jitter: self.jitter.as_ref(),
+                    overlap: self.overlap.as_ref(),
+                    keep_last: self.keep_last.as_ref(),
                 }
             }
         }
@@ -101,6 +110,10 @@ pub(crate) struct Settings<'a> {
     pub(crate) restart: Option<&'a Spanned<Restart>>,
     pub(crate) shutdown: Option<&'a Spanned<Shutdown>>,
     pub(crate) health: Option<&'a Spanned<Health>>,
+    pub(crate) every: Option<&'a Scalar>,
+    pub(crate) jitter: Option<&'a Scalar>,
+    pub(crate) overlap: Option<&'a Spanned<Overlap>>,
+    pub(crate) keep_last: Option<&'a Spanned<i64>>,
 }
 
 with_settings! {
@@ -121,11 +134,8 @@ with_settings! {
         pub(crate) reuse: Option<Reuse>,
         pub(crate) prune: Option<Spanned<Prune>>,
         pub(crate) passes: Option<Listed<Pass>>,
-        every: Option<Later>,
-        jitter: Option<Later>,
-        overlap: Option<Later>,
-        keep_last: Option<Later>,
         pub(crate) groups: Option<Entries<GroupFields>>,
+        pub(crate) spare_hosts: Option<Spanned<Backoff>>,
         pub(crate) memory_budget: Option<Scalar>,
         pub(crate) containment: Option<Containment>,
         launcher: Option<Later>,
@@ -134,19 +144,13 @@ with_settings! {
 
 impl Job {
     /// The forms of a whole job that are promised and not there.
-    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 5] {
-        [
-            ("every", self.every),
-            ("jitter", self.jitter),
-            ("overlap", self.overlap),
-            ("keep_last", self.keep_last),
-            ("launcher", self.launcher),
-        ]
+    pub(crate) fn later(&self) -> [(&'static str, Option<Later>); 1] {
+        [("launcher", self.launcher)]
     }
 }
 
 /// Field names that are known only to be refused: no error message should propose them.
-pub(crate) const LATER: [&str; 5] = ["every", "jitter", "overlap", "keep_last", "launcher"];
+pub(crate) const LATER: [&str; 1] = ["launcher"];
 
 with_settings! {
     /// One of `commands`.

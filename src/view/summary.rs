@@ -10,6 +10,7 @@ use provisor_core::Plan;
 use provisor_core::answer::Answer;
 use provisor_core::cause::End;
 use provisor_core::implied::Contradiction;
+use provisor_core::periodic::Rounds;
 use provisor_core::roster::Place;
 use provisor_core::tally::{Class, Counts};
 use provisor_core::text::clean;
@@ -90,6 +91,20 @@ pub(crate) fn disagreement(plan: &Plan, both: [(Place, Answer); 2]) -> String {
         format!("`{id}` says {}", clean(&answer.words()))
     });
     format!("contradiction: {}, of the same question", said.join(" and "))
+}
+
+/// `12 rounds were made, and 5 left out: 3 because the one before still ran, 2 to spare a host`.
+#[must_use]
+pub(crate) fn left_out(rounds: Rounds) -> String {
+    let Rounds { made, busy, missed, spared } = rounds;
+    let whys = [
+        (busy, "because the one before still ran"),
+        (missed, "because their time was over when nothing new might start"),
+        (spared, "to spare a host that had failed"),
+    ];
+    let whys: Vec<_> = whys.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n} {why}")).collect();
+    let were = if made == 1 { "round was" } else { "rounds were" };
+    format!("{made} {were} made, and {} left out: {}", rounds.left_out(), whys.join(", "))
 }
 
 /// What a row counts as.

@@ -57,6 +57,7 @@ impl Fault {
             Self::NoRun => r#"for example run: ["echo", "hello"]"#,
             Self::RaceOfOne { .. } => r#"for example race: [["z3", "goal.smt2"], ["cvc5", "goal.smt2"]]"#,
             Self::RaceInGroup => "take one of the two out: who loses a race is ended and never started again",
+            Self::RaceInRounds => "take `every` out, or `race`",
             Self::GroupOfAllWithin => "take `within` out, or write the group in `groups`",
             Self::GroupOfOne => r#"write it in the job's `groups`, and its name here: group: "db""#,
             Self::NeedsGroup { .. } => "write a `group` beside it, or for the whole job: group: ()",
@@ -66,6 +67,14 @@ impl Fault {
             Self::NeedsProbe { .. } => "write `probe` beside it, or take it out",
             Self::ZeroOfProbe { .. } => r#"without them: every: "10s", `within` as long, failures: 3"#,
             Self::LongProbe { .. } => "let `within` be no longer than `every`",
+            Self::NeedsEvery { .. } => r#"write an `every` beside it, or for the whole job: every: "30s""#,
+            Self::RoundsInGroup => "take `every` out, or `group`",
+            Self::EveryZero => r#"write a time, such as "30s""#,
+            Self::JitterTooLong => "write one that is at most as long as `every`",
+            Self::KeepsNone => "write 1 or more",
+            Self::NoHosts => {
+                r#"a host is what queries with an `every` have on the axis "host": each: ("host", {"core.lab": (), ...})"#
+            }
             Self::NoShare { .. } => "0.0 for pauses that are exact, up to 1.0",
             Self::PassTwice { .. } => "give each a `name` of its own",
             Self::FastIsUnknown => {

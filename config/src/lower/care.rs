@@ -13,7 +13,7 @@ use crate::fault::{Fault, near_hint};
 use crate::spanned::Place;
 use crate::spec::{self, GroupFields, GroupForm};
 
-/// No pause of a group is longer where nothing is said.
+/// No pause is longer where nothing is said.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 impl<'e> Lowering<'e> {
@@ -63,7 +63,7 @@ impl<'e> Lowering<'e> {
         })
     }
 
-    fn backoff(&mut self, written: &'e spec::GroupBackoff) -> Option<Backoff> {
+    pub(super) fn backoff(&mut self, written: &'e spec::Backoff) -> Option<Backoff> {
         let first = self.duration(&written.first)?;
         let longest = match &written.longest {
             Some(longest) => self.duration(longest)?,
@@ -99,6 +99,7 @@ impl<'e> Lowering<'e> {
     pub(super) fn care(&mut self, layers: Layers<'e>) -> Option<Care> {
         let restart = layers.first(|settings| settings.restart);
         let shutdown = layers.first(|settings| settings.shutdown);
+        let rounds = self.rounds(layers);
         let Some(group) = layers.first(|settings| settings.group) else {
             let alone = [
                 ("restart", restart.map(|restart| restart.place)),
@@ -109,7 +110,7 @@ impl<'e> Lowering<'e> {
                     self.problems.fault(place, Fault::NeedsGroup { field });
                 }
             }
-            return None;
+            return rounds;
         };
         let shutdown = shutdown.and_then(|shutdown| self.shutdown(&shutdown.value));
         let settings =

@@ -62,7 +62,7 @@ impl Lowering<'_> {
             needs: Box::default(),
             cell: None,
             pages: None,
-            care: recipe.care.clone().map(Box::new),
+            care: self.care_at(recipe.care.as_ref(), points),
             health,
             id,
         })

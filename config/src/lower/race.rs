@@ -55,8 +55,10 @@ impl<'e> Lowering<'e> {
         if race.items.len() < 2 {
             self.problems.fault(race.place, Fault::RaceOfOne { commands: race.items.len() });
         }
-        if recipe.care.is_some() {
-            self.problems.fault(race.place, Fault::RaceInGroup);
+        match &recipe.care {
+            Some(Care::Rounds { .. }) => self.problems.fault(race.place, Fault::RaceInRounds),
+            Some(_) => self.problems.fault(race.place, Fault::RaceInGroup),
+            None => {}
         }
         let mut entrants = Vec::with_capacity(race.items.len());
         for Listed { items, place } in &race.items {

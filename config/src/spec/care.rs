@@ -54,7 +54,7 @@ pub(crate) enum Shutdown {
     Infinity,
 }
 
-/// `backoff: (...)` of a group.
+/// `backoff: (...)` of a group, and `spare_hosts: (...)`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Backoff {

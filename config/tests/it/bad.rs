@@ -124,7 +124,7 @@ fn values() {
         "preset: \"isabelle\",",
         "preset: File(\"mine.ron\"),",
         "cwd: \"a\\0\",",
-        "every: \"30s\", launcher: Slurm(nodes: 2),",
+        "launcher: Slurm(nodes: 2),",
         "vars: {\"provisor\": \"x\", \"my-var\": 1, \"9\": 2, \"if\": 3, \"t\": \"{{ x }}\"},",
     ]));
 }

@@ -126,16 +126,8 @@ fn hosts_with_overrides() {
 }
 
 #[test]
-fn forms_for_later_are_refused_by_name() {
-    for (field, written) in [
-        ("every", r#"every: "30s","#),
-        ("jitter", r#"jitter: "3s","#),
-        ("overlap", "overlap: Skip,"),
-        ("keep_last", "keep_last: 100,"),
-        ("launcher", "launcher: Local,"),
-    ] {
-        let message = refusal(&format!("Job(name: \"x\", {written} commands: [(id: \"a\", run: [\"a\"])])"));
-        assert!(message.contains(&format!("`{field}` is not supported yet")), "{message}");
-        assert!(message.contains("job.ron:1:"), "{message}");
-    }
+fn a_form_for_later_is_refused_by_name() {
+    let message = refusal(r#"Job(name: "x", launcher: Local, commands: [(id: "a", run: ["a"])])"#);
+    assert!(message.contains("`launcher` is not supported yet"), "{message}");
+    assert!(message.contains("job.ron:1:"), "{message}");
 }

@@ -16,6 +16,7 @@ mod presets;
 mod proverif;
 mod race;
 mod robust;
+mod rounds;
 mod study;
 mod study_bad;
 mod support;

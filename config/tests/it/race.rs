@@ -72,6 +72,7 @@ fn what_is_wrong_with_a_race_is_said_with_its_place() {
         (job("", "race: [[\"a\"], []]"), "the command is empty"),
         (job("", "race: [[\"a\"], [\"\"]]"), "the program of"),
         (job("group: (),", two), "what races cannot stand in a group"),
+        (job("every: \"1s\",", two), "what races is not asked again by the clock"),
         (job(&format!("{two},"), "run: [\"a\"]"), "`race` belongs to `matrix` or `each`"),
     ] {
         let message = refusal(&text);
