@@ -65,7 +65,7 @@ pub use provisor_actors::handle::{Ended, Gone, OutputOf, SubmitError, Ticket};
 pub use provisor_actors::local::Local;
 pub use provisor_actors::local::{LocalError, Maker};
 pub use provisor_actors::logs::{LogSpec, OpenLog, Room, Taken, Tee};
-pub use provisor_actors::messages::{Ending, Event, Failure, Piece};
+pub use provisor_actors::messages::{Ending, Event, Failure, History, Piece};
 pub use provisor_actors::os::contain::ContainError;
 pub use provisor_actors::os::guardian::ExecuteError;
 pub use provisor_actors::os::signals::OpenFiles;
@@ -99,7 +99,7 @@ pub use provisor_actors::os::{
 /// assert_eq!(kept.0.lock().unwrap()[0].outcome.cause_word(), "cancelled");
 /// ```
 pub use provisor_actors::row::Commit;
-pub use provisor_actors::row::{Refusal as CommitRefusal, Row};
+pub use provisor_actors::row::{Discarded, Refusal as CommitRefusal, Row};
 pub use provisor_actors::run::{Launcher, LauncherFactory, RunDied, StartError};
 pub use provisor_actors::runtime::{Ports, Runtime, USUAL_ROOM};
 pub use provisor_actors::subscription::{Subscription, Told};
@@ -164,6 +164,7 @@ pub use provisor_core::guarantees::{Guarantees, Keeping};
 /// assert_eq!(server.health.unwrap().within, 2 * second);
 /// ```
 pub use provisor_core::health::Probe;
+pub use provisor_core::periodic::{Host, LeftOut, Overlap, Rounds, Schedule};
 /// What is asked, said step by step.
 ///
 /// ```

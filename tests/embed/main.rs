@@ -6,6 +6,7 @@ mod common;
 mod asking;
 mod caring;
 mod leaving;
+mod polling;
 mod racing;
 mod running;
 mod watching;
@@ -18,7 +19,15 @@ use provisor::{Local, Plan, Ports, Runtime, RuntimeHandle};
 
 fn main() -> ExitCode {
     provisor::guardian::init();
-    let trials = [leaving::TRIALS, running::TRIALS, caring::TRIALS, asking::TRIALS, racing::TRIALS].concat();
+    let trials = [
+        leaving::TRIALS,
+        running::TRIALS,
+        caring::TRIALS,
+        asking::TRIALS,
+        polling::TRIALS,
+        racing::TRIALS,
+    ]
+    .concat();
     let trials = trials.into_iter().map(|(name, trial)| {
         Trial::test(name, move || {
             trial();

@@ -10,5 +10,6 @@ mod killed;
 mod many;
 mod passes;
 mod resume;
+mod rounds;
 mod support;
 mod times;

@@ -256,3 +256,29 @@ fn who_comes_after_one_that_is_asked_again_goes_by_its_first_round() {
     let row = Arc::clone(&world.sent[0]);
     assert!(row.is_last() && row.query == 0);
 }
+
+#[test]
+fn a_run_whose_time_is_over_between_two_rounds_is_over_and_was_not_stopped() {
+    use provisor_core::desk::{Desk, Event, Papers};
+    use provisor_core::roster::{Bounds, Roster};
+    let plan = Arc::new(plan(vec![poll(0, Overlap::Skip)]));
+    let deadline = provisor_core::Tick::ZERO + secs(3);
+    let bounds = Bounds { deadline: Some(deadline), ..crate::plans::bounds(1) };
+    for is_over in [true, false] {
+        let roster = Roster::new(bounds, Arc::clone(&plan), crate::plans::entries(&plan), []);
+        let papers = Papers { containment: "sweep".into(), log_name: Box::new(|_, _| String::new()) };
+        let mut world = World::of(Desk::new(papers, roster), &plan, 1);
+        world.tell(Event::Wake);
+        if is_over {
+            world.step(Move::Well);
+        }
+        let mut effects = Vec::new();
+        world.desk.step(deadline, Event::Wake, &mut effects);
+        assert_eq!(world.desk.stopped().is_none(), is_over);
+        if is_over {
+            assert_eq!(world.desk.wake_at(), None, "nobody waits for the row by looking");
+            world.desk.step(deadline, Event::Durable { rows: 1 }, &mut effects);
+            assert!(world.desk.is_over());
+        }
+    }
+}

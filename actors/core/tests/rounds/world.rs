@@ -94,7 +94,14 @@ impl World {
         let papers = Papers { containment: "sweep".into(), log_name: Box::new(|_, _| String::new()) };
         let mut desk = Desk::new(papers, roster);
         desk.open();
-        let mut world = Self {
+        let mut world = Self::of(desk, &plan, slots);
+        world.tell(Event::Wake);
+        world
+    }
+
+    /// Of a desk that was told nothing yet.
+    pub(crate) fn of(desk: Desk, plan: &Plan, slots: usize) -> Self {
+        Self {
             desk,
             queries: (0..).zip(plan.queries.iter().cloned()).collect(),
             counts: Counts::new(plan.queries.len(), []),
@@ -112,9 +119,7 @@ impl World {
             over: BTreeMap::new(),
             forgotten: BTreeSet::new(),
             left_out: Vec::new(),
-        };
-        world.tell(Event::Wake);
-        world
+        }
     }
 
     pub(crate) fn tell(&mut self, event: Event) {
