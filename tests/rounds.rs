@@ -78,8 +78,9 @@ fn with_overlap_kill_the_next_round_ends_the_one_before() {
     let desk = Desk::new("kill");
     let spec = spec(&desk, "exec sleep 60", r#"every: "100ms", overlap: Kill"#);
     let ran = interrupted_at(desk.start(&spec, &[]), &desk, 3).with_code(3);
-    assert_eq!(row(&desk)[0], "cancelled");
-    ran.says("the next round was due");
+    let [cause, .., attempt] = row(&desk);
+    assert_eq!((&*cause, attempt), ("cancelled", runs(&desk).to_string()));
+    assert!(ran.err.matches("(cancelled)").count() >= 3, "each round is told of: {}", ran.err);
 }
 
 #[test]
