@@ -144,3 +144,20 @@ fn two_answers_that_differ_are_told_and_not_well() {
     let told = "contradiction: `goal/a` says sat and `goal/b` says unsat, of the same question";
     desk.run(&spec, &[]).with_code(1).says(told).says("2 reused");
 }
+
+#[test]
+fn a_race_has_one_cell_of_a_grid_and_the_answer_stands_in_it() {
+    let desk = desk(
+        "grid",
+        &[("slow", "test $1 != open && exec sleep 1000; exit 1"), ("fast", "await up-slow; echo $1")],
+    );
+    let spec = r#"Job(
+        name: "race", slots: 8, matrix: {"goal": ["sat", "unsat", "open"], "of": ["x"]},
+        race: [["./slow", "{{ goal }}"], ["./fast", "{{ goal }}"]],
+        rules: [(on: Regex("^(un)?sat$"), capture: Group(0)), (on: Prefix("open"), verdict: "open", counts: Open)],
+    )"#;
+    desk.run(spec, &[]).with_code(1);
+    let grid =
+        desk.finish(desk.provisor(["results", "out", "--grid=goal,of", "--format", "csv"])).with_code(0);
+    assert_eq!(grid.out, "goal / of,x\nsat,sat\nunsat,unsat\nopen,exited!\n");
+}

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use provisor_actors::store::Standing;
+use provisor_core::Cause;
 use provisor_core::text::clean;
 
 use super::labels;
@@ -79,6 +80,18 @@ struct Entry<'a> {
     row: Option<&'a Standing>,
 }
 
+impl Entry<'_> {
+    /// All queries of a race have one cell: an answer goes before the others, and who was outrun stands for nobody.
+    fn weight(&self) -> u8 {
+        let Some(row) = self.row else { return 1 };
+        match (row.outcome.cause_word() == Cause::Outrun.word(), row.is_well()) {
+            (false, true) => 0,
+            (false, false) => 2,
+            (true, _) => 3,
+        }
+    }
+}
+
 /// A grid for each combination of values on the axes that are neither down nor across.
 pub(crate) fn grids(selection: &Selection, down: usize, across: usize) -> Vec<Grid> {
     let names: Vec<_> = selection.values.iter().map(|values| Names::of(values)).collect();
@@ -136,7 +149,9 @@ fn grid(
     [down_names, across_names]: [&Names<'_>; 2],
 ) -> Grid {
     let mut cells = vec![vec![None; across_names.short.len()]; down_names.short.len()];
-    for entry in entries {
+    let mut in_order: Vec<_> = entries.iter().collect();
+    in_order.sort_by_key(|entry| entry.weight());
+    for entry in in_order {
         let place = down_names.place(&entry.axes[down]).zip(across_names.place(&entry.axes[across]));
         if let Some((row, column)) = place {
             cells[row][column].get_or_insert_with(|| Cell::of(entry.row));
