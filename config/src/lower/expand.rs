@@ -146,7 +146,7 @@ impl<'e> Lowering<'e> {
             self.problems.fault(matrix.place, Fault::Empty { of: "matrix" });
             return queries;
         }
-        let count = count.unwrap_or(u128::MAX);
+        let count = count.unwrap_or(u128::MAX).saturating_mul(executed.queries().max(1));
         if count == 0 || !self.is_right_number(count, matrix.place, "matrix") {
             // An axis without values has said so itself.
             return queries;

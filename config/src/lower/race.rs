@@ -25,6 +25,14 @@ pub(super) enum Executed<'e> {
 }
 
 impl<'e> Executed<'e> {
+    /// How many queries it makes.
+    pub(super) const fn queries(self) -> u128 {
+        match self {
+            Self::Race(race) => race.items.len() as u128,
+            Self::One(_) | Self::OfStudy(_) => 1,
+        }
+    }
+
     /// The first of its commands; empty where there is none.
     pub(super) fn first(self) -> &'e [Spanned<String>] {
         match self {

@@ -84,5 +84,7 @@ fn what_is_wrong_with_a_race_is_said_with_its_place() {
     assert!(refusal(both).contains("`command` and `race` cannot stand in one job"));
     let twice = r#"Job(name: "x", commands: [(id: "q", race: [["a"], ["b"]]), (id: "q/a", run: ["a"])])"#;
     assert!(refusal(twice).contains("`q/a`"), "{}", refusal(twice));
+    let many = r#"Job(name: "x", matrix: {"f": 1..=600000}, race: [["a"], ["b"]])"#;
+    assert!(refusal(many).contains("this makes 1200000 queries"));
     assert!(refusal(r#"Job(name: "x", matrix: {"f": [1]})"#).contains("needs a `command` or a `race`"));
 }
