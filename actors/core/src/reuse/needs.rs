@@ -11,7 +11,8 @@ use crate::roster::{Place, Rung};
 /// for granted when they were measured. So it is with those that were outrun: by an answer that stands. `asked`: the queries of
 /// these decisions, in the same order.
 pub fn hold_to_needs(asked: &[(Place, &Query)], past: &[Past], decisions: &mut [Decision]) {
-    if asked.iter().all(|(_, query)| query.needs.is_empty() && race_of(query).is_none()) {
+    let nobody_needs = asked.iter().all(|(_, query)| query.needs.is_empty());
+    if nobody_needs && !decisions.iter().any(|decision| races::is_outrun(decision, past)) {
         return;
     }
     let at: HashMap<Place, usize> = asked.iter().enumerate().map(|(at, (place, _))| (*place, at)).collect();

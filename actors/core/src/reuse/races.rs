@@ -114,6 +114,14 @@ mod tests {
     }
 
     #[test]
+    fn who_was_outrun_and_races_no_more_is_run() {
+        let query = Query::new("b", Command::new(["x"]));
+        let mut decisions = [Decision::Keep(0)];
+        hold_to_needs(&[(0, &query)], &[past("b", "outrun", None)], &mut decisions);
+        assert_eq!(decisions, [run(Why::NeedsOther)]);
+    }
+
+    #[test]
     fn a_race_of_which_one_is_wanted_again_is_asked_anew() {
         let rows = || [past("a", "exited", Some("ok")), past("b", "outrun", None)];
         let anew = [run(Why::Asked), run(Why::Asked), run(Why::NeedsOther)];
