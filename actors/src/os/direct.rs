@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 use super::mark::COOKIE;
 use super::output::Pipes;
-use super::prepare::{Base, again_while_busy, open_stdin, shortage};
+use super::prepare::{Base, again_while_busy, shortage};
 use super::program::{Attempted, permanent};
 use super::tree::{self, Peek};
 use super::watched::watched;
@@ -60,10 +60,12 @@ impl DirectLauncher {
         let _ = timeout(PATIENCE, alive.wait_for(|alive| *alive == 0)).await;
     }
 
-    fn start(&self, request: &LaunchRequest) -> Result<Launched, LaunchError> {
+    async fn start(&self, request: &LaunchRequest) -> Result<Launched, LaunchError> {
         refuse_limits(request.limits)?;
         let program = self.base.program(&request.command)?;
+        let stdin = self.base.inputs.open(&request.command).await?;
         let mut process = self.process(&program, request)?;
+        process.stdin(stdin.map_or_else(Stdio::null, Stdio::from));
         let mut spawned = process.spawn().map_err(|error| self.explain(&program, request, &error))?;
         drop(process);
         let (stdout, stderr) = (take(spawned.stdout.take()), take(spawned.stderr.take()));
@@ -99,8 +101,7 @@ impl DirectLauncher {
             process.env(name, value);
         }
         process.env(COOKIE, &*request.cookie);
-        let stdin = open_stdin(command)?.map_or_else(Stdio::null, Stdio::from);
-        process.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        process.stdout(Stdio::piped()).stderr(Stdio::piped());
         process.current_dir(&command.cwd).process_group(0);
         Ok(process)
     }
@@ -149,7 +150,7 @@ fn refuse_limits(limits: TreeLimits) -> Result<(), LaunchError> {
 impl Launch for DirectLauncher {
     fn launch(&self, request: LaunchRequest) -> LocalFuture<Result<Launched, LaunchError>> {
         let launcher = self.clone();
-        Box::pin(async move { again_while_busy(async || launcher.start(&request)).await })
+        Box::pin(async move { again_while_busy(async || launcher.start(&request).await).await })
     }
 
     fn pause(&self, stopped: bool) {

@@ -19,11 +19,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::evidence::{self, Seen};
 use super::guardian::GuardianHandle;
+use super::inputs::in_memory;
 pub use super::link::{CloseReport, Driver};
 use super::link::{Fate, Link, RawExit, Slot, Stuck};
 use super::mark::COOKIE;
 use super::output::Pipes;
-use super::prepare::{Base, NoName, again_while_busy, in_memory, in_words, open_stdin, shortage};
+use super::prepare::{Base, NoName, again_while_busy, in_words, shortage};
 use super::program::{Attempted, permanent};
 use super::wire::{LARGEST, PACKET, Request, SpawnWriter, Step, WireError};
 use super::{
@@ -115,7 +116,9 @@ impl Launch for LocalLauncher {
 
 async fn launch(shared: &Shared, request: &LaunchRequest) -> Result<Launched, LaunchError> {
     let command = &request.command;
-    let prepared = shared.prepare(request)?;
+    let program = shared.base.program(command)?;
+    let stdin = shared.base.inputs.open(command).await?;
+    let prepared = shared.prepare(request, program, stdin)?;
     let (spawned, answer) = oneshot::channel();
     let (exited, exit) = oneshot::channel();
     let limits = request.limits;
@@ -236,10 +239,12 @@ struct Prepared {
 }
 
 impl Shared {
-    fn prepare(&self, request: &LaunchRequest) -> Result<Prepared, LaunchError> {
-        let command = &request.command;
-        let program = self.base.program(command)?;
-        let stdin = open_stdin(command)?;
+    fn prepare(
+        &self,
+        request: &LaunchRequest,
+        program: Arc<Path>,
+        stdin: Option<OwnedFd>,
+    ) -> Result<Prepared, LaunchError> {
         let id = self.link.new_id();
         let message = self
             .encode(id, stdin.is_some(), &program, request)

@@ -12,6 +12,7 @@ mod evidence;
 mod executed;
 mod fields;
 pub mod guardian;
+mod inputs;
 mod keeper;
 mod life;
 mod link;

@@ -3,25 +3,22 @@
 //! For whoever makes children, by a guardian or directly. It must never start anything.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Seek, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
-use provisor_core::plan::{Command, Environment, Inherit, Stdin};
+use provisor_core::plan::{Command, Environment, Inherit};
 
+use super::inputs::Inputs;
 use super::mark::COOKIE;
 use super::program::{Programs, is_shortage, permanent};
 use super::{LaunchError, Transience};
 
 /// What all children have in common.
 pub(super) struct Base {
+    /// What they read.
+    pub(super) inputs: Inputs,
     programs: Programs,
     environment: Vec<(OsString, OsString)>,
 }
@@ -35,7 +32,7 @@ impl Base {
     /// With the environment from which children inherit. Whoever supervises may itself be somebody's query.
     pub(super) fn new(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let environment = environment.into_iter().filter(|(name, _)| name != COOKIE).collect();
-        Self { programs: Programs::default(), environment }
+        Self { inputs: Inputs::default(), programs: Programs::default(), environment }
     }
 
     /// The file to execute.
@@ -105,56 +102,11 @@ fn in_force(env: &Environment) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// What the child reads; none is /dev/null.
-pub(super) fn open_stdin(command: &Command) -> Result<Option<OwnedFd>, LaunchError> {
-    match &command.stdin {
-        Stdin::Null => Ok(None),
-        Stdin::Text(text) => input_in_memory(text.as_bytes()).map(Some),
-        Stdin::Bytes(bytes) => input_in_memory(bytes).map(Some),
-        Stdin::File(path) => {
-            let path = command.cwd.join(path);
-            open_input(&path).map(Some).map_err(|error| match shortage("the child's input", &error) {
-                short if short.transience == Transience::Exhausted => short,
-                _ => {
-                    permanent(format!("the input {} cannot be opened: {}", path.display(), in_words(&error)))
-                }
-            })
-        }
-    }
-}
-
-/// All of it at once: nobody has to stand by and feed a child that reads slowly, or not at all.
-fn input_in_memory(bytes: &[u8]) -> Result<OwnedFd, LaunchError> {
-    in_memory(bytes).map_err(|error| shortage("the child's input", &error))
-}
-
-/// Without waiting: opening a named pipe would, until somebody writes to it.
-fn open_input(path: &Path) -> std::io::Result<OwnedFd> {
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
-    let kind = file.metadata()?;
-    if kind.is_dir() {
-        return Err(ErrorKind::IsADirectory.into());
-    }
-    if !kind.is_file() {
-        fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?;
-    }
-    Ok(file.into())
-}
-
 /// The kernel's words, without its number.
 pub(super) fn in_words(error: &std::io::Error) -> String {
     error
         .raw_os_error()
         .map_or_else(|| error.kind().to_string(), |raw| Errno::from_raw(raw).desc().to_lowercase())
-}
-
-/// A file in memory, to be read from its beginning.
-pub(super) fn in_memory(bytes: &[u8]) -> std::io::Result<OwnedFd> {
-    let mut file = File::from(memfd_create(c"provisor", MFdFlags::MFD_CLOEXEC)?);
-    file.write_all(bytes)?;
-    file.rewind()?;
-    Ok(file.into())
 }
 
 /// An error of this process's own making of descriptors.
