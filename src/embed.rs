@@ -70,7 +70,7 @@ pub use provisor_actors::os::contain::ContainError;
 pub use provisor_actors::os::guardian::ExecuteError;
 pub use provisor_actors::os::signals::OpenFiles;
 pub use provisor_actors::os::{
-    Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, LocalStream,
+    Child, ExitReport, HoldLost, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, LocalStream,
     Output, SweepReport, Transience, TreeLimits,
 };
 /// Where rows go, before anybody hears of them: a sink of one's own.

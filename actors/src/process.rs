@@ -29,7 +29,7 @@ use crate::alarm::Alarm;
 use crate::clock::RunClock;
 use crate::logs::{LogSpec, Logs};
 use crate::messages::{Abort, Begin, Piece, Report};
-use crate::os::{Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalStream};
+use crate::os::{Child, ExitReport, HoldLost, Launch, LaunchError, LaunchRequest, Launched, LocalStream};
 use crate::os::{Output, SweepReport, Transience};
 use probing::Probing;
 
@@ -214,13 +214,13 @@ impl ProcessActor {
         })
     }
 
-    fn exited(&mut self, exit: Result<ExitReport, GuardianGone>, ctx: &mut Context<Self>) {
+    fn exited(&mut self, exit: Result<ExitReport, HoldLost>, ctx: &mut Context<Self>) {
         self.gone.send_replace(true);
         match exit {
             Ok(ExitReport { exit, usage, refined }) => {
                 self.feed(Event::Exited(Departure { exit, usage, refined }), ctx);
             }
-            Err(gone) => self.vanished(gone, ctx),
+            Err(lost) => self.vanished(lost, ctx),
         }
     }
 
@@ -229,12 +229,12 @@ impl ProcessActor {
         let sweep = child.sweep().into_actor(self);
         ctx.spawn(sweep.map(|swept, actor, ctx| match swept {
             Ok(SweepReport { leftovers }) => actor.feed(Event::Swept { leftovers }, ctx),
-            Err(gone) => actor.vanished(gone, ctx),
+            Err(lost) => actor.vanished(lost, ctx),
         }));
     }
 
-    fn vanished(&mut self, gone: GuardianGone, ctx: &mut Context<Self>) {
-        self.feed(Event::Vanished(gone.to_string().into()), ctx);
+    fn vanished(&mut self, lost: HoldLost, ctx: &mut Context<Self>) {
+        self.feed(Event::Vanished(lost.to_string().into()), ctx);
     }
 
     fn report(&mut self, mut fact: Fact) {

@@ -13,7 +13,7 @@ use provisor_core::rules::Stream;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::os::{
-    Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, Output,
+    Child, ExitReport, HoldLost, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, Output,
     SweepReport,
 };
 use crate::row::{Commit, Refusal, Row};
@@ -132,7 +132,7 @@ impl Theatre {
             child: Box::new(Actor { theatre: self, stop, ignores_term, is_stuck }),
             output: Box::pin(output),
             exceeded: Some(Box::pin(poll_fn(move |cx| seen.poll_recv(cx)))),
-            exit: Box::pin(async move { left.await.map_err(|_| GuardianGone) }),
+            exit: Box::pin(async move { left.await.map_err(|_| HoldLost::GuardianDied) }),
         }
     }
 }
@@ -207,7 +207,7 @@ impl Child for Actor {
         }
     }
 
-    fn sweep(&mut self) -> LocalFuture<Result<SweepReport, GuardianGone>> {
+    fn sweep(&mut self) -> LocalFuture<Result<SweepReport, HoldLost>> {
         Box::pin(std::future::ready(Ok(SweepReport { leftovers: 0 })))
     }
 

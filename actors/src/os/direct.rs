@@ -30,7 +30,7 @@ use super::tree::{self, Peek};
 use super::watched::watched;
 use super::wire::Step;
 use super::{
-    Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, SweepReport,
+    Child, ExitReport, HoldLost, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, SweepReport,
     TreeLimits,
 };
 
@@ -82,7 +82,7 @@ impl DirectLauncher {
         Ok(Launched {
             child: Box::new(control),
             output: Box::pin(output),
-            exit: Box::pin(async move { exit.await.map_err(|_| GuardianGone) }),
+            exit: Box::pin(async move { exit.await.map_err(|_| HoldLost::ExitUnseen) }),
             exceeded: None,
         })
     }
@@ -223,7 +223,7 @@ impl Nursery {
         }
         state.leaders.insert(id, known);
         self.alive.send_replace(state.leaders.len());
-        Ok(Leader { id, pid, pidfd, nursery: Arc::clone(self) })
+        Ok(Leader { id, pid, pidfd, nursery: Arc::clone(self), is_reaped: false })
     }
 
     fn signal(&self, id: u64, signals: &[Signal]) {
@@ -245,12 +245,14 @@ struct Leader {
     pid: Pid,
     pidfd: AsyncFd<OwnedFd>,
     nursery: Arc<Nursery>,
+    /// By another part of this program.
+    is_reaped: bool,
 }
 
 impl Leader {
     /// Waits until it leaves, tells how, and keeps it as a zombie until its sweep is asked for, or nobody can ask.
     async fn mind(
-        self,
+        mut self,
         exited: oneshot::Sender<ExitReport>,
         orders: oneshot::Receiver<oneshot::Sender<SweepReport>>,
     ) {
@@ -260,8 +262,12 @@ impl Leader {
         if let Some(known) = self.nursery.lock().leaders.get_mut(&self.id) {
             known.has_left = true;
         }
-        if let Some(peek) = tree::peek(self.pid) {
-            let _ = exited.send(report(peek));
+        match tree::peek(self.pid) {
+            Some(peek) => drop(exited.send(report(peek))),
+            None => {
+                self.is_reaped = true;
+                drop(exited);
+            }
         }
         let order = tokio::select! {
             order = orders => order.ok(),
@@ -277,8 +283,10 @@ impl Drop for Leader {
     fn drop(&mut self) {
         let mut state = self.nursery.lock();
         state.leaders.remove(&self.id);
-        // It is not reaped yet: the number of the group is its own.
-        let _ = killpg(self.pid, Signal::SIGKILL);
+        if !self.is_reaped {
+            // The number of the group is its own.
+            let _ = killpg(self.pid, Signal::SIGKILL);
+        }
         tree::reap_soon(self.pidfd.get_ref(), DIES_IN);
         self.nursery.alive.send_replace(state.leaders.len());
     }
@@ -309,12 +317,12 @@ impl Child for Control {
         }
     }
 
-    fn sweep(&mut self) -> LocalFuture<Result<SweepReport, GuardianGone>> {
+    fn sweep(&mut self) -> LocalFuture<Result<SweepReport, HoldLost>> {
         let (swept, answer) = oneshot::channel();
         if let Some(sweep) = self.sweep.take() {
             let _ = sweep.send(swept);
         }
-        Box::pin(async move { answer.await.map_err(|_| GuardianGone) })
+        Box::pin(async move { answer.await.map_err(|_| HoldLost::Closed) })
     }
 }
 

@@ -28,7 +28,7 @@ use super::prepare::{Base, NoName, again_while_busy, in_words, shortage};
 use super::program::{Attempted, permanent};
 use super::wire::{LARGEST, PACKET, Request, SpawnWriter, Step, WireError};
 use super::{
-    Child, ExitReport, GuardianGone, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, LocalStream,
+    Child, ExitReport, HoldLost, Launch, LaunchError, LaunchRequest, Launched, LocalFuture, LocalStream,
     SweepReport, Transience, TreeLimits,
 };
 
@@ -143,9 +143,9 @@ async fn launch(shared: &Shared, request: &LaunchRequest) -> Result<Launched, La
                 child: Box::new(control),
                 output: Box::pin(output),
                 exceeded: excesses.map(|seen| Box::pin(told(seen, limits)) as LocalStream<Excess>),
-                exit: Box::pin(
-                    async move { exit.await.map(|raw| report(raw, limits)).map_err(|_| GuardianGone) },
-                ),
+                exit: Box::pin(async move {
+                    exit.await.map(|raw| report(raw, limits)).map_err(|_| HoldLost::GuardianDied)
+                }),
             })
         }
         Ok(Err((step, errno))) => {
@@ -160,7 +160,7 @@ async fn launch(shared: &Shared, request: &LaunchRequest) -> Result<Launched, La
 
 /// No fault of the query's: the run ends, and the next one takes it up.
 fn lost() -> LaunchError {
-    LaunchError { transience: Transience::Exhausted, text: GuardianGone.to_string().into() }
+    LaunchError { transience: Transience::Exhausted, text: HoldLost::GuardianDied.to_string().into() }
 }
 
 /// What the guardian sees of limits, in words.
@@ -192,13 +192,13 @@ impl Child for Control {
         self.link.send(&Request::Signal { id: self.id, kill: method == StopMethod::Kill });
     }
 
-    fn sweep(&mut self) -> LocalFuture<Result<SweepReport, GuardianGone>> {
+    fn sweep(&mut self) -> LocalFuture<Result<SweepReport, HoldLost>> {
         let (swept, answer) = oneshot::channel();
         if !std::mem::replace(&mut self.over, true) {
             self.link.sweep(self.id, swept);
         }
         Box::pin(async move {
-            let leftovers = answer.await.map_err(|_| GuardianGone)?;
+            let leftovers = answer.await.map_err(|_| HoldLost::GuardianDied)?;
             Ok(SweepReport { leftovers })
         })
     }

@@ -132,10 +132,19 @@ pub struct SweepReport {
     pub leftovers: u32,
 }
 
-/// The guardian died: nothing is known of the children any more, and they were killed.
+/// The hold on a child is lost: nothing more is going to be known of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the guardian process has died")]
-pub struct GuardianGone;
+pub enum HoldLost {
+    /// The guardian died, and all children were killed.
+    #[error("the guardian process has died")]
+    GuardianDied,
+    /// It has left. There is no guardian, and its parent, this program, was not told how.
+    #[error("it has left, and it is not known how: another part of this program may have reaped it")]
+    ExitUnseen,
+    /// Its launcher was closed, which has killed it.
+    #[error("its launcher was closed")]
+    Closed,
+}
 
 /// Something read from a child.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,7 +162,7 @@ pub struct Launched {
     /// Its output; ends after both streams have. Dropping it closes the pipes.
     pub output: LocalStream<Output>,
     /// Resolves once, when the leader has exited (it is a zombie until the sweep).
-    pub exit: LocalFuture<Result<ExitReport, GuardianGone>>,
+    pub exit: LocalFuture<Result<ExitReport, HoldLost>>,
     /// Each limit above which its tree is seen while the leader lives, once. `None`: it has none.
     pub exceeded: Option<LocalStream<Excess>>,
 }
@@ -173,7 +182,7 @@ pub trait Child {
     fn signal(&self, method: StopMethod);
 
     /// Kills what is left of the tree, then reaps the leader. Called once, after the exit.
-    fn sweep(&mut self) -> LocalFuture<Result<SweepReport, GuardianGone>>;
+    fn sweep(&mut self) -> LocalFuture<Result<SweepReport, HoldLost>>;
 
     /// What of its tree was killed and has not died, as a sentence, if that is known.
     fn stuck(&self) -> Option<Arc<str>> {

@@ -4,9 +4,11 @@ use std::process::Command as Process;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 use provisor_actors::local::{Local, LocalError, Maker};
-use provisor_actors::os::{Transience, TreeLimits};
+use provisor_actors::os::{HoldLost, Transience, TreeLimits};
 use provisor_core::cause::{Exit, StopMethod};
 use provisor_core::plan::{Command, Environment, Inherit, Stdin};
 
@@ -25,6 +27,7 @@ pub(crate) const CASES: &[Case] = &[
     Case("direct_pauses", direct_pauses),
     Case("direct_refuses_limits_of_trees", direct_refuses_limits_of_trees),
     Case("direct_reaps_nobody_elses_child", direct_reaps_nobody_elses_child),
+    Case("direct_child_that_another_part_has_reaped", direct_child_that_another_part_has_reaped),
     Case("direct_where_sigchld_is_ignored", direct_where_sigchld_is_ignored),
     Case("direct_many", direct_many),
 ];
@@ -191,6 +194,19 @@ fn direct_reaps_nobody_elses_child() {
             assert_eq!(rig.run(shell("exit 5")).await.report.exit, Exit::Code(5));
         }
         assert_eq!(own.wait().expect("it is ours").code(), Some(7));
+    });
+}
+
+/// All happens on one thread: nobody looks at the exit before it is taken.
+fn direct_child_that_another_part_has_reaped() {
+    directly(async |rig| {
+        let mut taken = rig.start(shell("echo $$; exec sleep 1000")).await;
+        let pid = line(&mut taken.output).await.parse().map(Pid::from_raw).expect("a pid");
+        kill(pid, Signal::SIGKILL).expect("killed");
+        waitpid(pid, None).expect("it is ours");
+        let lost = soon("the exit", taken.exit).await.expect_err("nobody knows it");
+        assert_eq!(lost, HoldLost::ExitUnseen);
+        assert!(lost.to_string().contains("may have reaped it"), "{lost}");
     });
 }
 

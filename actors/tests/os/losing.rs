@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use provisor_actors::os::guardian::{self, GuardianOptions};
 use provisor_actors::os::local::LocalLauncher;
 use provisor_actors::os::orphans::{Orphans, kill_orphans};
-use provisor_actors::os::{GuardianGone, Launch, LaunchRequest, TreeLimits, signals};
+use provisor_actors::os::{HoldLost, Launch, LaunchRequest, TreeLimits, signals};
 
 use crate::harness::{
     COOKIE, Case, line, marked, new_guardian, python, read_all, shell, soon, state_of, until, with_rig,
@@ -114,8 +114,8 @@ fn killed_guardian_resolves_everything() {
         let gone = rig.launcher.guardian_gone();
         kill(Pid::from_raw(i32::try_from(rig.guardian).expect("a pid")), Signal::SIGKILL).expect("killed");
         soon("the news", gone).await;
-        assert_eq!(soon("the exit", first.exit).await, Err(GuardianGone));
-        assert_eq!(soon("the sweep", swept.child.sweep()).await, Err(GuardianGone));
+        assert_eq!(soon("the exit", first.exit).await, Err(HoldLost::GuardianDied));
+        assert_eq!(soon("the sweep", swept.child.sweep()).await, Err(HoldLost::GuardianDied));
         let error = soon("the refusal", rig.launch(shell("exit 0"))).await.err().expect("no child");
         assert_eq!(&*error.text, "the guardian process has died");
         until("the leader died by itself", || marked(COOKIE).len() == 1);
@@ -151,7 +151,7 @@ fn dropped_launcher_kills_what_runs() {
         let mut family = launcher.launch(request).await.expect("it starts");
         assert_eq!(line(&mut family.output).await, "ready");
         drop(launcher);
-        assert_eq!(soon("the exit", family.exit).await, Err(GuardianGone));
+        assert_eq!(soon("the exit", family.exit).await, Err(HoldLost::GuardianDied));
         soon("the driver's end", driver).await.expect("no panic");
     });
     // A guardian that was never used leaves with its handle.
