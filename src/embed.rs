@@ -186,6 +186,8 @@ pub use provisor_core::plan::{
     Plan, Retry, RetryOn, Stdin, Submission,
 };
 pub use provisor_core::plan::{Care, Group};
+/// What a query is asked again with, and what follows from others' answers: for plans, and set by their fields.
+pub use provisor_core::plan::{Cell, Lattice, Only, Pass, Prune};
 pub use provisor_core::process::Ear;
 pub use provisor_core::proverif::{EarlyStop, ProVerif};
 pub use provisor_core::roster::{Place, Refusal, Then};
