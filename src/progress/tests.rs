@@ -28,6 +28,17 @@ fn with_times(queries: u32, times: &[u64]) -> Progress {
     Progress::new(&job, times)
 }
 
+/// One that is polled every second, with a time that is known.
+fn polled() -> Progress {
+    let spec =
+        r#"Job(name: "job", limits: (wall: "100s"), commands: [(id: "q0", run: ["true"], every: "1s")])"#;
+    let around = Surroundings::of("job.ron".as_ref()).expect("a folder");
+    let plan = Arc::new(provisor_config::parse(spec, "job.ron".as_ref(), &around).expect("valid").plan);
+    let (rungs, reused, memory) = (HashMap::new(), Vec::new(), Default::default());
+    let job = Job { plan, todo: vec![(0, 0)], rungs, reused, token: "test".into(), memory, is_open: false };
+    Progress::new(&job, Times::new([Some(Duration::from_secs(5))]))
+}
+
 fn at(seconds: u64) -> Tick {
     Tick::from_micros(seconds * 1_000_000)
 }
@@ -182,4 +193,28 @@ fn who_has_several_passes_is_shown_with_the_one_that_it_is_in_and_told_of_when_i
     let frame = progress.frame(Counts::default(), at(6));
     assert_eq!(shown(&frame), [("q1", 6), ("q0 (full)", 2)]);
     assert_eq!(frame.longest[1].log, Some(rundir::log_name("q0", 2)), "its log is named as ever");
+}
+
+#[test]
+fn of_what_is_asked_again_and_again_no_end_is_foretold() {
+    let mut progress = polled();
+    assert!(progress.ahead().is_none());
+    for event in [started(0), ended(0, 1), done(0, 5), Event::Reopened { query: 0 }, started(0)] {
+        progress.take(&event, at(1));
+    }
+    assert_eq!(progress.frame(Counts::new(1, []), at(9)).eta, Eta::default());
+}
+
+#[test]
+fn a_round_that_is_ended_for_the_next_one_does_not_end_the_run() {
+    let stopping = |cause| Event::Stopping { query: 0, cause, method: provisor_core::StopMethod::Term };
+    for (mut progress, cause, is_ending) in [
+        (polled(), Cause::Cancelled, false),
+        (polled(), Cause::Deadline, true),
+        (progress(1), Cause::Cancelled, true),
+        (progress(1), Cause::WallLimit, false),
+    ] {
+        progress.take(&stopping(cause), at(1));
+        assert_eq!(progress.frame(Counts::default(), at(1)).is_ending, is_ending, "{cause:?}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use provisor_core::backoff::Backoff;
+use provisor_core::cause::Outcome;
 use provisor_core::dice::Share;
 use provisor_core::periodic::{LeftOut, Overlap, Rounds};
 use provisor_core::plan::RetryOn;
@@ -91,6 +92,28 @@ fn kill_ends_the_round_that_runs_and_starts_the_next_one_when_it_is_down() {
     let said = (row.outcome.cause_word(), row.outcome.evidence.as_deref());
     assert_eq!((said, row.then), (("cancelled", Some("the next round was due")), Then::Nothing));
     assert!(!world.running[0].is_aborted);
+}
+
+#[test]
+fn kill_lets_no_retry_follow_where_the_round_was_faster() {
+    let retried = poll(0, Overlap::Kill).retry(3, [RetryOn::Failure], secs(1));
+    let mut world = World::new(plan(vec![retried]), 1);
+    world.step(Move::Wait);
+    world.running[0].is_aborted = false;
+    world.step(Move::Ill);
+    assert_eq!((running(&world), rows(&world)), (vec![(0, 2)], vec![(0, 1, Then::Nothing)]));
+    assert_eq!(world.sent[0].outcome.evidence, None, "it ended by itself");
+}
+
+#[test]
+fn kill_of_a_round_that_could_not_be_started_makes_room_for_the_next_one() {
+    let mut world = World::new(plan(vec![poll(0, Overlap::Kill)]), 1);
+    world.step(Move::Wait);
+    world.step(Move::Returns);
+    world.step(Move::Wait);
+    let rounds = world.desk.history(world.now, 0).map(|history| history.rounds);
+    assert_eq!(rounds, Some(Rounds { made: 1, busy: 1, ..Rounds::default() }));
+    assert!(running(&world) == [(0, 1)] && !world.running[0].is_aborted, "it has run for the first time");
 }
 
 #[test]
@@ -264,7 +287,7 @@ fn a_run_whose_time_is_over_between_two_rounds_is_over_and_was_not_stopped() {
     let plan = Arc::new(plan(vec![poll(0, Overlap::Skip)]));
     let deadline = provisor_core::Tick::ZERO + secs(3);
     let bounds = Bounds { deadline: Some(deadline), ..crate::plans::bounds(1) };
-    for is_over in [true, false] {
+    for (is_over, is_durable) in [(true, true), (true, false), (false, false)] {
         let roster = Roster::new(bounds, Arc::clone(&plan), crate::plans::entries(&plan), []);
         let papers = Papers { containment: "sweep".into(), log_name: Box::new(|_, _| String::new()) };
         let mut world = World::of(Desk::new(papers, roster), &plan, 1);
@@ -272,13 +295,30 @@ fn a_run_whose_time_is_over_between_two_rounds_is_over_and_was_not_stopped() {
         if is_over {
             world.step(Move::Well);
         }
+        if is_durable {
+            world.step(Move::Durable);
+            assert!(!world.desk.is_over(), "further rounds follow");
+        }
         let mut effects = Vec::new();
         world.desk.step(deadline, Event::Wake, &mut effects);
         assert_eq!(world.desk.stopped().is_none(), is_over);
         if is_over {
             assert_eq!(world.desk.wake_at(), None, "nobody waits for the row by looking");
-            world.desk.step(deadline, Event::Durable { rows: 1 }, &mut effects);
+            world.desk.step(deadline, Event::Durable { rows: usize::from(!is_durable) }, &mut effects);
             assert!(world.desk.is_over());
         }
     }
+}
+
+#[test]
+fn what_the_round_before_has_said_is_not_said_of_the_next_one() {
+    let mut world = World::new(plan(vec![in_two_passes(poll(0, Overlap::Skip)), query(1)]), 1);
+    world.step(Move::Ill);
+    world.step(Move::Ill);
+    world.step(Move::Wait);
+    assert_eq!((running(&world), world.counts.waiting), (vec![(1, 1)], 1), "its second round waits");
+    world.cancel(0);
+    let row = world.sent.last().expect("it has a row");
+    assert_eq!((row.attempt, row.outcome.cause_word()), (3, "cancelled"));
+    assert_eq!(row.outcome.end, Outcome::cancelled().end, "nothing else is said of it");
 }
