@@ -266,11 +266,13 @@ fn report(args: &RunArgs, dir: &RunDir, end: &End, lost: Option<&Lost>) -> u8 {
             "events were too many to follow, and the progress shown was not exact; the results are complete";
         tell(&format!("{} {text}", ending.missed_events));
     }
-    let contradictions = contradictions(dir.path(), end);
+    let answers = answers(dir.path(), end);
+    let contradictions = contradictions(end, &answers);
     contradictions.iter().for_each(|text| tell(text));
     explain(end, lost, args);
     let has_all_groups = ending.failed_groups.is_empty();
-    let is_well = counts.well == counts.total && contradictions.is_empty() && has_all_groups;
+    let are_well = counts.well + portfolio::excused(&end.plan, &answers) == counts.total;
+    let is_well = are_well && contradictions.is_empty() && has_all_groups;
     let code = if lost.is_some() { code::RESULTS } else { exit_code(ending, is_well) };
     if code == code::INTERRUPTED && args.exit_signal && *interrupted_by == Some(Signal::Interrupt) {
         signals::die_by_sigint();
@@ -297,21 +299,25 @@ fn show_table(dir: &RunDir, end: &End) {
     }
 }
 
-/// A sentence for each two answers of which one must be wrong: in a race, and between scenarios where that is to be checked.
-fn contradictions(dir: &Path, end: &End) -> Vec<String> {
+/// What was asked for has come to, where answers have to do with each other.
+fn answers(dir: &Path, end: &End) -> Vec<(Place, Answer)> {
     let has_races = end.plan.queries.iter().any(|query| portfolio::race_of(query).is_some());
-    let is_checked = end.plan.prune == Prune::Check;
-    if !has_races && !is_checked {
+    if !has_races && end.plan.prune != Prune::Check {
         return Vec::new();
     }
     // Whoever cannot read them has been told.
     let rows = Store::read(dir).and_then(|reader| reader.standing()).unwrap_or_default();
     let asked = rows.iter().filter(|row| end.asked.contains(&row.place));
-    let answers: Vec<_> = asked.map(|row| (row.place, Answer::of(&row.outcome))).collect();
+    asked.map(|row| (row.place, Answer::of(&row.outcome))).collect()
+}
+
+/// A sentence for each two answers of which one must be wrong: in a race, and between scenarios where that is to be checked.
+fn contradictions(end: &End, answers: &[(Place, Answer)]) -> Vec<String> {
+    let is_checked = end.plan.prune == Prune::Check;
     let measured = answers.iter().filter_map(|(place, answer)| Some((*place, answer.truth()?.is_true)));
     let between = is_checked.then(|| implied::contradictions(&end.plan, measured)).into_iter().flatten();
     let mut told: Vec<_> = between.map(|found| summary::contradiction(&end.plan, found)).collect();
-    let in_races = portfolio::contradictions(&end.plan, answers);
+    let in_races = portfolio::contradictions(&end.plan, answers.iter().cloned());
     told.extend(in_races.into_iter().map(|both| summary::disagreement(&end.plan, both)));
     told
 }

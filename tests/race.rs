@@ -123,6 +123,17 @@ fn nothing_of_a_race_is_run_whose_answer_is_there() {
 }
 
 #[test]
+fn who_gave_up_before_the_answer_came_fails_nothing() {
+    let desk = desk("before", &[("a", "echo unknown"), ("b", "echo unsat")]);
+    let ran = desk.run(&job(&["a", "b"], "slots: 1,", ""), &[]).with_code(0);
+    assert!(ran.out.contains("2 queries: 1 well (unsat 1)"), "{}", ran.out);
+    assert_eq!(row(&desk, "goal/a", ["cause", "verdict"]), ["exited", "unknown"]);
+    // Its question is answered, another one is not.
+    let another = r#"(id: "other", run: ["./a"])"#;
+    desk.run(&job(&["a", "b"], "slots: 1,", another), &["--fresh"]).with_code(1);
+}
+
+#[test]
 fn without_an_answer_each_row_says_what_it_came_to() {
     let desk = desk("nobody", &[("a", "echo unknown"), ("b", "exit 3"), ("c", "kill -9 $$")]);
     let spec = job(&["a", "b", "c"], "", "");

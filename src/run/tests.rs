@@ -62,7 +62,7 @@ fn told(name: &str, prune: Prune, asked: &[Place], outcomes: [Outcome; 3]) -> Ve
         asked: asked.iter().copied().collect(),
         plan,
     };
-    let told = contradictions(&dir, &end);
+    let told = contradictions(&end, &answers(&dir, &end));
     let _ = fs::remove_dir_all(dir);
     told
 }

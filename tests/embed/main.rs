@@ -19,15 +19,9 @@ use provisor::{Local, Plan, Ports, Runtime, RuntimeHandle};
 
 fn main() -> ExitCode {
     provisor::guardian::init();
-    let trials = [
-        leaving::TRIALS,
-        running::TRIALS,
-        caring::TRIALS,
-        asking::TRIALS,
-        polling::TRIALS,
-        racing::TRIALS,
-    ]
-    .concat();
+    let trials =
+        [leaving::TRIALS, running::TRIALS, caring::TRIALS, asking::TRIALS, polling::TRIALS, racing::TRIALS]
+            .concat();
     let trials = trials.into_iter().map(|(name, trial)| {
         Trial::test(name, move || {
             trial();

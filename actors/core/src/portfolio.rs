@@ -3,7 +3,7 @@
 //!
 //! Each entrant is a query of its own, with its own row, log and limits. Who has won is not decided here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::answer::Answer;
@@ -73,6 +73,24 @@ pub fn contradictions(
     races.into_values().flat_map(of_race).collect()
 }
 
+/// How many of these have not ended well in races whose question another one has answered well: nobody needs their answer any
+/// more.
+#[must_use]
+pub fn excused(plan: &Plan, answers: &[(Place, Answer)]) -> usize {
+    let of_races = || {
+        answers.iter().filter_map(|(place, answer)| {
+            let query = plan.queries.get(*place as usize)?;
+            Some((race_of(query)?, answer, query.expect.as_deref()))
+        })
+    };
+    let is_answer = |answer: &Answer, expected| answer.settles(expected) && answer.is_well(expected);
+    let answered = of_races().filter(|(_, answer, expected)| is_answer(answer, *expected));
+    let answered: BTreeSet<_> = answered.map(|(race, ..)| race).collect();
+    of_races()
+        .filter(|(race, answer, expected)| answered.contains(race) && !answer.is_well(*expected))
+        .count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +111,31 @@ mod tests {
         assert_eq!(of(&["a", "b", "a", "a"]), "a b a-2 a-3");
         assert_eq!(of(&["a", "a", "a-2"]), "a a-3 a-2");
         assert_eq!(of(&["a-2", "a-2", "a", "a"]), "a-2 a-2-2 a a-3");
+    }
+
+    #[test]
+    fn who_has_not_ended_well_is_excused_by_a_good_answer_to_the_same_question() {
+        let query = |name: &str| Query::new(name, Command::new(["x"]));
+        let race = || [query("a"), Query { expect: Some("sat".into()), ..query("b") }];
+        let plan = Plan::new("test", vec![query("alone")]).with_race("q", race()).with_race("r", race());
+        let excused = |answers: &[(Place, &'static str, &str)]| {
+            let answers: Vec<_> =
+                answers.iter().map(|(place, cause, verdict)| (*place, answer(cause, verdict))).collect();
+            excused(&plan, &answers)
+        };
+        assert_eq!(excused(&[(1, "exited", "sat"), (2, "wall-limit", "sat")]), 1);
+        assert_eq!(excused(&[(1, "exited", "sat"), (2, "exited", "unsat")]), 1, "they contradict each other");
+        assert_eq!(
+            excused(&[(1, "wall-limit", "sat"), (2, "exited", "unsat")]),
+            0,
+            "it is not what is expected"
+        );
+        assert_eq!(excused(&[(1, "exited", "sat"), (2, "outrun", "")]), 0, "that is well");
+        assert_eq!(
+            excused(&[(1, "exited", "sat"), (4, "exited", "unsat"), (0, "lost", "")]),
+            0,
+            "other questions"
+        );
     }
 
     #[test]
