@@ -3,21 +3,18 @@
 //! Clones share it. When the last one is dropped, nobody is left who could ask for anything, and the runtime ends: what
 //! runs is killed, and nothing of it stays behind.
 
+mod awaited;
 mod readings;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt;
-use futures_util::future::{FutureExt, Shared};
+use futures_util::future::FutureExt;
 use provisor_core::guarantees::Guarantees;
 use provisor_core::plan::Submission;
 use provisor_core::portfolio;
-use provisor_core::roster::{Place, Refusal};
+use provisor_core::roster::Refusal;
 use provisor_core::rules::RuleError;
 use provisor_core::tally::Counts;
 use provisor_core::{Cause, Query, StopMethod};
@@ -30,6 +27,7 @@ use crate::messages::{
 use crate::row::{Commit, Row};
 use crate::run::{Control, Run, RunDied};
 use crate::subscription::{Subscription, channel};
+pub use awaited::{Ended, OutputOf, Ticket};
 use readings::Readings;
 
 /// Pieces of a query's output that may wait for whoever reads them; then the query waits.
@@ -342,73 +340,4 @@ impl RuntimeHandle {
 /// Nothing is kept of what a query prints, in none of its passes.
 pub(crate) fn drop_logs(query: &mut Query) {
     (query.logs, query.record) = (provisor_core::plan::Logs::Drop, false);
-}
-
-/// The runtime's own, which gives the sink back.
-type Thread = JoinHandle<Option<Box<dyn Commit>>>;
-
-/// The end of a runtime.
-#[derive(Clone)]
-pub struct Ended {
-    ending: Shared<oneshot::Receiver<Ending>>,
-    thread: Arc<Mutex<Option<Thread>>>,
-}
-
-impl Future for Ended {
-    type Output = Result<Ending, RunDied>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.ending.poll_unpin(context).map(|ending| {
-            let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-            // It has nothing left to do but to end.
-            thread.into_iter().for_each(|thread| drop(thread.join()));
-            ending.map_err(|_| RunDied)
-        })
-    }
-}
-
-/// A query that was taken in: a future of its row, which resolves when that is written. Of one that is asked again and again it is
-/// the row of its first round.
-#[derive(Debug)]
-pub struct Ticket {
-    id: Arc<str>,
-    place: Place,
-    outcome: oneshot::Receiver<Arc<Row>>,
-}
-
-impl Ticket {
-    /// The query's id.
-    #[must_use]
-    pub const fn id(&self) -> &Arc<str> {
-        &self.id
-    }
-}
-
-impl Future for Ticket {
-    type Output = Result<Arc<Row>, Gone>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.outcome.poll_unpin(context).map_err(|_| Gone)
-    }
-}
-
-/// The output of a query, piece by piece: of all its attempts, in their order, and of all its rounds. It ends with the query.
-#[derive(Debug)]
-pub struct OutputOf {
-    pieces: mpsc::Receiver<Piece>,
-}
-
-impl OutputOf {
-    /// The next piece.
-    pub async fn next(&mut self) -> Option<Piece> {
-        self.pieces.recv().await
-    }
-}
-
-impl futures_core::Stream for OutputOf {
-    type Item = Piece;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Piece>> {
-        self.pieces.poll_recv(context)
-    }
 }
