@@ -126,7 +126,7 @@ fn nothing_of_a_race_is_run_whose_answer_is_there() {
 fn who_gave_up_before_the_answer_came_fails_nothing() {
     let desk = desk("before", &[("a", "echo unknown"), ("b", "echo unsat")]);
     let ran = desk.run(&job(&["a", "b"], "slots: 1,", ""), &[]).with_code(0);
-    assert!(ran.out.contains("2 queries: 1 well (unsat 1)"), "{}", ran.out);
+    assert!(ran.out.contains("2 queries: 1 well, 1 not (unknown 1, unsat 1)"), "{}", ran.out);
     assert_eq!(row(&desk, "goal/a", ["cause", "verdict"]), ["exited", "unknown"]);
     // Its question is answered, another one is not.
     let another = r#"(id: "other", run: ["./a"])"#;
