@@ -55,7 +55,7 @@ fn the_last_round_stands_and_so_many_are_kept() {
 #[test]
 fn between_two_rounds_a_run_whose_time_is_over_has_ended_well() {
     let desk = Desk::new("between");
-    let spec = spec(&desk, "", r#"every: "1h", limits: (total: "300ms")"#);
+    let spec = spec(&desk, "", r#"every: "1h", limits: (total: "2s")"#);
     desk.run(&spec, &[]).with_code(0);
     assert_eq!(row(&desk), ["exited", "ok", "", "1"]);
     let again = desk.run(&spec, &[]).with_code(0);
@@ -67,7 +67,7 @@ fn between_two_rounds_a_run_whose_time_is_over_has_ended_well() {
 #[test]
 fn a_round_that_is_cut_short_by_the_end_of_the_run_is_its_last_row() {
     let desk = Desk::new("cut");
-    let spec = spec(&desk, "exec sleep 60", r#"every: "50ms", limits: (total: "400ms")"#);
+    let spec = spec(&desk, "exec sleep 60", r#"every: "50ms", limits: (total: "2s")"#);
     let ran = desk.run(&spec, &[]).with_code(3);
     assert_eq!((row(&desk)[0].as_str(), runs(&desk)), ("deadline", 1));
     ran.says("1 round was made, and ").says("because the one before still ran");
@@ -86,7 +86,7 @@ fn with_overlap_kill_the_next_round_ends_the_one_before() {
 #[test]
 fn a_host_that_has_failed_is_spared() {
     let desk = Desk::new("host");
-    let fields = r#"every: "50ms", spare_hosts: (first: "1h"), limits: (total: "500ms")"#;
+    let fields = r#"every: "50ms", spare_hosts: (first: "1h"), limits: (total: "2s")"#;
     let ran = desk.run(&spec(&desk, "exit 1", fields), &[]).with_code(1);
     assert_eq!((row(&desk)[1].as_str(), runs(&desk)), ("failed", 1));
     ran.says("to spare a host that had failed");

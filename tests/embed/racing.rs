@@ -39,11 +39,18 @@ fn first_answer() {
     block_on(async {
         let handle = runtime(4).await;
         let mut events = handle.subscribe(1000);
+        // The fast one waits until nothing is left of the open one.
+        let there = std::env::temp_dir().join(format!("provisor-{}-open", mark()));
+        let file = there.display();
+        let open = format!("echo $$ > {file}.new; mv {file}.new {file}; echo maybe");
+        let fast = format!(
+            "until test -e {file}; do sleep 0.01; done; while kill -0 $(cat {file}); do sleep 0.01; done; echo unsat"
+        );
         let race = [
-            solver("open", "echo maybe"),
+            solver("open", &open),
             solver("deaf", "trap '' TERM; while :; do sleep 0.05; done"),
             solver("sleeper", "exec sleep 1000"),
-            solver("fast", "sleep 0.3; echo unsat"),
+            solver("fast", &fast),
         ];
         let tickets = handle.submit_race("goal", race).await.expect("taken in");
         let ids: Vec<_> = tickets.iter().map(|ticket| ticket.id().to_string()).collect();
@@ -53,6 +60,7 @@ fn first_answer() {
         let after = handle.submit(after).await.expect("taken in");
         let rows: Vec<Arc<Row>> =
             futures_util::future::try_join_all(tickets).await.expect("each has its row");
+        let _ = std::fs::remove_file(there);
         assert_eq!(told(&rows[0]), ("exited", Some("maybe")));
         assert_eq!([told(&rows[1]), told(&rows[2])], [("outrun", None); 2]);
         assert_eq!(told(&rows[3]), ("exited", Some("unsat")));
