@@ -8,6 +8,7 @@ use std::time::Duration;
 use provisor_actors::folder::Folder;
 use provisor_actors::messages::{Ending, Failure as RunFailure};
 use provisor_actors::os::listen::Signal;
+use provisor_actors::os::memory;
 use provisor_actors::os::signals;
 use provisor_actors::run::{Job, KnownMemory, LauncherFactory, Ports};
 use provisor_actors::rundir::{self, RunDir};
@@ -58,14 +59,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let contained = guard::contain(&mut guardian, &dir, lowered.plan.containment)?;
     let mut store = Store::open_in(dir.folder(), &lowered.plan.job)?;
     made::write_files(&dir, &lowered)?;
-    let outlook = past::look(&lowered, &store, &dir, args)?;
+    let mut outlook = past::look(&lowered, &store, &dir, args)?;
     let Lowered { mut plan, text, .. } = lowered;
     if let Some(note) = slots::fit(&mut plan, signals::most_open_files()) {
         tell(&note);
     }
     let plan = Arc::new(plan);
     made::empty_folders(&dir, &plan, outlook.todo())?;
-    let prepared = prepare(&dir, &plan, &mut store, &outlook)?;
+    let prepared = prepare(&dir, &plan, &mut store, &mut outlook)?;
     let run_dir = Arc::new(dir.new_run_dir(prepared.run)?);
     let record = provenance::start(&plan, prepared.run, &contained);
     write(&run_dir, "spec.ron", text.as_bytes())?;
@@ -77,6 +78,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let asked =
         outlook.todo().chain(outlook.reused()).filter_map(|place| Place::try_from(place).ok()).collect();
     let rungs = outlook.rungs();
+    drop(outlook);
     let token = dir.token().into();
     let job = Job { plan: Arc::clone(&plan), todo, rungs, reused, token, memory, is_open: false };
     let progress = progress::Progress::new(&job, times);
@@ -88,6 +90,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let (launcher, is_clean) = guard::launcher(guardian, contained);
     let ports = Ports { tee, ..ports(launcher, store, &dir, events) };
     let stage = Stage { show, printer, dir: dir.path().to_owned(), run_dir: Arc::clone(&run_dir), progress };
+    memory::give_back();
     match session::run(job, ports, inbox, stage)? {
         Parting::Left => Ok(code::INTERRUPTED),
         Parting::Ended { ending, mut store, counts, elapsed, interrupted_by, is_printed } => {
@@ -177,7 +180,7 @@ fn prepare(
     dir: &RunDir,
     plan: &Arc<Plan>,
     store: &mut Store,
-    outlook: &Outlook,
+    outlook: &mut Outlook,
 ) -> Result<Prepared, Failure> {
     let before = store.attempts_before()?;
     let attempt = |place: usize| {
@@ -188,7 +191,7 @@ fn prepare(
     let todo = outlook.todo().map(attempt).collect();
     let run = store.begin(Opening {
         plan: Arc::clone(plan),
-        prints: outlook.prints.clone(),
+        prints: std::mem::take(&mut outlook.prints),
         past: &outlook.past,
         fates: &outlook.fates,
     })?;

@@ -20,6 +20,7 @@ pub mod listen;
 pub mod local;
 mod looks;
 mod mark;
+pub mod memory;
 mod meter;
 mod namespace;
 pub mod orphans;
