@@ -1,6 +1,8 @@
 //! A desk that is open: queries come and go while it works. Every sequence of what may happen to it, up to a length, and long
 //! ones at random; what must hold is worked out from what was told and ordered, not from how the desk decides.
 
+#[path = "plans/papers.rs"]
+mod papers;
 mod plans;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +10,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use provisor_core::cause::{Cause, End, Exit, Outcome};
-use provisor_core::desk::{Desk, Effect, Event, News, Papers};
+use provisor_core::desk::{Desk, Effect, Event, News};
 use provisor_core::plan::{After, AfterFailure, Need, Query, Retry, RetryOn};
 use provisor_core::process::Fact;
 use provisor_core::roster::{Place, Refusal, Roster};
@@ -98,8 +100,7 @@ impl World {
     fn new() -> Self {
         let plan = Arc::new(plan(vec![Query { retry: retry(), ..query(0) }]));
         let roster = Roster::new(bounds(1), Arc::clone(&plan), entries(&plan), []);
-        let papers = Papers { containment: "sweep".into(), log_name: Box::new(|_, _| String::new()) };
-        let mut desk = Desk::new(papers, roster);
+        let mut desk = Desk::new(papers::papers(), roster);
         desk.open();
         let mut world = Self {
             desk,

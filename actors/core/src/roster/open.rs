@@ -67,8 +67,10 @@ pub enum Refusal {
         /// The id.
         id: Arc<str>,
     },
-    /// It is to run in a race, and stands in a group.
-    #[error("`{id}` is to run in a race and stands in a group; it can do one of the two")]
+    /// It is to run in a race, and stands in a group or is asked again and again.
+    #[error(
+        "`{id}` is to run in a race, and stands in a group or is asked again and again; it can do one of the two"
+    )]
     RaceInGroup {
         /// The id.
         id: Arc<str>,

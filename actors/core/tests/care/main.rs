@@ -1,6 +1,8 @@
 //! Queries that are looked after, through the desk: every sequence of what may happen to a few small groups, up to a length. What
 //! must hold is worked out from what was told and ordered, not from how the roster decides.
 
+#[path = "../plans/papers.rs"]
+mod papers;
 #[path = "../plans/mod.rs"]
 mod plans;
 mod world;

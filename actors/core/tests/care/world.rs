@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provisor_core::cause::{Cause, End, Exit, Outcome};
-use provisor_core::desk::{Desk, Effect, Event, News, Papers};
+use provisor_core::desk::{Desk, Effect, Event, News};
 use provisor_core::plan::{Care, Plan};
 use provisor_core::process::Fact;
 use provisor_core::roster::{Place, Roster};
@@ -15,6 +15,7 @@ use provisor_core::tally::Counts;
 use provisor_core::tick::Tick;
 use provisor_core::verdict::{self, Judgement};
 
+use crate::papers::papers;
 use crate::plans::{bounds, entries};
 
 /// What may happen.
@@ -75,9 +76,8 @@ impl World {
     pub(crate) fn new(plan: Plan, slots: usize) -> Self {
         let plan = Arc::new(plan);
         let roster = Roster::new(bounds(slots), Arc::clone(&plan), entries(&plan), []);
-        let papers = Papers { containment: "sweep".into(), log_name: Box::new(|_, _| String::new()) };
         let mut world = Self {
-            desk: Desk::new(papers, roster),
+            desk: Desk::new(papers(), roster),
             counts: Counts::new(plan.queries.len(), []),
             plan,
             now: Tick::ZERO,

@@ -1,5 +1,7 @@
 //! Races through the desk: every sequence of what may happen to three entrants, up to a length, and each rule by itself.
 
+#[path = "../plans/papers.rs"]
+mod papers;
 #[path = "../plans/mod.rs"]
 mod plans;
 mod world;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use provisor_core::answer::Answer;
 use provisor_core::cause::{Cause, End, Exit, Outcome};
-use provisor_core::desk::{Desk, Effect, Event, News, Papers};
+use provisor_core::desk::{Desk, Effect, Event, News};
 use provisor_core::plan::{Plan, Query, Retry, RetryOn};
 use provisor_core::process::Fact;
 use provisor_core::roster::{Place, Roster};
@@ -16,6 +16,7 @@ use provisor_core::tally;
 use provisor_core::tick::Tick;
 use provisor_core::verdict::{Counts, Judgement};
 
+use crate::papers::papers;
 use crate::plans::{bounds, entries, plan, query};
 
 /// What may happen.
@@ -85,9 +86,8 @@ impl World {
     pub(crate) fn new(plan: Plan, slots: usize) -> Self {
         let plan = Arc::new(plan);
         let roster = Roster::new(bounds(slots), Arc::clone(&plan), entries(&plan), []);
-        let papers = Papers { containment: "sweep".into(), log_name: Box::new(|_, _| String::new()) };
         let mut world = Self {
-            desk: Desk::new(papers, roster),
+            desk: Desk::new(papers(), roster),
             counts: tally::Counts::new(plan.queries.len(), []),
             now: Tick::ZERO,
             slots,

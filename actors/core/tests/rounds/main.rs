@@ -2,6 +2,8 @@
 //! long ones by chance, and each rule by itself. What must hold is worked out from what was told and ordered, not from how the
 //! roster decides.
 
+#[path = "../plans/papers.rs"]
+mod papers;
 #[path = "../plans/mod.rs"]
 mod plans;
 mod rules;

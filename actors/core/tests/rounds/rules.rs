@@ -282,15 +282,14 @@ fn who_comes_after_one_that_is_asked_again_goes_by_its_first_round() {
 
 #[test]
 fn a_run_whose_time_is_over_between_two_rounds_is_over_and_was_not_stopped() {
-    use provisor_core::desk::{Desk, Event, Papers};
+    use provisor_core::desk::{Desk, Event};
     use provisor_core::roster::{Bounds, Roster};
     let plan = Arc::new(plan(vec![poll(0, Overlap::Skip)]));
     let deadline = provisor_core::Tick::ZERO + secs(3);
     let bounds = Bounds { deadline: Some(deadline), ..crate::plans::bounds(1) };
     for (is_over, is_durable) in [(true, true), (true, false), (false, false)] {
         let roster = Roster::new(bounds, Arc::clone(&plan), crate::plans::entries(&plan), []);
-        let papers = Papers { containment: "sweep".into(), log_name: Box::new(|_, _| String::new()) };
-        let mut world = World::of(Desk::new(papers, roster), &plan, 1);
+        let mut world = World::of(Desk::new(crate::papers::papers(), roster), &plan, 1);
         world.tell(Event::Wake);
         if is_over {
             world.step(Move::Well);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provisor_core::cause::{Cause, End, Exit, Outcome};
-use provisor_core::desk::{Desk, Effect, Event, News, Papers};
+use provisor_core::desk::{Desk, Effect, Event, News};
 use provisor_core::periodic::LeftOut;
 use provisor_core::plan::{Care, Plan, Query};
 use provisor_core::process::Fact;
@@ -15,6 +15,7 @@ use provisor_core::tally::Counts;
 use provisor_core::tick::Tick;
 use provisor_core::verdict::{self, Judgement};
 
+use crate::papers::papers;
 use crate::plans::{bounds, entries};
 
 /// What may happen.
@@ -91,8 +92,7 @@ impl World {
     pub(crate) fn new(plan: Plan, slots: usize) -> Self {
         let plan = Arc::new(plan);
         let roster = Roster::new(bounds(slots), Arc::clone(&plan), entries(&plan), []);
-        let papers = Papers { containment: "sweep".into(), log_name: Box::new(|_, _| String::new()) };
-        let mut desk = Desk::new(papers, roster);
+        let mut desk = Desk::new(papers(), roster);
         desk.open();
         let mut world = Self::of(desk, &plan, slots);
         world.tell(Event::Wake);
